@@ -1,0 +1,57 @@
+# The developer's commands. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SET_UP := .venv/.set-up
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	--python-version 3.11 pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format test chaos bench schemas demo lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SET_UP) ## build .venv with the pinned requirements; PYTHON=python3.12 chooses another Python
+
+# Only what the hashes name is installed; the project itself is built with the pinned setuptools among it.
+$(SET_UP): requirements/development.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/development.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: setup ## check style, types, import rules and that the generated schemas are current
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.generate --check
+
+format: setup ## put the code into the common form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
+	$(BIN)/pytest -m "not long" --durations=10 $(ARGS)
+
+chaos: setup ## kill workers for some minutes, and count what was lost or doubled
+	$(BIN)/pytest tests/chaos $(ARGS)
+
+bench: setup ## run each benchmark; a JSON object a line
+	@set -e; for program in bench/[a-z]*.py; do $(BIN)/python $$program --json; done
+
+schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models
+	$(BIN)/python -m schemas.generate
+
+demo: setup ## the whole loop on this machine; ARGS=--once ends by itself
+	@$(BIN)/orderbridge demo $(ARGS)
+
+lock: setup ## pin the newest requirements that pyproject.toml allows; ARGS="--upgrade-package NAME" only one
+	$(LOCK) $(or $(ARGS),--upgrade) --output-file requirements/runtime.txt
+	$(LOCK) $(or $(ARGS),--upgrade) --extra dev --constraint requirements/runtime.txt --output-file requirements/development.txt
+
+clean: ## remove what was built, fetched and cached here (.orderbridge, your data, stays)
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

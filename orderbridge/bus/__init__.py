@@ -1,0 +1,1 @@
+"""Everything that knows Kafka: workers (Faust), topics, publishing, dead letters, the embedded broker."""

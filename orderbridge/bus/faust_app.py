@@ -1,0 +1,146 @@
+"""Faust in the one shape that loses nothing. The only module that imports Faust.
+
+Its defaults acknowledge a message whatever happened to it (docs/decisions/0002). So: raw bytes in, one actor per
+partition, `noack()`, and `event.ack()` as the last line, reached only when the pipeline has committed an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+from faust.transport.drivers import aiokafka as drivers
+
+from orderbridge.bus.pipeline import Pipeline
+from orderbridge.bus.progress import Progress
+from orderbridge.database.engine import is_outage
+from orderbridge.settings import Settings
+from orderbridge.telemetry import DATABASE_OUTAGES
+from schemas.failures import Original
+
+log = structlog.get_logger()
+_EMBEDDED_FETCH_WAIT_MS = 20
+
+
+def run(
+    settings: Settings, service: str, topics: list[str], pipeline: Pipeline, progress: Progress, *, threads: int
+) -> None:
+    """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `threads` threads. Ends the process."""
+    if settings.kafka_embedded:
+        _fetch_quickly()
+    app = faust.App(
+        f"{settings.topic_prefix}orderbridge-{service}",
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        datadir=Path(tempfile.gettempdir()) / f"orderbridge-{service}-faust",
+        web_enabled=False,
+        topic_allow_declare=False,  # `orderbridge topics` creates them
+        topic_disable_leader=False,
+        broker_commit_interval=1.0,
+        broker_commit_every=100,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=max(0.5, settings.session_timeout_seconds / 5),
+        broker_request_timeout=max(40.0, settings.session_timeout_seconds + 10),
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        producer_acks=-1,
+        producer_request_timeout=30.0,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+    )
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=service)
+    for topic in topics:
+        _agent(app, topic, pipeline, progress, pool)
+    progress.lag_of = lambda: _lag(app)
+    worker = faust.Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
+def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:
+    channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(channel, name=f"{app.conf.id}.{topic}", concurrency=1, isolated_partitions=True)
+    async def consume(stream: Any) -> None:
+        async for event in stream.noack().events():
+            original = _original(event.message)
+            try:
+                await _until_done(original, pipeline, progress, pool)
+            except Exception as error:
+                # No outcome could be recorded: going on would skip the message, so the worker stops and another,
+                # or its own next start, reads it again.
+                log.critical("cannot go on", place=original.place(), exc_info=error)
+                await app.crash(error)
+                await asyncio.Event().wait()
+            event.ack()
+
+
+async def _until_done(original: Original, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:
+    """Handle one message, waiting in place while the service is paused or the database away."""
+    loop = asyncio.get_running_loop()
+    wait = 0.1
+    with progress.at_work_on(original):
+        while True:
+            try:
+                if await loop.run_in_executor(pool, pipeline.self_pause.is_paused):
+                    progress.waiting_for = "somebody to resume it"
+                    await asyncio.sleep(1.0)
+                    continue
+                await loop.run_in_executor(pool, pipeline.process, original)
+                progress.waiting_for = None
+                return
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                if progress.waiting_for is None:
+                    log.warning("waiting for the database", place=original.place(), error=type(error).__name__)
+                    DATABASE_OUTAGES.labels(pipeline.service).inc()
+                progress.waiting_for = "the database"
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 2.0)
+
+
+def _original(message: Any) -> Original:
+    return Original.model_construct(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=datetime.fromtimestamp(message.timestamp if message.timestamp is not None else time.time(), UTC),
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )
+
+
+def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
+    """Per assigned partition: the next offset to be committed, and the end of the partition."""
+    consumer: Any = app.consumer
+    ends: dict[str, tuple[int, int]] = {}
+    for partition in consumer.assignment():
+        end, done = consumer.highwater(partition), consumer._committed_offset.get(partition)
+        if end is not None and done is not None and not partition.topic.endswith("-__leader"):
+            ends[f"{partition.topic}/{partition.partition}"] = (done, end)
+    return ends
+
+
+def _fetch_quickly() -> None:
+    """librdkafka's embedded broker answers a long poll only at its end, and Faust fixes that at 1.5 s."""
+
+    class QuickFetch(drivers.AIOKafkaConsumerThread):
+        def _create_consumer(self, loop: Any) -> Any:
+            consumer = super()._create_consumer(loop)
+            consumer._fetch_max_wait_ms = _EMBEDDED_FETCH_WAIT_MS
+            return consumer
+
+    class Consumer(drivers.Consumer):
+        def _new_consumer_thread(self) -> Any:
+            return QuickFetch(self, loop=self.loop, beacon=self.beacon)
+
+    drivers.Transport.Consumer = Consumer

@@ -1,0 +1,230 @@
+"""What becomes of one message: read, checked against the inbox, validated, handled, its outcome committed.
+
+Plain and synchronous; knows neither Faust nor threads. `process` raises only where the database is away (then the
+message waits in place) or where the pipeline itself is broken (then the worker stops rather than lose a message).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from orderbridge.bus.envelope import Envelope, digest, open_envelope, read_object, validate
+from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
+from orderbridge.bus.self_pause import SelfPause
+from orderbridge.database import inbox
+from orderbridge.database.engine import is_outage
+from orderbridge.database.models import HandlerFailure
+from orderbridge.database.unit_of_work import Cause, Database, Work
+from orderbridge.telemetry import EVENT_SECONDS, EVENTS, describe
+from schemas.base import Event
+from schemas.failures import DeadLetter, GivenBack, Original
+
+Handler = Callable[[Any, Work], None]
+AnswerRejected = Callable[[dict[str, Any], Rejected, Work], bool]
+"""Answers the sender of a bad event from its raw body; False if nothing in it says whom to answer."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When an event whose handler failed is tried again: `first`, then ever longer, and how often at most."""
+
+    first: timedelta = timedelta(seconds=5)
+    factor: float = 4.0
+    longest: timedelta = timedelta(hours=1)
+    attempts: int = 8
+
+    def next_delay(self, failures: int) -> timedelta | None:
+        """The wait after the `failures`-th failure; None if the event is to be given up."""
+        if failures >= self.attempts:
+            return None
+        return min(self.first * self.factor ** (failures - 1), self.longest)
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """An event type, its handler, and who answers the sender of a bad one."""
+
+    event: type[Event]
+    handler: Handler
+    answer_rejected: AnswerRejected | None = None
+
+
+class _HandledElsewhere(Exception):
+    """Another process has committed the same event meanwhile: this one's effect is rolled back."""
+
+
+class Pipeline:
+    """Handles the messages of one service."""
+
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        subscriptions: list[Subscription],
+        *,
+        topic_prefix: str = "",
+        retries: RetryPolicy | None = None,
+        self_pause: SelfPause | None = None,
+    ) -> None:
+        self.service = service
+        self.database = database
+        self.retries = retries or RetryPolicy()
+        self.self_pause = self_pause or SelfPause(service, database)
+        self._prefix = topic_prefix
+        self._by_type = {subscription.event.event_type: subscription for subscription in subscriptions}
+
+    def process(self, original: Original) -> str:
+        """Handle one message for good; returns its outcome. Raises if the database is away."""
+        started = time.perf_counter()
+        failures = 0
+        if original.topic.removeprefix(self._prefix) == f"{self.service}.retry":
+            try:
+                given_back = validate(GivenBack, open_envelope(original).body)
+            except Rejected as rejected:
+                return self._reject(original, 0, None, None, rejected)
+            original, failures = given_back.original, given_back.failures
+        outcome = self._process(original, failures)
+        event_type = original.topic.removeprefix(self._prefix)
+        EVENTS.labels(self.service, event_type, outcome).inc()
+        EVENT_SECONDS.labels(self.service, event_type).observe(time.perf_counter() - started)
+        return outcome
+
+    def _process(self, original: Original, failures: int) -> str:
+        subscription = self._by_type.get(original.topic.removeprefix(self._prefix))
+        envelope = None
+        try:
+            envelope = open_envelope(original)
+            return self._handle(original, failures, envelope, subscription)
+        except _HandledElsewhere:
+            return "repeated"
+        except Rejected as rejected:
+            return self._reject(original, failures, envelope, subscription, rejected)
+        except Skipped as skipped:
+            return self._record(original, failures, envelope, "skipped", str(skipped))
+        except NotYet as not_yet:
+            log.info("given back", place=original.place(), until=not_yet.until.isoformat(), why=not_yet.why)
+            return self._give_back(original, failures, not_yet.until)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return self._failed(original, failures + 1, envelope, error)
+
+    def _handle(self, original: Original, failures: int, envelope: Envelope, subscription: Subscription | None) -> str:
+        with self.database.unit_of_work(_cause(original, envelope, failures)) as work:
+            body_digest = digest(original)
+            seen = inbox.look_up(work, self.service, body_digest)
+            if seen == "repeated":
+                return "repeated"
+            if seen == "reused":
+                raise Rejected(
+                    "event_id_reused",
+                    f"The event id {envelope.event_id!r} was used before, for another event.",
+                    "Give every event an id of its own, or none at all.",
+                )
+            if subscription is None or envelope.type not in (None, subscription.event.event_type):
+                raise Rejected("unexpected_type", f"No event of this type is read from {original.topic}.")
+            subscription.handler(validate(subscription.event, envelope.body), work)
+            if not inbox.record(work, self.service, body_digest, "handled"):
+                raise _HandledElsewhere
+        return "handled"
+
+    def _reject(
+        self,
+        original: Original,
+        failures: int,
+        envelope: Envelope | None,
+        subscription: Subscription | None,
+        rejected: Rejected,
+    ) -> str:
+        cause = _cause(original, envelope, failures)
+        if rejected.reason == "event_id_reused":
+            cause = replace(cause, event_id=original.place())  # its own id stands in the inbox for another event
+        with self.database.unit_of_work(cause) as work:
+            outcome: inbox.Outcome = "rejected"
+            answer = subscription.answer_rejected if subscription else None
+            if answer is None or not answer(_body(original, envelope), rejected, work):
+                outcome = "dead-letter"
+                work.post(self._dead_letter(original, failures, rejected.reason, rejected.message, None, work.now))
+            if not inbox.record(work, self.service, digest(original), outcome, rejected.reason):
+                work.session.rollback()
+                return "repeated"
+        log.warning("event refused", outcome=outcome, reason=rejected.reason, place=original.place())
+        return outcome
+
+    def _record(
+        self, original: Original, failures: int, envelope: Envelope | None, outcome: inbox.Outcome, reason: str
+    ) -> str:
+        with self.database.unit_of_work(_cause(original, envelope, failures)) as work:
+            inbox.record(work, self.service, digest(original), outcome, reason)
+        return outcome
+
+    def _give_back(self, original: Original, failures: int, until: datetime) -> str:
+        with self.database.unit_of_work() as work:
+            self._post_again(work, original, failures, until)
+        return "given-back"
+
+    def _failed(self, original: Original, failures: int, envelope: Envelope | None, error: Exception) -> str:
+        """A bug of the handler: tried again with backoff, given up in the end, and counted against the worker."""
+        description = describe(error)
+        delay = self.retries.next_delay(failures)
+        log.error("handler failed", place=original.place(), failures=failures, exception=description)
+        with self.database.unit_of_work(_cause(original, envelope, failures)) as work:
+            now = work.now
+            work.session.add(
+                HandlerFailure(service=self.service, place=original.place(), exception=description, failed_at=now)
+            )
+            if delay is not None:
+                self._post_again(work, original, failures, now + delay)
+            elif inbox.record(work, self.service, digest(original), "dead-letter", "handler_failed"):
+                message = f"The {self.service} failed {failures} times on this event."
+                work.post(self._dead_letter(original, failures, "handler_failed", message, description, now))
+        self.self_pause.consider()
+        return "failed" if delay is not None else "dead-letter"
+
+    def _post_again(self, work: Work, original: Original, failures: int, at: datetime) -> None:
+        event = GivenBack(service=self.service, original=original, failures=failures)
+        work.post(event, at=at, name=f"retry:{self.service}:{original.place()}")
+
+    def _dead_letter(
+        self, original: Original, failures: int, reason: str, message: str, exception: str | None, now: datetime
+    ) -> DeadLetter:
+        return DeadLetter(
+            service=self.service,
+            original=original,
+            failures=failures,
+            reason=reason,
+            message=message,
+            exception=exception,
+            failed_at=now,
+        )
+
+
+def _cause(original: Original, envelope: Envelope | None, failures: int) -> Cause:
+    """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic."""
+    said_at = (envelope.time if envelope else None) or original.timestamp
+    return Cause(
+        event_id=envelope.event_id if envelope else original.place(),
+        source=envelope.source if envelope else original.topic,
+        place=original.place(),
+        rank=f"{int(said_at.timestamp() * 1_000_000):020d}/{original.partition:06d}/{original.offset:020d}",
+        first_seen=original.timestamp,
+        failures=failures,
+    )
+
+
+def _body(original: Original, envelope: Envelope | None) -> dict[str, Any]:
+    """The raw body, as far as it can be read at all."""
+    if envelope is not None:
+        return envelope.body
+    try:
+        return read_object(original.value or b"")
+    except Rejected:
+        return {}

@@ -1,0 +1,78 @@
+"""Publishes to Kafka and waits for the broker's answer (kafka-python; acks from all replicas, idempotent)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from orderbridge.bus.envelope import MAX_BODY
+from orderbridge.settings import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message to publish. `name` tells it from others; headers and value as they go on the wire."""
+
+    name: str
+    topic: str
+    key: str
+    headers: list[tuple[str, bytes]]
+    value: bytes
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """What every kafka-python client of ours is told."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers.split(",")}
+    if settings.kafka_embedded:
+        options["api_version"] = (2, 3)  # librdkafka's broker answers no version request that kafka-python understands
+    return options
+
+
+class Publisher:
+    """A connection to publish on. Its methods block; it is safe to share among threads."""
+
+    def __init__(self, settings: Settings, *, answer_seconds: float = 10.0) -> None:
+        self._prefix = settings.topic_prefix
+        self._answer_seconds = answer_seconds
+        self._producer = KafkaProducer(
+            **client_options(settings),
+            acks="all",
+            linger_ms=0,
+            max_request_size=8 * MAX_BODY,
+            max_block_ms=int(answer_seconds * 1000),
+            request_timeout_ms=int(answer_seconds * 1000),
+            delivery_timeout_ms=int(answer_seconds * 1000) + 1000,
+        )
+
+    def publish(self, messages: Iterable[Outgoing]) -> dict[str, Exception | None]:
+        """Send all and wait for each answer: per name None where the broker took it, else why not."""
+        sent: dict[str, Any] = {}
+        results: dict[str, Exception | None] = {}
+        for message in messages:
+            try:
+                sent[message.name] = self._producer.send(
+                    self._prefix + message.topic,
+                    key=message.key.encode("utf-8"),
+                    value=message.value,
+                    headers=message.headers,
+                )
+            except (KafkaError, ValueError, AssertionError) as error:
+                results[message.name] = error
+        for name, future in sent.items():
+            try:
+                future.get(timeout=self._answer_seconds + 5)
+                results[name] = None
+            except KafkaError as error:
+                results[name] = error
+        return results
+
+    def close(self) -> None:
+        """Close the connection; what was not answered by then was never reported as published."""
+        self._producer.close(timeout=2)

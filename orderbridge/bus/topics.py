@@ -1,0 +1,103 @@
+"""The topics of an installation, created and corrected by `orderbridge topics`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from orderbridge.bus.envelope import MAX_BODY
+from orderbridge.settings import Settings
+from schemas.events import WORKERS, all_topics
+
+_DAY_MS = 24 * 3600 * 1000
+_ORIGINALS_BYTES = 4 * MAX_BODY
+"""Retries and dead letters carry a whole message in base64."""
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    """One topic as it is to be."""
+
+    name: str
+    partitions: int
+    replication: int
+    configuration: dict[str, str]
+
+
+def planned_topics(settings: Settings) -> list[TopicPlan]:
+    """Every topic with its partitions, retention and replication, and those Faust's own leader election needs."""
+    plans = []
+    for name, event in all_topics().items():
+        configuration = {"retention.ms": str(settings.topic_retention_days * _DAY_MS)}
+        if event.compacted:
+            configuration = {"cleanup.policy": "compact"}
+        if event.event_type.startswith("{service}"):
+            configuration["max.message.bytes"] = str(_ORIGINALS_BYTES)
+        if name.endswith(".dead-letter"):
+            configuration["retention.ms"] = str(30 * _DAY_MS)
+        plans.append(
+            TopicPlan(
+                settings.topic_prefix + name, settings.topic_partitions, settings.topic_replication, configuration
+            )
+        )
+    for worker in WORKERS:
+        leader = f"{settings.topic_prefix}orderbridge-{worker}-__assignor-__leader"
+        plans.append(TopicPlan(leader, 1, settings.topic_replication, {"retention.ms": str(_DAY_MS)}))
+    return plans
+
+
+def create_topics(settings: Settings) -> dict[str, str]:
+    """Create what is missing, correct what differs; partitions are added, never taken away.
+
+    Returns per topic `created`, `corrected` or `unchanged`. Raises KafkaError if the broker can't be reached.
+    """
+    plans = {plan.name: plan for plan in planned_topics(settings)}
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers.split(","))
+    try:
+        present = set(admin.list_topics())
+        missing = {name: plan for name, plan in plans.items() if name not in present}
+        if missing:
+            admin.create_topics({name: _as_new(plan) for name, plan in missing.items()}, timeout_ms=30_000)
+        corrected = _correct(admin, [plan for name, plan in plans.items() if name in present])
+        return {
+            name: "created" if name in missing else "corrected" if name in corrected else "unchanged" for name in plans
+        }
+    finally:
+        admin.close()
+
+
+def _as_new(plan: TopicPlan) -> dict[str, Any]:
+    return {
+        "num_partitions": plan.partitions,
+        "replication_factor": plan.replication,
+        "configs": plan.configuration,
+    }
+
+
+def _correct(admin: Any, plans: list[TopicPlan]) -> set[str]:
+    """Bring the settings and partition numbers of topics that are there to the plan; returns those that differed."""
+    if not plans:
+        return set()
+    names = [plan.name for plan in plans]
+    described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    settings_of: dict[str, Any] = next(iter(described.values()), {})
+    partitions_of = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(names)}
+    wrong = {
+        plan.name: plan.configuration
+        for plan in plans
+        if any(_value(settings_of.get(plan.name, {}).get(key)) != value for key, value in plan.configuration.items())
+    }
+    few = {plan.name: plan.partitions for plan in plans if partitions_of.get(plan.name, 0) < plan.partitions}
+    if wrong:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=values) for name, values in wrong.items()]
+        admin.alter_configs(resources)
+    if few:
+        admin.create_partitions(few, timeout_ms=30_000)
+    return set(wrong) | set(few)
+
+
+def _value(described: Any) -> str | None:
+    return described.get("value") if isinstance(described, dict) else described

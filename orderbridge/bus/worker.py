@@ -1,0 +1,66 @@
+"""A service's worker: which events it reads, and who handles them.
+
+worker = Worker("shipper", settings, database)
+worker.on(OrderShipped, confirm_when_due, answer_rejected=answer)
+worker.run()
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from orderbridge.bus.health import serve_health
+from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPolicy, Subscription
+from orderbridge.bus.progress import Progress
+from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings
+from schemas.base import Event
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Reads a service's events and hands each to its handler, once in effect."""
+
+    def __init__(
+        self, service: str, settings: Settings, database: Database, *, retries: RetryPolicy | None = None
+    ) -> None:
+        self.service = service
+        self._settings = settings
+        self._database = database
+        self._retries = retries
+        self._subscriptions: list[Subscription] = []
+
+    def on(self, event: type[Event], handler: Handler, *, answer_rejected: AnswerRejected | None = None) -> None:
+        """Have `handler(event, work)` handle every event of this type.
+
+        `answer_rejected(raw_body, rejected, work)` answers the sender of a bad one, and says whether it could.
+        """
+        self._subscriptions.append(Subscription(event, handler, answer_rejected))
+
+    def pipeline(self) -> Pipeline:
+        """The pipeline alone, without Kafka: for tests, and for whoever brings messages in another way."""
+        return Pipeline(
+            self.service,
+            self._database,
+            self._subscriptions,
+            topic_prefix=self._settings.topic_prefix,
+            retries=self._retries,
+        )
+
+    def topics(self) -> list[str]:
+        """The topics read, with the installation's prefix: one per event type, and the service's own retries."""
+        types = [subscription.event.event_type for subscription in self._subscriptions]
+        return [f"{self._settings.topic_prefix}{name}" for name in (*types, f"{self.service}.retry")]
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT. Does not return."""
+        from orderbridge.bus import faust_app  # Faust takes a second to import: not for the command line's sake
+
+        progress = Progress()
+        settings = self._settings
+        server = serve_health(settings.health_host, settings.health_port, self.service, progress.report)
+        log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
+        topics = self.topics()
+        threads = min(32, len(topics) * settings.topic_partitions)
+        faust_app.run(settings, self.service, topics, self.pipeline(), progress, threads=threads)

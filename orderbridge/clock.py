@@ -1,0 +1,58 @@
+"""The one clock. Workers on machines whose clocks disagree must agree on what is due: it is the database's time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time; tests give one that they move by hand."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        ...
+
+
+class HostClock:
+    """The host's clock: right where the database is on the same host (SQLite)."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+
+class DatabaseClock:
+    """The database's time: the host's monotonic clock plus an offset, measured at the first use and every minute.
+
+    `measure` asks the database for its time. While the database is away the last offset serves on.
+    """
+
+    def __init__(self, measure: Callable[[], datetime], *, every: timedelta = timedelta(minutes=1)) -> None:
+        self._measure = measure
+        self._every = every.total_seconds()
+        self._measured_at: float | None = None
+        self._origin = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The present moment in UTC, by the database's clock. Raises what `measure` raises if it never answered."""
+        reading = time.monotonic()
+        if self._measured_at is None or reading - self._measured_at > self._every:
+            self._synchronise()
+            reading = time.monotonic()
+        return self._origin + timedelta(seconds=reading)
+
+    def _synchronise(self) -> None:
+        before = time.monotonic()
+        try:
+            theirs = self._measure()
+        except Exception:
+            if self._measured_at is None:
+                raise
+            self._measured_at = before
+            return
+        after = time.monotonic()
+        self._origin = theirs.astimezone(UTC) - timedelta(seconds=(before + after) / 2)
+        self._measured_at = after

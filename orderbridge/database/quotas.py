@@ -1,0 +1,110 @@
+"""Amazon's rate limits as rows: GCRA, one theoretical arrival time per account and operation.
+
+Reserving a call is one atomic UPDATE, so any number of processes share a limit and a restart does not forget it.
+GCRA is the token bucket of ITU-T I.371 Annex A written as one number: with interval T and burst B a call fits while
+the arrival time lies less than (B-1)·T ahead. The same row is the circuit breaker: after three network faults in a
+row calls are refused for a while, then a single probe opens it again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import case, select, update
+
+from orderbridge.database.models import Quota
+from orderbridge.database.unit_of_work import Work
+
+_SECOND = 1_000_000
+FAULTS_TO_CLOSE = 3
+CLOSED_FOR = timedelta(seconds=30)
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp() * _SECOND)
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+
+
+def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: float, burst: int) -> datetime | None:
+    """Reserve one call now: None if it may be made, else the moment at which the next one may.
+
+    The rate and burst are Amazon's published ones, used until an answer's `x-amzn-RateLimit-Limit` corrects them.
+    Our burst is one less than Amazon's: a call's way takes time, and Amazon counts at its arrival.
+    """
+    now = _us(work.now)
+    mine = (Quota.account_id == account_id) & (Quota.operation == operation)
+    arrival = case((Quota.arrival_us > now, Quota.arrival_us), else_=now)
+    room = (Quota.burst - 1) * Quota.interval_us
+    closed = case((Quota.faults >= FAULTS_TO_CLOSE, now + int(CLOSED_FOR.total_seconds() * _SECOND)), else_=0)
+    taken = (
+        update(Quota)
+        .where(mine, arrival - now <= room, Quota.closed_until_us <= now)
+        .values(arrival_us=arrival + Quota.interval_us, closed_until_us=closed)
+        .returning(Quota.arrival_us)
+        .execution_options(synchronize_session=False)
+    )
+    if work.session.execute(taken).first() is not None:
+        return None
+    row = work.session.execute(select(Quota).where(mine).execution_options(populate_existing=True)).scalar_one_or_none()
+    if row is not None:
+        return _moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us, now + 1000))
+    new = work.insert(Quota).values(
+        account_id=account_id,
+        operation=operation,
+        interval_us=round(_SECOND / rate_per_second),
+        burst=max(burst - 1, 1),
+        arrival_us=now,
+        faults=0,
+        closed_until_us=0,
+    )
+    work.session.execute(new.on_conflict_do_nothing())
+    return reserve(work, account_id, operation, rate_per_second=rate_per_second, burst=burst)
+
+
+def answered(work: Work, account_id: str, operation: str, rate_per_second: float | None) -> None:
+    """Amazon answered: the breaker opens, and the rate it named is taken over (what is used up is scaled along)."""
+    values: dict[str, object] = {"faults": 0, "closed_until_us": 0}
+    if rate_per_second:
+        now, interval = _us(work.now), round(_SECOND / rate_per_second)
+        values["interval_us"] = interval
+        values["arrival_us"] = case(
+            (Quota.arrival_us > now, now + (Quota.arrival_us - now) * interval // Quota.interval_us),
+            else_=Quota.arrival_us,
+        )
+    _write(work, account_id, operation, values)
+
+
+def throttled(work: Work, account_id: str, operation: str) -> datetime:
+    """Amazon said 429: another client has used the bucket. Returns when the next call may be made."""
+    now = _us(work.now)
+    _write(work, account_id, operation, {"arrival_us": now + Quota.burst * Quota.interval_us, "faults": 0})
+    interval = work.session.execute(
+        select(Quota.interval_us).where(Quota.account_id == account_id, Quota.operation == operation)
+    ).scalar_one()
+    return _moment(now + interval)
+
+
+def faulted(work: Work, account_id: str, operation: str) -> datetime:
+    """The network failed. After three in a row the breaker closes. Returns when to try again."""
+    now = work.now
+    _write(work, account_id, operation, {"faults": Quota.faults + 1})
+    faults = work.session.execute(
+        select(Quota.faults).where(Quota.account_id == account_id, Quota.operation == operation)
+    ).scalar_one()
+    if faults < FAULTS_TO_CLOSE:
+        return now + timedelta(seconds=2**faults)
+    until = now + CLOSED_FOR
+    _write(work, account_id, operation, {"closed_until_us": _us(until)})
+    return until
+
+
+def _write(work: Work, account_id: str, operation: str, values: dict[str, object]) -> None:
+    work.session.execute(
+        update(Quota)
+        .where(Quota.account_id == account_id, Quota.operation == operation)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )

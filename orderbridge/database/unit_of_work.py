@@ -1,0 +1,174 @@
+"""The unit of work: one transaction, and the events it posts.
+
+    with database.unit_of_work() as work:
+        work.session.execute(...)
+        work.post(event)                                  # now
+        work.post(event, at=moment)                       # later
+        work.post(event, at=moment, name="due:ORDER")     # replaces an earlier one of that name
+        work.withdraw("due:ORDER")
+
+It is committed at the block's end, rolled back if the block raises. A handler that talks to Amazon calls
+`work.commit()` before the call (claim and reserve), and goes on in a new transaction after it (outcome).
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from orderbridge.clock import Clock, DatabaseClock, HostClock
+from orderbridge.database.engine import connect, database_time
+from orderbridge.database.models import OrderRow, OutboxRow
+from schemas.base import Event
+
+OUTBOX_CHANNEL = "orderbridge_outbox"
+"""PostgreSQL's NOTIFY channel that wakes the ticker."""
+
+
+class TransactionOpen(RuntimeError):
+    """A network call was about to be made while a database transaction is open: a bug in a handler."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The event a handler is working on: where it came from, and where it stands among its like."""
+
+    event_id: str
+    """The CloudEvents id, else `topic/partition/offset` of its first sighting."""
+    source: str
+    place: str
+    """`topic/partition/offset` of its first sighting."""
+    rank: str
+    """Orders events of one subject: the sender's time, else Kafka's, then the place."""
+    first_seen: datetime
+    failures: int = 0
+
+
+class Work:
+    """A unit of work: session, clock, and the events it posts."""
+
+    def __init__(self, session: Session, clock: Clock, cause: Cause | None = None) -> None:
+        self.session = session
+        self.clock = clock
+        self._cause = cause
+        self._posted = False
+
+    @property
+    def now(self) -> datetime:
+        """The present moment, by the clock that all services share."""
+        return self.clock.now()
+
+    @property
+    def cause(self) -> Cause:
+        """The event being handled. Raises LookupError outside a handler."""
+        if self._cause is None:
+            raise LookupError("this unit of work handles no event")
+        return self._cause
+
+    def post(self, event: Event, at: datetime | None = None, name: str | None = None) -> str:
+        """Publish an event when this transaction has committed, not before `at`. Returns its id.
+
+        With a `name` it takes the place of an unpublished event of that name. A dated event is a hint, never an
+        order: its handler looks into the database whether it is really time.
+        """
+        now = self.now
+        row = {
+            "event_id": str(uuid.uuid4()),
+            "event_type": event.topic(),
+            "topic": event.topic(),
+            "key": event.key(),
+            "body": event.model_dump_json(exclude_none=True),
+            "name": name,
+            "posted_at": now,
+            "due_at": at or now,
+        }
+        statement = self.insert(OutboxRow).values(row)
+        if name is not None:
+            replaced = {column: row[column] for column in row if column != "name"}
+            statement = statement.on_conflict_do_update(
+                index_elements=["name"], index_where=text("published_at IS NULL"), set_=replaced
+            )
+        self.session.execute(statement)
+        if not self._posted and self.session.get_bind().dialect.name == "postgresql":
+            self.session.execute(text(f"SELECT pg_notify('{OUTBOX_CHANNEL}', '')"))
+        self._posted = True
+        return row["event_id"]  # type: ignore[return-value]  # the row's values are of mixed types
+
+    def withdraw(self, name: str) -> None:
+        """Take back the unpublished event of that name, if there is one."""
+        self.session.execute(delete(OutboxRow).where(OutboxRow.name == name, OutboxRow.published_at.is_(None)))
+
+    def insert(self, table: type[DeclarativeBase]) -> Any:
+        """An INSERT with `on_conflict_do_update` and `on_conflict_do_nothing`, which both our databases have."""
+        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
+        return dialect.insert(table)
+
+    def lock_order(self, order_id: str) -> OrderRow | None:
+        """The order's row, locked until the transaction ends: events of one order are posted under this lock."""
+        return self.session.scalars(
+            select(OrderRow)
+            .where(OrderRow.order_id == order_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+
+    def next_sequence(self, order: OrderRow) -> int:
+        """The next number of the order's one counter; it never falls back, not even after a restore."""
+        order.sequence = max(order.sequence + 1, int(self.now.timestamp() * 1000))
+        self.session.execute(
+            update(OrderRow).where(OrderRow.order_id == order.order_id).values(sequence=order.sequence)
+        )
+        return order.sequence
+
+    def commit(self) -> None:
+        """End the transaction so far. What follows, a network call perhaps, is outside of it."""
+        self.session.commit()
+        self._posted = False
+
+
+_open_work = threading.local()
+
+
+def refuse_open_transaction() -> None:
+    """Guard before every network call. Raises TransactionOpen if this thread has a transaction open."""
+    for work in getattr(_open_work, "stack", ()):
+        if work.session.in_transaction():
+            raise TransactionOpen("a database transaction is open during a network call: commit the claim first")
+
+
+class Database:
+    """The database of this installation, its clock, and its units of work."""
+
+    def __init__(self, url: str, clock: Clock | None = None, *, pool_size: int = 10) -> None:
+        self.engine = connect(url, pool_size=pool_size)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.clock: Clock = clock or (
+            HostClock() if self.is_sqlite else DatabaseClock(lambda: database_time(self.engine))
+        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def unit_of_work(self, cause: Cause | None = None) -> Iterator[Work]:
+        """One transaction: committed at the end of the block, rolled back if it raises."""
+        stack = _open_work.__dict__.setdefault("stack", [])
+        with self._sessions() as session:
+            work = Work(session, self.clock, cause)
+            stack.append(work)
+            try:
+                yield work
+                work.commit()
+            finally:
+                stack.remove(work)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()

@@ -1,0 +1,131 @@
+"""The environment, read here alone: every `ORDERBRIDGE_…` variable, its meaning and its default.
+
+Each variable may come as `…_FILE` too, naming a file that holds the value (Docker secrets). What the environment does
+not say is looked up in `.env` and in the file that `orderbridge up` keeps in its data folder, so that commands typed
+beside a running `orderbridge up` find it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "ORDERBRIDGE_"
+DATA_FOLDER = Path(".orderbridge")
+ENVIRONMENT_FILE = "environment"
+"""In the data folder: what `up` and `demo` tell the services and every command typed beside them."""
+
+
+class BadSettings(Exception):
+    """A variable is missing or wrong; the message names it and says what was expected."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """`ORDERBRIDGE_X_FILE=/run/secrets/x` stands for `ORDERBRIDGE_X=<the file's text>`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise BadSettings(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: str = "sqlite:///.orderbridge/orderbridge.sqlite"
+    """SQLAlchemy URL: `postgresql+psycopg://…`, or `sqlite:///FILE` on one machine."""
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,80}$")
+    """Put before every topic's and consumer group's name, for a Kafka that already has an `order.shipped`."""
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_embedded: bool = False
+    """The broker is librdkafka's in-process one (`orderbridge up`)."""
+    topic_partitions: int = Field(6, ge=1, le=1000)
+    topic_replication: int = Field(1, ge=1, le=9)
+    """3 in production."""
+    topic_retention_days: int = Field(14, ge=1, le=30)
+    """How long a store may be off without missing an event. Seals in topics are dead after 30 days anyway."""
+
+    amazon_api_url: str | None = None
+    amazon_login_url: str | None = None
+    seller_central_url: str | None = None
+    """The three addresses of Amazon; unset, they follow the marketplace's region."""
+    amazon_client_id: str | None = None
+    amazon_client_secret: SecretStr | None = None
+    amazon_application_id: str | None = None
+
+    vault_key: SecretStr | None = None
+    """The installation's key, under which the key ring lies encrypted."""
+    key_ring: Path = DATA_FOLDER / "key-ring"
+    """Folder of the keys of personal data. Keep it out of backups and snapshots."""
+    key_ring_grid_seconds: int = Field(3600, ge=1, le=86400)
+    """Distance between the moments at which keys die."""
+    secrets_key: SecretStr | None = None
+    """Encrypts Amazon's refresh tokens in the database."""
+
+    public_url: str = "http://127.0.0.1:8400"
+    smtp_url: SecretStr | None = None
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(8410, ge=0, le=65535)
+    """`/healthz`, `/readyz` and `/metrics` of a worker; 0 takes a free port."""
+    storefront_port: int = Field(8401, ge=0, le=65535)
+    storefront_database: Path = DATA_FOLDER / "storefront.sqlite"
+
+    instance: str | None = None
+    """A stable name for this process among its like (Kafka's static membership): restarted within the session
+    timeout it takes its partitions up again at once. Two processes must never share one."""
+    session_timeout_seconds: int = Field(10, ge=2, le=300)
+    """How long Kafka waits for a silent worker before others take its partitions."""
+
+    @property
+    def key_ring_grid(self) -> timedelta:
+        """Distance between the moments at which keys die."""
+        return timedelta(seconds=self.key_ring_grid_seconds)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then `…_FILE`, then the files."""
+        return init_settings, env_settings, _FileSource(settings_cls), dotenv_settings
+
+    def need(self, name: str) -> Any:
+        """The value of a setting that this process can't do without.
+
+        Raises BadSettings, naming the variable, where it is unset.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise BadSettings(f"{PREFIX}{name.upper()} is not set. `orderbridge init` writes fresh secrets to .env.")
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:
+    """Read the settings. Raises BadSettings naming each wrong variable and what was expected."""
+    try:
+        return Settings(_env_file=(".env", data / ENVIRONMENT_FILE), **overrides)
+    except ValidationError as error:
+        problems = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise BadSettings("\n".join(problems)) from None

@@ -1,0 +1,86 @@
+"""Logs and metrics. Neither ever carries personal data: only ids, codes and numbers are passed to them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from orderbridge.settings import Settings
+
+EVENTS = Counter(
+    "orderbridge_events", "Events handled, by what became of them.", ["service", "type", "outcome"]
+)  # outcome: handled | repeated | skipped | rejected | dead-letter | given-back | failed
+EVENT_SECONDS = Histogram(
+    "orderbridge_event_seconds", "Time from taking up an event to its committed outcome.", ["service", "type"]
+)
+DATABASE_OUTAGES = Counter("orderbridge_database_outages", "Times an event had to wait for the database.", ["service"])
+AMAZON_CALLS = Counter(
+    "orderbridge_amazon_calls", "Calls to Amazon, by operation and outcome.", ["operation", "outcome"]
+)
+AMAZON_SECONDS = Histogram("orderbridge_amazon_seconds", "Duration of calls to Amazon.", ["operation"])
+PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
+PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
+OUTBOX_DUE = Gauge("orderbridge_outbox_due", "Events that are due and not yet published.")
+PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])
+
+
+def configure_logging(settings: Settings, service: str) -> None:
+    """Send structlog's and the libraries' logs to standard error, as text or JSON, a line an event."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_values,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def _without_values(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An exception becomes its type and the places it came through: its text might quote an input."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = describe(error)
+    return event
+
+
+def describe(error: BaseException) -> str:
+    """An exception's type, cause and places (file:line), without its text, which might hold values."""
+    parts = []
+    seen: BaseException | None = error
+    while seen is not None:
+        frames = []
+        trace = seen.__traceback__
+        while trace is not None:
+            frames.append(f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}")
+            trace = trace.tb_next
+        parts.append(f"{type(seen).__module__}.{type(seen).__qualname__} at {' > '.join(frames[-6:]) or '?'}")
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return "; caused by ".join(parts)

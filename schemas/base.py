@@ -1,0 +1,151 @@
+"""What all models of the contract share: strictness, money, times, open lists of values, and the event itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, get_args
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,4})?")
+
+
+class Model(BaseModel):
+    """Base of everything that travels.
+
+    Fields that this version does not know are left aside, never fatal: a newer producer must not break an older
+    consumer. An input value never appears in an error's text, since it might be personal data.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+def _amount(value: Any) -> Decimal:
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+        raise ValueError('expected a decimal string such as "19.98"')
+    return Decimal(value)
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _rfc_3339(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _text_moment(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError('expected an RFC 3339 moment such as "2026-11-24T09:00:00Z"')
+    return value
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL_CHARACTERS.search(value):
+        raise ValueError("must not contain control characters or line breaks")
+    return value
+
+
+class OpenChoice:
+    """Marks a `Literal` whose list may grow: a value that a newer producer invented is read as `unknown`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        known = get_args(source)
+
+        def read(value: Any) -> Any:
+            return value if value in known or not isinstance(value, str) else "unknown"
+
+        return core_schema.no_info_before_validator_function(read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        known = handler(schema).get("enum", [])
+        return {"type": "string", "x-known-values": known, "description": f"One of {', '.join(known)}; more may come."}
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_AMOUNT.pattern}$", "examples": ["19.98"]}),
+]
+"""Money without its currency: a decimal string on the wire, a Decimal in memory, never a float."""
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_text_moment),
+    AfterValidator(_utc),
+    PlainSerializer(_rfc_3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment in UTC (RFC 3339 on the wire)."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100, strict=True), AfterValidator(_one_line)]
+"""An order's, account's or line's id: an opaque string."""
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_one_line)]
+"""One line of text that people or Amazon will read."""
+
+
+class Event(Model):
+    """Base of all events. The topic of an event is its type, its Kafka key is `key()`."""
+
+    event_type: ClassVar[str]
+    """CloudEvents `type`, and the topic's name."""
+    sent_by: ClassVar[tuple[str, ...]] = ()
+    read_by: ClassVar[tuple[str, ...]] = ()
+    compacted: ClassVar[bool] = False
+    """Kafka keeps only the newest event of each key."""
+
+    def key(self) -> str:
+        """The Kafka key: events with the same key stay in order."""
+        raise TypeError(f"{type(self).__name__} names no key")
+
+    def topic(self) -> str:
+        """The topic, without the installation's prefix."""
+        return self.event_type
+
+
+class OrderKeyed(Event):
+    """An event about one order, keyed by it."""
+
+    order_id: Identifier
+
+    def key(self) -> str:
+        """The order's id."""
+        return self.order_id
+
+
+class AccountKeyed(Event):
+    """An event about one Amazon account, keyed by it."""
+
+    account_id: Identifier
+
+    def key(self) -> str:
+        """The account's id."""
+        return self.account_id
+
+
+def subclasses(event: type[Event]) -> Iterable[type[Event]]:
+    """All event classes below `event` that have a type of their own, depth first."""
+    for child in event.__subclasses__():
+        if "event_type" in vars(child):
+            yield child
+        yield from subclasses(child)

@@ -1,0 +1,86 @@
+"""Events that a worker gave back or gave up: the original, byte for byte, and what happened to it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from schemas.base import Event, Identifier, Model, Moment
+
+
+def _from_base64(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("expected base64 text")
+    return base64.b64decode(value, validate=True)
+
+
+Bytes = Annotated[
+    bytes,
+    PlainValidator(_from_base64),
+    PlainSerializer(lambda value: base64.b64encode(value).decode("ascii"), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+
+
+class Original(Model):
+    """A Kafka message as it was first seen."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: Moment
+    key: Bytes | None = None
+    value: Bytes | None = None
+    headers: tuple[tuple[str, Bytes | None], ...] = ()
+
+    def place(self) -> str:
+        """`topic/partition/offset`: names the message where it has no id of its own."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class GivenBack(Event):
+    """An event that a service gave back, to be tried again by that service alone."""
+
+    event_type: ClassVar[str] = "{service}.retry"
+    service: Identifier
+    original: Original
+    failures: Annotated[int, Field(ge=0)]
+    """How often its handler failed; giving back because it was not yet time counts nothing."""
+
+    def key(self) -> str:
+        """The original's key, so that an order's events stay together; its place where it had none."""
+        return _key_of(self.original)
+
+    def topic(self) -> str:
+        """The service's own retry topic."""
+        return f"{self.service}.retry"
+
+
+class DeadLetter(Event):
+    """An event that a service gave up, and why. Kept until it is replayed or discarded, at most 30 days."""
+
+    event_type: ClassVar[str] = "{service}.dead-letter"
+    service: Identifier
+    original: Original
+    failures: Annotated[int, Field(ge=0)]
+    reason: str
+    message: str
+    exception: str | None = None
+    """The exception's type and where it was raised, without values."""
+    failed_at: Moment
+
+    def key(self) -> str:
+        """The original's key."""
+        return _key_of(self.original)
+
+    def topic(self) -> str:
+        """The service's own dead-letter topic."""
+        return f"{self.service}.dead-letter"
+
+
+def _key_of(original: Original) -> str:
+    return (original.key or b"").decode("utf-8", "replace") or original.place()

@@ -1,0 +1,121 @@
+"""A buyer's personal data: the one type that holds any, and the way it travels (sealed, or a placeholder)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, NoReturn
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.base import Model, Moment
+
+AMAZON_REPLACED: Final = "Amazon Replaced"
+"""What stands where personal data was, once its 30 days are over (the words of the manual)."""
+FBA_ORDERS: Final = "FBA Orders"
+"""First and last name of an order that Amazon fulfils (the words of the manual)."""
+
+Seal = Annotated[str, StringConstraints(min_length=1, max_length=16384, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class PersonalData(Model):
+    """A buyer's name, address, phone, e-mail and gift texts, in plain. Lives in memory only.
+
+    Amazon's list of personal fields: "Access orders PII" for Orders 2026-01-01. `repr`, `str` and pickling show
+    nothing, so that no log line or traceback can carry it. Country and region stay with the order, for tax.
+    """
+
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    address_lines: tuple[str, ...] = ()
+    city: str = ""
+    district: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+    gift_messages: dict[str, str] = Field(default_factory=dict)
+    """Gift message per `order_item_id`."""
+    customization_links: dict[str, str] = Field(default_factory=dict)
+    """Link to the buyer's customisation per `order_item_id`."""
+
+    def __repr__(self) -> str:
+        return "PersonalData(hidden)"
+
+    def __str__(self) -> str:
+        return "PersonalData(hidden)"
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError("personal data is never pickled: seal it")
+
+    @classmethod
+    def replaced(cls, country: str = "") -> PersonalData:
+        """What a store shows once the data is gone: "Amazon Replaced" in every field, the country kept."""
+        return cls(
+            first_name=AMAZON_REPLACED,
+            last_name=AMAZON_REPLACED,
+            company=AMAZON_REPLACED,
+            address_lines=(AMAZON_REPLACED,),
+            city=AMAZON_REPLACED,
+            district=AMAZON_REPLACED,
+            region=AMAZON_REPLACED,
+            postal_code=AMAZON_REPLACED,
+            country=country,
+            phone=AMAZON_REPLACED,
+            email=AMAZON_REPLACED,
+        )
+
+    @classmethod
+    def fulfilled_by_amazon(cls) -> PersonalData:
+        """What a store shows for an FBA order: "FBA Orders" as first and last name, the address blank."""
+        return cls(first_name=FBA_ORDERS, last_name=FBA_ORDERS)
+
+
+class PersonalDataState(Model):
+    """How an order's personal data stands in an event.
+
+    - `sealed`: `seal` is opened with the API's open call until `dies_at`;
+    - `redacted`: gone since `redacted_at`, `placeholder` reads "Amazon Replaced";
+    - `none`: an order that Amazon fulfils has none, `placeholder` reads "FBA Orders";
+    - `missing`: Amazon gave none (a role is not granted, or the order is still pending).
+    """
+
+    state: Literal["sealed", "redacted", "none", "missing"]
+    seal: Seal | None = None
+    dies_at: Moment | None = None
+    redacted_at: Moment | None = None
+    placeholder: PersonalData | None = None
+
+    @model_validator(mode="after")
+    def _nothing_in_plain(self) -> PersonalDataState:
+        if self.state == "sealed" and (self.seal is None or self.dies_at is None):
+            raise ValueError("sealed personal data needs `seal` and `dies_at`")
+        if self.state != "sealed" and self.seal is not None:
+            raise ValueError(f"personal data that is {self.state} has no seal")
+        allowed = {
+            "redacted": PersonalData.replaced(self.placeholder.country if self.placeholder else ""),
+            "none": PersonalData.fulfilled_by_amazon(),
+        }.get(self.state)
+        if self.placeholder is not None and self.placeholder != allowed:
+            raise ValueError("a placeholder carries no personal data: only the fixed words")
+        return self
+
+    @classmethod
+    def sealed(cls, seal: str, dies_at: Moment) -> PersonalDataState:
+        """Personal data under a seal that dies at `dies_at`."""
+        return cls(state="sealed", seal=seal, dies_at=dies_at)
+
+    @classmethod
+    def redacted(cls, redacted_at: Moment, country: str = "") -> PersonalDataState:
+        """Personal data that is gone."""
+        return cls(state="redacted", redacted_at=redacted_at, placeholder=PersonalData.replaced(country))
+
+    @classmethod
+    def none(cls) -> PersonalDataState:
+        """An order that Amazon fulfils."""
+        return cls(state="none", placeholder=PersonalData.fulfilled_by_amazon())
+
+    @classmethod
+    def missing(cls) -> PersonalDataState:
+        """Amazon gave none so far."""
+        return cls(state="missing")

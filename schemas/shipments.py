@@ -1,0 +1,159 @@
+"""Shipments: what a store says, and what it is answered."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema, model_validator
+
+from schemas.base import AccountKeyed, Identifier, Model, Moment, OrderKeyed, ShortText
+
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+def _date_or_moment(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value) if len(value) == len("2026-11-24") else _MOMENT.validate_python(value)
+    except (TypeError, ValueError):
+        raise ValueError('expected a date such as "2026-11-24" or an RFC 3339 moment with its offset') from None
+
+
+ShipDate = Annotated[
+    date,
+    PlainValidator(_date_or_moment),
+    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
+]
+"""A day in the account's time zone (`date`), or a moment (`datetime`, which is a `date` too)."""
+
+
+class ShippedLine(Model):
+    """How many of one line are in the package."""
+
+    order_item_id: Identifier | None = None
+    sku: ShortText | None = None
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    transparency_codes: tuple[ShortText, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> ShippedLine:
+        if self.order_item_id is None and self.sku is None:
+            raise ValueError("a line is named by `order_item_id` or by `sku`")
+        return self
+
+
+class OrderShipped(OrderKeyed):
+    """The store says: shipped with tracking. (order, package) is the natural key of its effect.
+
+    Without `package_id` the tracking number names the package; without `lines` everything that remains is in it;
+    without `ship_date` it left now.
+    """
+
+    event_type: ClassVar[str] = "order.shipped"
+    sent_by = ("store",)
+    read_by = ("shipper",)
+    account_id: Identifier | None = None
+    store_order_number: Identifier | None = None
+    package_id: Identifier | None = None
+    carrier: ShortText
+    shipping_method: ShortText | None = None
+    tracking_number: ShortText
+    ship_date: ShipDate | None = None
+    lines: Annotated[tuple[ShippedLine, ...], Field(max_length=1000)] = ()
+    ship_from_supply_source_id: Identifier | None = None
+
+    def package_key(self) -> str:
+        """The package's name within its order."""
+        return self.package_id if self.package_id is not None else f"tracking:{self.tracking_number}"
+
+
+class ShipmentAnswer(OrderKeyed):
+    """What every answer to an `order.shipped` repeats of it."""
+
+    account_id: Identifier | None = None
+    store_order_number: str | None = None
+    package_id: str | None = None
+    tracking_number: str | None = None
+    caused_by: str
+    """The store's event id; without one, `topic/partition/offset` of its event."""
+
+
+class ShipmentHeld(ShipmentAnswer):
+    """Not yet told Amazon: held until a moment, and why."""
+
+    event_type: ClassVar[str] = "shipment.held"
+    sent_by = ("shipper",)
+    read_by = ("store", "reporter")
+    until: Moment
+    reason: str
+    why: str
+
+
+class ConfirmedLine(Model):
+    """A line as Amazon took it."""
+
+    order_item_id: Identifier
+    quantity: int
+
+
+class ShipmentConfirmed(ShipmentAnswer):
+    """Amazon took the confirmation."""
+
+    event_type: ClassVar[str] = "shipment.confirmed"
+    sent_by = ("shipper",)
+    read_by = ("store", "reporter")
+    package_reference_id: str
+    ship_date: Moment
+    confirmed_at: Moment
+    lines: tuple[ConfirmedLine, ...]
+
+
+class AmazonRefusal(Model):
+    """Amazon's own words."""
+
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class ShipmentRejected(ShipmentAnswer):
+    """Amazon or a rule refused it: a stable reason code, what it means, what to do."""
+
+    event_type: ClassVar[str] = "shipment.rejected"
+    sent_by = ("shipper",)
+    read_by = ("store", "reporter")
+    reason: str
+    message: str
+    what_to_do: str
+    amazon: AmazonRefusal | None = None
+
+
+class ShipmentDue(AccountKeyed):
+    """This account may make a call now: confirm its most urgent ready package."""
+
+    event_type: ClassVar[str] = "shipment.due"
+    sent_by = ("shipper",)
+    read_by = ("shipper",)
+
+
+class ShipmentCheck(OrderKeyed):
+    """Look whether this order has shipped: its ship-by is near."""
+
+    event_type: ClassVar[str] = "shipment.check"
+    sent_by = ("importer",)
+    read_by = ("shipper",)
+    account_id: Identifier
+
+
+class ShipmentDueSoon(OrderKeyed):
+    """An order has not shipped, and a deadline is near."""
+
+    event_type: ClassVar[str] = "shipment.due-soon"
+    sent_by = ("shipper",)
+    read_by = ("store", "reporter")
+    account_id: Identifier
+    why: str
+    deadline: Moment

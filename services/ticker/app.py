@@ -1,0 +1,99 @@
+"""The ticker: the only clock of the system. Plans the import slots and publishes what is due."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import uuid
+from typing import Any
+
+import structlog
+
+from orderbridge.bus.health import serve_health
+from orderbridge.bus.publisher import Publisher
+from orderbridge.database.engine import is_outage
+from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings, load_settings
+from orderbridge.telemetry import configure_logging
+from services.ticker.relay import Relay, Tick
+from services.ticker.republish import republish_after_restart
+from services.ticker.slots import plan_slots
+from services.ticker.wake import waker_for
+
+log = structlog.get_logger()
+_PLAN_EVERY = 1.0
+_STUCK_AFTER = 60.0
+
+
+class Ticker:
+    """Ticks until it is told to stop."""
+
+    def __init__(self, settings: Settings, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._relay = Relay(database, publisher.publish, holder=str(uuid.uuid4()))
+        self._waker = waker_for(settings.database_url)
+        self._stop = threading.Event()
+        self._ticked_at = time.monotonic()
+        self._planned_at = 0.0
+        self._waiting_for: str | None = None
+
+    def run(self) -> None:
+        """Tick until `stop`."""
+        while not self._stop.is_set():
+            try:
+                self._plan()
+                tick = self._relay.tick()
+                self._waiting_for = None
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                if self._waiting_for is None:
+                    log.warning("waiting for the database", error=type(error).__name__)
+                self._waiting_for = "the database"
+                self._stop.wait(0.5)
+                continue
+            finally:
+                self._ticked_at = time.monotonic()
+            if not tick.more:
+                self._waker.wait(self._pause(tick))
+        self._waker.close()
+
+    def stop(self, *_: Any) -> None:
+        """Stop after the tick at hand."""
+        self._stop.set()
+
+    def report(self) -> dict[str, Any]:
+        """The state for the health page."""
+        standing = time.monotonic() - self._ticked_at
+        state = "stuck" if standing > _STUCK_AFTER else "waiting" if self._waiting_for else "ok"
+        return {"state": state, "waiting_for": self._waiting_for, "seconds_since_tick": round(standing, 1)}
+
+    def _plan(self) -> None:
+        if time.monotonic() - self._planned_at >= _PLAN_EVERY:
+            plan_slots(self._database)
+            self._planned_at = time.monotonic()
+
+    def _pause(self, tick: Tick) -> float:
+        """Until the next event is due, at most a second: a lease has to be renewed and slots planned."""
+        if tick.next_due is None:
+            return 1.0
+        return min(max((tick.next_due - self._database.clock.now()).total_seconds(), 0.001), 1.0)
+
+
+def main() -> None:
+    """Run the ticker until SIGTERM or SIGINT."""
+    settings = load_settings()
+    configure_logging(settings, "ticker")
+    database = Database(settings.database_url)
+    if settings.kafka_embedded:
+        republish_after_restart(database)
+    publisher = Publisher(settings)
+    ticker = Ticker(settings, database, publisher)
+    server = serve_health(settings.health_host, settings.health_port, "ticker", ticker.report)
+    log.info("started", health=f"http://{server.server_address[0]!s}:{server.server_port}")
+    signal.signal(signal.SIGTERM, ticker.stop)
+    signal.signal(signal.SIGINT, ticker.stop)
+    ticker.run()
+    publisher.close()
+    database.close()

@@ -1,0 +1,123 @@
+"""The relay: publishes what is due from the outbox, in order per key, and marks it after the broker's answer.
+
+One relay is active at a time, by a lease. After a takeover events may repeat, with the same id; none is skipped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Select, func, select, update
+
+from orderbridge.bus.envelope import binary_message
+from orderbridge.bus.publisher import Outgoing
+from orderbridge.database import leases
+from orderbridge.database.models import OutboxRow
+from orderbridge.database.unit_of_work import Database
+from orderbridge.telemetry import PUBLISH_FAILURES, PUBLISHED
+
+log = structlog.get_logger()
+LEASE = "relay"
+LEASE_SECONDS = 5.0
+BATCH = 500
+HELD_BACK = timedelta(seconds=2)
+
+Publish = Callable[[Iterable[Outgoing]], dict[str, Exception | None]]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one tick did: how many events it published, whether more are due, and when the next will be."""
+
+    active: bool
+    published: int = 0
+    more: bool = False
+    next_due: datetime | None = None
+
+
+class Relay:
+    """Publishes due events with `publish`, while it holds the lease as `holder`."""
+
+    def __init__(self, database: Database, publish: Publish, holder: str) -> None:
+        self._database = database
+        self._publish = publish
+        self._holder = holder
+        self._held_back: dict[Key, datetime] = {}
+
+    def tick(self) -> Tick:
+        """Publish one batch of what is due. Raises what the database raises if it is away."""
+        read_at = time.monotonic()
+        with self._database.unit_of_work() as work:
+            if not leases.take(work, LEASE, self._holder, timedelta(seconds=LEASE_SECONDS)):
+                return Tick(active=False)
+            now = work.now
+            self._held_back = {key: until for key, until in self._held_back.items() if until > now}
+            rows = work.session.scalars(_due(now)).all()
+            next_due = work.session.execute(
+                select(func.min(OutboxRow.due_at)).where(OutboxRow.published_at.is_(None), OutboxRow.due_at > now)
+            ).scalar_one()
+        held = [row for row in rows if (row.topic, row.key) in self._held_back]
+        ready = sorted((row for row in rows if (row.topic, row.key) not in self._held_back), key=lambda r: r.position)
+        if time.monotonic() - read_at > LEASE_SECONDS:
+            return Tick(active=False)  # stopped in between: another may have taken over, and has read these rows too
+        published = self._publish_in_order(ready, read_at)
+        self._mark(published)
+        soonest = min((moment for moment in (next_due, *self._held_back.values()) if moment), default=None)
+        return Tick(True, len(published), more=len(rows) == BATCH and len(held) < len(rows), next_due=soonest)
+
+    def _publish_in_order(self, rows: list[OutboxRow], read_at: float) -> list[OutboxRow]:
+        """Publish in waves of at most one event a key, so that a failed one holds back the later ones of its key."""
+        published: list[OutboxRow] = []
+        waiting = rows
+        while waiting and time.monotonic() - read_at < LEASE_SECONDS:
+            wave: dict[Key, OutboxRow] = {}
+            later: list[OutboxRow] = []
+            for row in waiting:
+                key = (row.topic, row.key)
+                if key in wave:
+                    later.append(row)
+                elif key not in self._held_back:
+                    wave[key] = row
+            results = self._publish([_outgoing(row) for row in wave.values()])
+            for key, row in wave.items():
+                error = results[row.event_id]
+                if error is None:
+                    published.append(row)
+                    PUBLISHED.labels(row.event_type).inc()
+                else:
+                    self._held_back[key] = self._database.clock.now() + HELD_BACK
+                    PUBLISH_FAILURES.labels(row.event_type).inc()
+                    log.warning("not published", topic=row.topic, event_id=row.event_id, error=type(error).__name__)
+            waiting = [row for row in later if (row.topic, row.key) not in self._held_back]
+        return published
+
+    def _mark(self, rows: list[OutboxRow]) -> None:
+        if not rows:
+            return
+        with self._database.unit_of_work() as work:
+            # By event id: a row that was replaced while it was under way (same name, new event) is not marked.
+            work.session.execute(
+                update(OutboxRow)
+                .where(OutboxRow.event_id.in_([row.event_id for row in rows]))
+                .values(published_at=work.now)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _due(now: datetime) -> Select[OutboxRow]:
+    return (
+        select(OutboxRow)
+        .where(OutboxRow.published_at.is_(None), OutboxRow.due_at <= now)
+        .order_by(OutboxRow.due_at, OutboxRow.position)
+        .limit(BATCH)
+    )
+
+
+def _outgoing(row: OutboxRow) -> Outgoing:
+    headers, value = binary_message(row.event_id, row.event_type, row.key, row.posted_at, row.body)
+    return Outgoing(row.event_id, row.topic, row.key, headers, value)
