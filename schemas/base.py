@@ -23,7 +23,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
-_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,4})?")
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
 
 class Model(BaseModel):
@@ -37,15 +38,21 @@ class Model(BaseModel):
 
 
 def _amount(value: Any) -> Decimal:
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+    text = _plain(value) if isinstance(value, Decimal) else value
+    if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
         raise ValueError('expected a decimal string such as "19.98"')
-    return Decimal(value)
+    return Decimal(text)
+
+
+def _plain(value: Decimal) -> str:
+    return format(value, "f")  # str() would write 1E+2, which is no amount on the wire
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected an RFC 3339 moment whose year is 1 to 9999 in UTC too") from None
 
 
 def _rfc_3339(value: datetime) -> str:
@@ -53,7 +60,8 @@ def _rfc_3339(value: datetime) -> str:
 
 
 def _text_moment(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    # The form is checked, since pydantic would take a number in a string for Unix time.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _MOMENT.fullmatch(value)):
         raise ValueError('expected an RFC 3339 moment such as "2026-11-24T09:00:00Z"')
     return value
 
@@ -83,7 +91,7 @@ class OpenChoice:
 Amount = Annotated[
     Decimal,
     BeforeValidator(_amount),
-    PlainSerializer(str, return_type=str, when_used="json"),
+    PlainSerializer(_plain, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": rf"^{_AMOUNT.pattern}$", "examples": ["19.98"]}),
 ]
 """Money without its currency: a decimal string on the wire, a Decimal in memory, never a float."""

@@ -13,7 +13,8 @@ from schemas.failures import DeadLetter, GivenBack
 WORKERS = ("importer", "shipper", "redactor")
 """The services that read events with a worker: each has a retry and a dead-letter topic of its own."""
 
-EVENTS: dict[str, type[Event]] = {event.event_type: event for event in subclasses(Event)}
+# Sorted: the order of subclasses is that in which somebody imported their modules.
+EVENTS: dict[str, type[Event]] = dict(sorted((event.event_type, event) for event in subclasses(Event)))
 
 
 def event_class(event_type: str) -> type[Event] | None:

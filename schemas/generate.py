@@ -1,6 +1,7 @@
 """Writes `schemas/json/*.json` (JSON Schema 2020-12) and `schemas/asyncapi.yaml` (AsyncAPI 3.0) from the models.
 
-`python -m schemas.generate` writes them, `--check` fails if what is committed is stale.
+`python -m schemas.generate` writes them, `--check` fails if what is committed is stale. `--release VERSION` keeps a copy
+of every schema in `schemas/released/VERSION`: from then on the tests hold the models to it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from schemas.base import Event
 from schemas.events import EVENTS, WORKERS, all_topics
 
 HERE = Path(__file__).parent
+RELEASED = HERE / "released"
+"""Per version the schemas (with their examples) as they were released: what they say is a promise."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -26,9 +29,12 @@ def example(event_type: str) -> dict[str, Any]:
     return loaded
 
 
-def json_schema(event: type[Event]) -> dict[str, Any]:
-    """JSON Schema of an event's body, as a producer must write it and a consumer may read it."""
-    schema = event.model_json_schema(mode="validation")
+def json_schema(event: type[Event], definitions: str = "#/$defs/") -> dict[str, Any]:
+    """JSON Schema of an event's body, as a producer must write it and a consumer may read it.
+
+    `definitions` is where its `$defs` stand in the document that it becomes a part of.
+    """
+    schema = event.model_json_schema(mode="validation", ref_template=definitions + "{model}")
     return {"$schema": _DIALECT, **schema, "examples": [example(event.event_type)]}
 
 
@@ -49,7 +55,10 @@ def asyncapi() -> dict[str, Any]:
             "summary": (event.__doc__ or "").splitlines()[0],
             "contentType": "application/json",
             "headers": {"$ref": "#/components/schemas/CloudEventHeaders"},
-            "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": json_schema(event)},
+            "payload": {
+                "schemaFormat": "application/schema+json;version=draft-2020-12",
+                "schema": json_schema(event, f"#/components/messages/{name}/payload/schema/$defs/"),
+            },
         }
         channels[topic] = {
             "address": topic,
@@ -108,11 +117,28 @@ def generated() -> dict[Path, str]:
     return files
 
 
+def release(version: str) -> int:
+    """Keep a copy of every schema as version `version`; 1 if that is released already."""
+    folder = RELEASED / version
+    if folder.exists():
+        print(f"{version} is released: what it says is never changed.", file=sys.stderr)
+        return 1
+    folder.mkdir(parents=True)
+    for path, text in generated().items():
+        if path.suffix == ".json":
+            (folder / path.name).write_text(text)
+    return 0
+
+
 def main() -> int:
-    """Write the files, or with `--check` say which are stale."""
+    """Write the files, or with `--check` say which are stale, or with `--release` keep a copy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a committed file is stale")
-    check = parser.parse_args().check
+    parser.add_argument("--release", metavar="VERSION", help="keep a copy of every schema in schemas/released/VERSION")
+    arguments = parser.parse_args()
+    if arguments.release:
+        return release(arguments.release)
+    check = arguments.check
     files = generated()
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     stale += [path for path in (HERE / "json").glob("*.json") if path not in files]

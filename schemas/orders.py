@@ -94,7 +94,7 @@ class Totals(LineAmounts):
     @model_validator(mode="after")
     def _adds_up(self) -> Totals:
         if self.total != self.parts_sum():
-            raise ValueError(f"the parts sum to {self.parts_sum()}, `total` says {self.total}")
+            raise ValueError(f"`total` must be {self.parts_sum()}, the sum of the parts")
         return self
 
 
@@ -143,7 +143,7 @@ class OrderDocument(OrderKeyed):
         for part in LineAmounts.model_fields:
             lines = sum((getattr(line.amounts, part) for line in self.lines), Decimal("0.00"))
             if lines != getattr(self.totals, part):
-                raise ValueError(f"totals.{part} is {getattr(self.totals, part)}, its lines sum to {lines}")
+                raise ValueError(f"totals.{part} must be {lines}, the sum of the lines")
         return self
 
 

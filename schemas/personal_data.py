@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, NoReturn
 
 from pydantic import Field, StringConstraints, model_validator
@@ -12,6 +14,9 @@ AMAZON_REPLACED: Final = "Amazon Replaced"
 """What stands where personal data was, once its 30 days are over (the words of the manual)."""
 FBA_ORDERS: Final = "FBA Orders"
 """First and last name of an order that Amazon fulfils (the words of the manual)."""
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+"""ISO 3166-1 alpha-2."""
 
 Seal = Annotated[str, StringConstraints(min_length=1, max_length=16384, pattern=r"^[A-Za-z0-9_.-]+$")]
 
@@ -45,12 +50,19 @@ class PersonalData(Model):
     def __str__(self) -> str:
         return "PersonalData(hidden)"
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Rich and other pretty printers ask here, past `__repr__`."""
+        return iter(())
+
     def __reduce_ex__(self, _protocol: Any) -> NoReturn:
         raise TypeError("personal data is never pickled: seal it")
 
     @classmethod
     def replaced(cls, country: str = "") -> PersonalData:
-        """What a store shows once the data is gone: "Amazon Replaced" in every field, the country kept."""
+        """What a store shows once the data is gone: "Amazon Replaced" in every field, the country kept.
+
+        What is no country code is dropped: it could be anything.
+        """
         return cls(
             first_name=AMAZON_REPLACED,
             last_name=AMAZON_REPLACED,
@@ -60,7 +72,7 @@ class PersonalData(Model):
             district=AMAZON_REPLACED,
             region=AMAZON_REPLACED,
             postal_code=AMAZON_REPLACED,
-            country=country,
+            country=country if _COUNTRY.fullmatch(country) else "",
             phone=AMAZON_REPLACED,
             email=AMAZON_REPLACED,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -9,15 +10,18 @@ from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, WithJs
 
 from schemas.base import AccountKeyed, Identifier, Model, Moment, OrderKeyed, ShortText
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def _date_or_moment(value: Any) -> date:
-    if isinstance(value, date):
+    if type(value) is date:
         return value
     try:
-        return date.fromisoformat(value) if len(value) == len("2026-11-24") else _MOMENT.validate_python(value)
-    except (TypeError, ValueError):
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+        return _MOMENT.validate_python(value)
+    except ValueError:
         raise ValueError('expected a date such as "2026-11-24" or an RFC 3339 moment with its offset') from None
 
 

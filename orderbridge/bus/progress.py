@@ -17,14 +17,28 @@ STUCK_AFTER = 90.0
 class Progress:
     """What a worker is doing right now; written by the worker's loop, read by its health page."""
 
-    def __init__(self) -> None:
-        self.waiting_for: str | None = None
+    def __init__(self, stuck_after: float = STUCK_AFTER) -> None:
         self.lag_of: Callable[[], dict[str, tuple[int, int]]] = dict
         """Per partition: next offset to commit, end of the partition."""
+        self._stuck_after = stuck_after
+        self._waiting_for: str | None = None
         self._lock = threading.Lock()
         self._at_work: dict[str, float] = {}
         self._handled = 0
         self._standing: dict[str, tuple[int, float]] = {}
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What all messages wait for, if they do."""
+        return self._waiting_for
+
+    @waiting_for.setter
+    def waiting_for(self, what: str | None) -> None:
+        if what is None and self._waiting_for is not None:
+            with self._lock:  # whoever waited was not stuck: the others, which go on in a moment, start afresh
+                self._at_work = dict.fromkeys(self._at_work, time.monotonic())
+                self._standing.clear()
+        self._waiting_for = what
 
     @contextmanager
     def at_work_on(self, original: Original) -> Iterator[None]:
@@ -34,6 +48,7 @@ class Progress:
         try:
             yield
         finally:
+            self.waiting_for = None  # if it was taken from us while it waited; others that still wait say so again
             with self._lock:
                 del self._at_work[original.place()]
                 self._handled += 1
@@ -48,11 +63,11 @@ class Progress:
         with self._lock:
             oldest = max((now - since for since in self._at_work.values()), default=0.0)
             handled = self._handled
-        standing = self._standing_still(partitions, now)
+            standing = self._standing_still(partitions, now)
         state = "ok"
         if self.waiting_for is not None:
             state = "waiting"
-        elif oldest > STUCK_AFTER or standing > STUCK_AFTER:
+        elif oldest > self._stuck_after or standing > self._stuck_after:
             state = "stuck"
         return {
             "state": state,
@@ -65,11 +80,9 @@ class Progress:
 
     def _standing_still(self, partitions: dict[str, tuple[int, int]], now: float) -> float:
         """Seconds for which the worst partition has had lag without moving."""
-        worst = 0.0
+        standing = {}
         for name, (done, end) in partitions.items():
             before = self._standing.get(name)
-            if end <= done or before is None or before[0] != done:
-                self._standing[name] = (done, now)
-            else:
-                worst = max(worst, now - before[1])
-        return worst
+            standing[name] = before if before is not None and before[0] == done and end > done else (done, now)
+        self._standing = standing  # only what is assigned: a partition that comes back later starts afresh
+        return max((now - since for _, since in standing.values()), default=0.0)

@@ -11,7 +11,7 @@ import structlog
 
 from orderbridge.bus.health import serve_health
 from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPolicy, Subscription
-from orderbridge.bus.progress import Progress
+from orderbridge.bus.progress import STUCK_AFTER, Progress
 from orderbridge.database.unit_of_work import Database
 from orderbridge.settings import Settings
 from schemas.base import Event
@@ -23,12 +23,19 @@ class Worker:
     """Reads a service's events and hands each to its handler, once in effect."""
 
     def __init__(
-        self, service: str, settings: Settings, database: Database, *, retries: RetryPolicy | None = None
+        self,
+        service: str,
+        settings: Settings,
+        database: Database,
+        *,
+        retries: RetryPolicy | None = None,
+        stuck_after: float = STUCK_AFTER,
     ) -> None:
         self.service = service
         self._settings = settings
         self._database = database
         self._retries = retries
+        self._stuck_after = stuck_after
         self._subscriptions: list[Subscription] = []
 
     def on(self, event: type[Event], handler: Handler, *, answer_rejected: AnswerRejected | None = None) -> None:
@@ -57,7 +64,7 @@ class Worker:
         """Work until SIGTERM or SIGINT. Does not return."""
         from orderbridge.bus import faust_app  # Faust takes a second to import: not for the command line's sake
 
-        progress = Progress()
+        progress = Progress(self._stuck_after)
         settings = self._settings
         server = serve_health(settings.health_host, settings.health_port, self.service, progress.report)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")

@@ -32,6 +32,7 @@ from schemas.base import Event
 
 OUTBOX_CHANNEL = "orderbridge_outbox"
 """PostgreSQL's NOTIFY channel that wakes the ticker."""
+_SAME_NAME: dict[str, Any] = {"index_elements": ["name"], "index_where": text("published_at IS NULL")}
 
 
 class TransactionOpen(RuntimeError):
@@ -80,8 +81,23 @@ class Work:
         With a `name` it takes the place of an unpublished event of that name. A dated event is a hint, never an
         order: its handler looks into the database whether it is really time.
         """
+        row = self._outbox_row(event, at, name)
+        statement = self.insert(OutboxRow).values(row)
+        if name is not None:
+            replaced = {column: value for column, value in row.items() if column != "name"}
+            statement = statement.on_conflict_do_update(**_SAME_NAME, set_=replaced)
+        self._write(statement)
+        return str(row["event_id"])
+
+    def post_once(self, event: Event, at: datetime, name: str) -> None:
+        """Like `post`, but an unpublished event of that name stays as it is."""
+        self._write(
+            self.insert(OutboxRow).values(self._outbox_row(event, at, name)).on_conflict_do_nothing(**_SAME_NAME)
+        )
+
+    def _outbox_row(self, event: Event, at: datetime | None, name: str | None) -> dict[str, object]:
         now = self.now
-        row = {
+        return {
             "event_id": str(uuid.uuid4()),
             "event_type": event.topic(),
             "topic": event.topic(),
@@ -91,17 +107,12 @@ class Work:
             "posted_at": now,
             "due_at": at or now,
         }
-        statement = self.insert(OutboxRow).values(row)
-        if name is not None:
-            replaced = {column: row[column] for column in row if column != "name"}
-            statement = statement.on_conflict_do_update(
-                index_elements=["name"], index_where=text("published_at IS NULL"), set_=replaced
-            )
+
+    def _write(self, statement: Any) -> None:
         self.session.execute(statement)
         if not self._posted and self.session.get_bind().dialect.name == "postgresql":
             self.session.execute(text(f"SELECT pg_notify('{OUTBOX_CHANNEL}', '')"))
         self._posted = True
-        return row["event_id"]  # type: ignore[return-value]  # the row's values are of mixed types
 
     def withdraw(self, name: str) -> None:
         """Take back the unpublished event of that name, if there is one."""

@@ -18,15 +18,19 @@ class Container:
 
     def __init__(self, image: str, *, port: int, environment: dict[str, str], command: list[str] | str) -> None:
         """Starts it. Raises Missing if no daemon answers or the image cannot be had."""
+        try:
+            _find_daemon()
+        except OSError:
+            raise Missing("no Docker daemon answers") from None
+        # Imported late: it takes a second, and most machines have no daemon.
         import docker
         from docker.errors import APIError, DockerException
         from testcontainers.core.container import DockerContainer
 
         try:
-            _find_daemon()
             with contextlib.closing(docker.from_env(timeout=3)) as client:
                 client.ping()
-        except (DockerException, OSError):
+        except DockerException:
             raise Missing("no Docker daemon answers") from None
         host_port = free_port()
         self._container = DockerContainer(image).with_envs(**environment).with_bind_ports(port, host_port)

@@ -26,8 +26,9 @@ REPOSITORY = Path(__file__).parents[2]
 VERSION = (REPOSITORY / "KAFKA_VERSION").read_text().strip()
 START_SECONDS = 60.0
 
-# One node for everything, the same in Docker and with Java: internal topics without copies, groups without a delay, and
-# session timeouts below Kafka's own minimum of 6 s, so that a test of a killed member need not wait for them.
+# One node for everything, the same in Docker and with Java: internal topics without copies, groups without a delay.
+# For tests that kill: a member's session may be shorter than Kafka's own minimum of 6 s, and a killed broker may
+# register again after 4 s instead of 9.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -40,6 +41,8 @@ SETTINGS = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "500",
     "auto.create.topics.enable": "false",
 }
 ADVERTISED = "/tmp/advertised.env"  # noqa: S108 - a file in the container

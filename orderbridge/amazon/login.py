@@ -1,0 +1,131 @@
+"""Login with Amazon: a seller's refresh token becomes an access token that lives for an hour.
+
+Source: Amazon's "Connecting to the Selling Partner API", step 1, and RFC 6749 sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orderbridge.amazon import wire
+from orderbridge.amazon.answers import read_json, read_model
+from orderbridge.amazon.errors import (
+    LOGIN,
+    AmazonError,
+    BadAnswer,
+    ConsentRevoked,
+    LoginRefused,
+    Throttled,
+    Unwell,
+)
+
+_LONGEST_MARGIN: Final = timedelta(seconds=60)
+"""How long before its end a token is renewed, or a tenth of its life if that is less."""
+
+
+class _TokenAnswer(BaseModel):
+    """RFC 6749 section 5.1. The token goes into a header, so it must be of visible ASCII."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    access_token: Annotated[str, Field(pattern=r"\A[\x21-\x7e]+\z", repr=False)]
+    expires_in: Annotated[int, Field(gt=0, le=10_000_000)]
+
+
+@dataclass(slots=True)
+class _Cached:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str | None = field(default=None, repr=False)
+    renew_at: datetime | None = None
+
+
+_cache: dict[bytes, _Cached] = {}
+_cache_lock = threading.Lock()
+
+
+class Login:
+    """One seller's consent to one application. All instances of a process with the same credentials share the token.
+
+    `url` is the token endpoint, `https://api.amazon.com/auth/o2/token` in all regions.
+    """
+
+    def __init__(
+        self, url: str, client_id: str, client_secret: str, refresh_token: str, *, timeout: wire.Timeout = (5, 20)
+    ) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        # The digest, so that the process holds each secret in as few places as can be.
+        key = hashlib.sha256(urlencode({"url": url, **self._form}).encode()).digest()
+        with _cache_lock:
+            self._cached = _cache.setdefault(key, _Cached())
+
+    def access_token(self, *, now: Callable[[], datetime], before_call: Callable[[], None]) -> str:
+        """A token that is valid for a while yet; asks Amazon if there is none. Threads wait for the one that asks.
+
+        Raises `ConsentRevoked`, `LoginRefused`, `Throttled`, `Unwell`, `NoAnswer` or `BadAnswer`, all with the
+        operation `LOGIN`, and what `before_call` raises, which is called before the network is.
+        """
+        cached = self._cached
+        with cached.lock:
+            asked_at = now()
+            if cached.token is None or cached.renew_at is None or asked_at >= cached.renew_at:
+                answer = self._refresh(before_call)
+                life = timedelta(seconds=answer.expires_in)
+                cached.token, cached.renew_at = answer.access_token, asked_at + life - min(_LONGEST_MARGIN, life / 10)
+            return cached.token
+
+    def invalidate(self, access_token: str | None = None) -> None:
+        """Forgets the token, or this one only: another thread may have fetched a new one meanwhile."""
+        with self._cached.lock:
+            if access_token in (None, self._cached.token):
+                self._cached.token = None
+
+    def _refresh(self, before_call: Callable[[], None]) -> _TokenAnswer:
+        reply = wire.send(
+            LOGIN,
+            "POST",
+            self._url,
+            headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "Accept": "application/json"},
+            body=urlencode(self._form).encode(),
+            timeout=self._timeout,
+            before_call=before_call,
+        )
+        if not reply.ok:
+            raise _error_for(reply)
+        return read_model(LOGIN, _TokenAnswer, reply.body, status=reply.status, request_id=reply.request_id)
+
+
+def _error_for(reply: wire.Reply) -> AmazonError:
+    """The error that RFC 6749 section 5.2 (`error`, `error_description`) tells, or the status alone."""
+    try:
+        content = read_json(LOGIN, reply.body, status=reply.status, request_id=reply.request_id)
+    except BadAnswer:
+        content = None
+    told = content if isinstance(content, dict) else {}
+    code = str(told["error"]) if told.get("error") else None
+    kind: type[AmazonError]
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = Throttled
+    elif reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status == HTTPStatus.REQUEST_TIMEOUT:
+        kind = Unwell
+    elif reply.status < HTTPStatus.BAD_REQUEST:
+        kind = BadAnswer
+    else:
+        kind = ConsentRevoked if code == "invalid_grant" else LoginRefused
+    message = str(told.get("error_description") or f"Amazon's login answered {reply.status}")[:500]
+    return kind(LOGIN, message, status=reply.status, code=code, request_id=reply.request_id)

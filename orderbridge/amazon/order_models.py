@@ -1,0 +1,299 @@
+"""An order as Amazon's Orders API 2026-01-01 tells it: the parts of its `Order` that we need.
+
+Source: Amazon's model `orders_2026-01-01.json`; each class is its definition of that name. Only what that model
+requires is required here: a field may be absent because its data set was not asked for, because a role was not
+granted, or for no reason. Values that Amazon lists in prose or as an enum are plain strings, since new ones come.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from orderbridge.amazon.answers import AmazonModel, Moment, PersonalModel
+
+Id = Annotated[str, Field(min_length=1)]
+
+
+class Money(AmazonModel):
+    """An amount in the currency's main unit, and its ISO 4217 code."""
+
+    amount: Decimal
+    currency_code: Id
+
+
+class DateTimeRange(AmazonModel):
+    earliest_date_time: Moment | None = None
+    latest_date_time: Moment | None = None
+
+
+class Alias(AmazonModel):
+    alias_id: str
+    alias_type: str
+
+
+class AssociatedOrder(AmazonModel):
+    order_id: str | None = None
+    association_type: str | None = None
+    """`REPLACEMENT_ORIGINAL_ID`, `EXCHANGE_ORIGINAL_ID`"""
+
+
+class SalesChannel(AmazonModel):
+    channel_name: str
+    marketplace_id: str | None = None
+    marketplace_name: str | None = None
+
+
+class Buyer(PersonalModel):
+    buyer_name: str | None = None
+    buyer_email: str | None = None
+    buyer_company_name: str | None = None
+    buyer_purchase_order_number: str | None = None
+
+
+class AddressExtendedFields(PersonalModel):
+    """The parts of a Brazilian address."""
+
+    street_name: str | None = None
+    street_number: str | None = None
+    complement: str | None = None
+    neighborhood: str | None = None
+
+
+class CustomerAddress(PersonalModel):
+    name: str | None = None
+    company_name: str | None = None
+    address_line1: str | None = None
+    address_line2: str | None = None
+    address_line3: str | None = None
+    city: str | None = None
+    district_or_county: str | None = None
+    state_or_region: str | None = None
+    municipality: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = None
+    phone: str | None = None
+    extended_fields: AddressExtendedFields | None = None
+    address_type: str | None = None
+    """`RESIDENTIAL`, `COMMERCIAL`, `PICKUP_POINT`"""
+
+
+class DeliveryPreference(PersonalModel):
+    drop_off_location: str | None = None
+    address_instruction: str | None = None
+
+
+class Recipient(PersonalModel):
+    delivery_address: CustomerAddress | None = None
+    delivery_preference: DeliveryPreference | None = None
+
+
+class OrderProceedsBreakdown(AmazonModel):
+    type: str
+    """`ITEM`, `SHIPPING`, `GIFT_WRAP`, `COD_FEE`, `TAX`, `DISCOUNT`, `DELIVERY_TIP`, `OTHER`"""
+    subtotal: Money
+    status: str | None = None
+
+
+class OrderProceeds(AmazonModel):
+    grand_total: Money | None = None
+    breakdowns: tuple[OrderProceedsBreakdown, ...] = ()
+
+
+class PaymentExecution(AmazonModel):
+    payment_method: str | None = None
+    payment_amount: Money | None = None
+    acquirer_id: str | None = None
+    card_brand: str | None = None
+    authorization_code: Annotated[str | None, Field(repr=False)] = None
+
+
+class OrderPayment(AmazonModel):
+    payment_executions: tuple[PaymentExecution, ...] = ()
+
+
+class OrderTaxRegistration(PersonalModel):
+    entity_type: str | None = None
+    legal_name: str | None = None
+    tax_registration_type: str | None = None
+    tax_registration_number: str | None = None
+    tax_registration_address: CustomerAddress | None = None
+
+
+class OrderTaxInvoicing(AmazonModel):
+    buyer_invoice_preference: str | None = None
+    invoice_status: str | None = None
+
+
+class OrderTax(AmazonModel):
+    tax_registrations: tuple[OrderTaxRegistration, ...] = ()
+    tax_invoicing: OrderTaxInvoicing | None = None
+
+
+class OrderFulfillment(AmazonModel):
+    fulfillment_status: str
+    """`PENDING_AVAILABILITY`, `PENDING`, `UNSHIPPED`, `PARTIALLY_SHIPPED`, `SHIPPED`, `CANCELLED`, `UNFULFILLABLE`"""
+    fulfilled_by: str | None = None
+    """`MERCHANT`, `AMAZON`"""
+    fulfillment_service_level: str | None = None
+    ship_by_window: DateTimeRange | None = None
+    deliver_by_window: DateTimeRange | None = None
+
+
+class PackageStatus(AmazonModel):
+    status: str
+    """`PENDING`, `IN_TRANSIT`, `SHIPPED`, `DELIVERED`, `CANCELLED`, `UNDELIVERABLE`"""
+    detailed_status: str | None = None
+
+
+class PackageItem(AmazonModel):
+    order_item_id: str
+    quantity: int
+    transparency_codes: tuple[str, ...] = ()
+
+
+class OrderPackage(AmazonModel):
+    """A package of an order that the merchant fulfils, as Amazon knows it."""
+
+    package_reference_id: str
+    created_time: Moment | None = None
+    package_status: PackageStatus | None = None
+    carrier: str | None = None
+    ship_time: Moment | None = None
+    shipping_service: str | None = None
+    tracking_number: str | None = None
+    package_items: tuple[PackageItem, ...] = ()
+
+
+class ItemCondition(AmazonModel):
+    condition_type: str | None = None
+    condition_subtype: str | None = None
+
+
+class ItemPrice(AmazonModel):
+    unit_price: Money | None = None
+    price_designation: str | None = None
+
+
+class ItemCustomization(PersonalModel):
+    customized_url: str | None = None
+
+
+class ItemProduct(AmazonModel):
+    asin: str | None = None
+    title: str | None = None
+    seller_sku: str | None = None
+    condition: ItemCondition | None = None
+    price: ItemPrice | None = None
+    serial_numbers: tuple[str, ...] = ()
+    customization: ItemCustomization | None = None
+
+
+class ItemProceedsDetailedBreakdown(AmazonModel):
+    subtype: str | None = None
+    value: Money | None = None
+
+
+class ItemProceedsBreakdown(AmazonModel):
+    """The amounts are for the whole quantity. Details come for `TAX` and `DISCOUNT` only."""
+
+    type: str
+    """`ITEM`, `SHIPPING`, `GIFT_WRAP`, `COD_FEE`, `TAX`, `DISCOUNT`, `OTHER`"""
+    subtotal: Money
+    detailed_breakdowns: tuple[ItemProceedsDetailedBreakdown, ...] = ()
+
+
+class ItemProceeds(AmazonModel):
+    proceeds_total: Money | None = None
+    breakdowns: tuple[ItemProceedsBreakdown, ...] = ()
+
+
+class ItemPromotionBreakdown(AmazonModel):
+    promotion_id: str | None = None
+
+
+class ItemPromotion(AmazonModel):
+    breakdowns: tuple[ItemPromotionBreakdown, ...] = ()
+
+
+class ItemCancellationRequest(AmazonModel):
+    requester: str | None = None
+    cancel_reason: str | None = None
+
+
+class ItemCancellationExecution(AmazonModel):
+    cancelled_by: str | None = None
+    """`BUYER`, `MERCHANT`, `AMAZON`"""
+    cancel_reason: str | None = None
+
+
+class ItemCancellation(AmazonModel):
+    cancellation_request: ItemCancellationRequest | None = None
+    cancellation_execution: ItemCancellationExecution | None = None
+
+
+class GiftOption(PersonalModel):
+    gift_message: str | None = None
+    gift_wrap_level: str | None = None
+
+
+class ItemPacking(AmazonModel):
+    gift_option: GiftOption | None = None
+
+
+class ItemInternationalShipping(AmazonModel):
+    ioss_number: str | None = None
+
+
+class ItemShipping(AmazonModel):
+    scheduled_delivery_window: DateTimeRange | None = None
+    international_shipping: ItemInternationalShipping | None = None
+
+
+class ItemFulfillment(AmazonModel):
+    quantity_fulfilled: int | None = None
+    quantity_unfulfilled: int | None = None
+    packing: ItemPacking | None = None
+    shipping: ItemShipping | None = None
+
+
+class ItemTaxCollection(AmazonModel):
+    model: str | None = None
+    """`MARKETPLACE_FACILITATOR`: Amazon collects the tax and pays it."""
+    responsible_party: str | None = None
+
+
+class ItemTax(AmazonModel):
+    tax_collections: tuple[ItemTaxCollection, ...] = ()
+
+
+class OrderItem(AmazonModel):
+    order_item_id: Id
+    quantity_ordered: int
+    product: ItemProduct
+    programs: tuple[str, ...] = ()
+    proceeds: ItemProceeds | None = None
+    promotion: ItemPromotion | None = None
+    cancellation: ItemCancellation | None = None
+    fulfillment: ItemFulfillment | None = None
+    tax: ItemTax | None = None
+
+
+class Order(AmazonModel):
+    order_id: Id
+    created_time: Moment
+    last_updated_time: Moment
+    sales_channel: SalesChannel
+    order_items: tuple[OrderItem, ...]
+    order_aliases: tuple[Alias, ...] = ()
+    programs: tuple[str, ...] = ()
+    associated_orders: tuple[AssociatedOrder, ...] = ()
+    buyer: Buyer | None = None
+    recipient: Recipient | None = None
+    proceeds: OrderProceeds | None = None
+    payment: OrderPayment | None = None
+    tax: OrderTax | None = None
+    fulfillment: OrderFulfillment | None = None
+    packages: tuple[OrderPackage, ...] = ()

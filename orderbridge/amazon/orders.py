@@ -1,0 +1,160 @@
+"""Reading orders: Amazon's Orders API 2026-01-01, `searchOrders` and `getOrder`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from orderbridge.amazon.answers import AmazonModel, Moment, describe, in_amazon_form, read_model
+from orderbridge.amazon.operations import GET_ORDER, SEARCH_ORDERS, Operation
+from orderbridge.amazon.order_models import Order
+from orderbridge.amazon.transport import Answer, Connection
+
+INCLUDED_DATA: Final = (
+    "BUYER",
+    "RECIPIENT",
+    "PROCEEDS",
+    "PROMOTION",
+    "CANCELLATION",
+    "FULFILLMENT",
+    "PACKAGES",
+    "TAX",
+    "PAYMENT",
+)
+"""The data sets we ask for. Without FULFILLMENT an order comes without its status."""
+
+MOST_ORDERS_A_PAGE: Final = 100
+MOST_MARKETPLACES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableOrder:
+    """An order of a page that is not what the model says: its id, if that could be read, and why, without values."""
+
+    order_id: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPage:
+    """A page of orders. `next_token` is None on the last; `…_before` is the moment up to which Amazon looked."""
+
+    orders: tuple[Order, ...]
+    unreadable: tuple[UnreadableOrder, ...]
+    next_token: str | None
+    last_updated_before: datetime | None
+    created_before: datetime | None
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    order: Order
+    answer: Answer
+
+
+class _Pagination(AmazonModel):
+    next_token: str | None = None
+
+
+class _SearchOrdersResponse(AmazonModel):
+    orders: tuple[Any, ...]
+    pagination: _Pagination = _Pagination()
+    last_updated_before: Moment | None = None
+    created_before: Moment | None = None
+
+
+class _GetOrderResponse(AmazonModel):
+    order: Order
+
+
+def search_orders(
+    connection: Connection,
+    *,
+    last_updated_after: datetime | None = None,
+    last_updated_before: datetime | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+    marketplace_ids: tuple[str, ...] = (),
+    fulfilled_by: tuple[str, ...] = (),
+    statuses: tuple[str, ...] = (),
+    included_data: tuple[str, ...] = INCLUDED_DATA,
+    max_results: int = MOST_ORDERS_A_PAGE,
+    pagination_token: str | None = None,
+) -> OrdersPage:
+    """One page of the orders that were updated, or created, in a span of time.
+
+    Exactly one of `last_updated_after` and `created_after` is given; the `…_before` of the same pair may be left out,
+    else it lies at least two minutes in the past. The next page is the same call, every parameter unchanged, with
+    the page's `next_token`, which lives for 24 hours. An order that cannot be read is listed as unreadable and takes
+    no other with it. Raises `AmazonError`, and ValueError for parameters that Amazon's model rules out.
+    """
+    if (last_updated_after is None) == (created_after is None):
+        raise ValueError("exactly one of last_updated_after and created_after must be given")
+    if (last_updated_before and not last_updated_after) or (created_before and not created_after):
+        raise ValueError("an end must be of the same kind as the start")
+    if not 1 <= max_results <= MOST_ORDERS_A_PAGE:
+        raise ValueError(f"max_results must be 1 to {MOST_ORDERS_A_PAGE}")
+    if len(marketplace_ids) > MOST_MARKETPLACES:
+        raise ValueError(f"at most {MOST_MARKETPLACES} marketplaces may be given")
+    times = {
+        "lastUpdatedAfter": last_updated_after,
+        "lastUpdatedBefore": last_updated_before,
+        "createdAfter": created_after,
+        "createdBefore": created_before,
+    }
+    query = {name: in_amazon_form(moment) for name, moment in times.items() if moment is not None}
+    query |= _lists(
+        marketplaceIds=marketplace_ids,
+        fulfilledBy=fulfilled_by,
+        fulfillmentStatuses=statuses,
+        includedData=included_data,
+    )
+    query["maxResultsPerPage"] = str(max_results)
+    if pagination_token is not None:
+        query["paginationToken"] = pagination_token
+
+    answer = connection.call(SEARCH_ORDERS, query=query)
+    page = _read(SEARCH_ORDERS, _SearchOrdersResponse, answer)
+    orders: list[Order] = []
+    unreadable: list[UnreadableOrder] = []
+    for entry in page.orders:
+        try:
+            orders.append(Order.model_validate(entry))
+        except ValidationError as error:
+            unreadable.append(UnreadableOrder(_order_id(entry), describe(error)))
+    return OrdersPage(
+        orders=tuple(orders),
+        unreadable=tuple(unreadable),
+        # An empty token would ask for the first page again.
+        next_token=page.pagination.next_token or None,
+        last_updated_before=page.last_updated_before,
+        created_before=page.created_before,
+        answer=answer,
+    )
+
+
+def get_order(connection: Connection, order_id: str, *, included_data: tuple[str, ...] = INCLUDED_DATA) -> OrderAnswer:
+    """One order by Amazon's order id. Raises `AmazonError`, `NotFound` where Amazon does not know it."""
+    answer = connection.call(GET_ORDER, path_parameters={"orderId": order_id}, query=_lists(includedData=included_data))
+    return OrderAnswer(_read(GET_ORDER, _GetOrderResponse, answer).order, answer)
+
+
+def _lists(**lists: tuple[str, ...]) -> dict[str, str]:
+    """Swagger's default for arrays in a query, csv: `A,B`. An empty list is left out."""
+    return {name: ",".join(values) for name, values in lists.items() if values}
+
+
+Response = TypeVar("Response", bound=AmazonModel)
+
+
+def _read(operation: Operation, model: type[Response], answer: Answer) -> Response:
+    return read_model(operation.name, model, answer.body, status=answer.status, request_id=answer.request_id)
+
+
+def _order_id(entry: Any) -> str | None:
+    order_id = entry.get("orderId") if isinstance(entry, dict) else None
+    return order_id if isinstance(order_id, str) else None

@@ -1,0 +1,159 @@
+"""The three steps of every call to Amazon: reserve and claim, call, outcome. No transaction is open during a call.
+
+    not_before = calls.reserve(work, account_id, SEARCH_ORDERS)       # with the claim, in one transaction
+    page = calls.make(work, account_id, SEARCH_ORDERS, "…", lambda connection: search_orders(connection, …))
+    ...                                                               # the outcome, in the next transaction
+
+`make` commits what was claimed, calls, and writes what the call taught us: Amazon's rate, a 429, a network fault.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy import update
+
+from orderbridge.amazon import (
+    LOGIN,
+    AmazonError,
+    Answer,
+    Connection,
+    ConsentRevoked,
+    Login,
+    LoginRefused,
+    NoAnswer,
+    Operation,
+    Throttled,
+    Unwell,
+)
+from orderbridge.database import quotas
+from orderbridge.database.models import Account, Attempt
+from orderbridge.database.unit_of_work import Database, Work, refuse_open_transaction
+from orderbridge.settings import Settings
+from orderbridge.telemetry import AMAZON_CALLS, AMAZON_SECONDS
+from orderbridge.vault.secrets_box import SecretsBox
+
+AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
+"""A seller has to mend a revoked consent: asking more often helps nobody."""
+
+
+class Answered(Protocol):
+    """What a call returns: the typed content, with Amazon's raw answer beside it."""
+
+    @property
+    def answer(self) -> Answer:
+        """The raw answer."""
+        ...
+
+
+Result = TypeVar("Result", bound="Answered | Answer")
+
+
+class CallFailed(Exception):
+    """Amazon gave no usable answer; `error` says why, `retry_at` when another try makes sense."""
+
+    def __init__(self, error: AmazonError, retry_at: datetime) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.retry_at = retry_at
+
+
+class AmazonCalls:
+    """Makes calls for any account of this installation."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._box = SecretsBox(settings.need("secrets_key"))
+
+    def reserve(self, work: Work, account_id: str, operation: Operation) -> datetime | None:
+        """Reserve one call of the account's quota: None if it may be made now, else when the next one may."""
+        return quotas.reserve(
+            work, account_id, operation.name, rate_per_second=operation.rate_per_second, burst=operation.burst
+        )
+
+    def make(
+        self,
+        work: Work,
+        account_id: str,
+        operation: Operation,
+        subject: str,
+        call: Callable[[Connection], Result],
+    ) -> Result:
+        """Commit the claim, make the call, and return its result with a new transaction begun for the outcome.
+
+        Raises CallFailed, with what it taught us already committed; LookupError if the account is not connected.
+        """
+        connection = self._connection(work, account_id)
+        attempt_id = str(uuid.uuid4())
+        work.session.add(
+            Attempt(
+                attempt_id=attempt_id,
+                account_id=account_id,
+                operation=operation.name,
+                subject=subject,
+                started_at=work.now,
+            )
+        )
+        work.commit()
+        started = time.perf_counter()
+        try:
+            result = call(connection)
+        except AmazonError as error:
+            AMAZON_CALLS.labels(operation.name, type(error).__name__).inc()
+            retry_at = self._learn(work, account_id, operation, error)
+            _close(work, attempt_id, "unknown" if error.outcome_unknown else _name(error))
+            work.commit()
+            raise CallFailed(error, retry_at) from error
+        finally:
+            AMAZON_SECONDS.labels(operation.name).observe(time.perf_counter() - started)
+        AMAZON_CALLS.labels(operation.name, "done").inc()
+        answer = result if isinstance(result, Answer) else result.answer
+        quotas.answered(work, account_id, operation.name, answer.rate_limit)
+        _close(work, attempt_id, "done")
+        return result
+
+    def _learn(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:
+        if isinstance(error, LoginRefused | ConsentRevoked):
+            return work.now + AFTER_LOGIN_TROUBLE
+        if isinstance(error, Throttled) and error.operation != LOGIN:
+            return quotas.throttled(work, account_id, operation.name)
+        if isinstance(error, NoAnswer | Unwell | Throttled):
+            return quotas.faulted(work, account_id, operation.name)
+        quotas.answered(work, account_id, operation.name, None)
+        return work.now
+
+    def _connection(self, work: Work, account_id: str) -> Connection:
+        row = work.session.get(Account, account_id)
+        if row is None or row.refresh_token is None:
+            raise LookupError(f"account {account_id} is not connected")
+        if row.client_id is not None and row.client_secret is not None:
+            client_id = row.client_id
+            client_secret = self._box.decrypt(row.client_secret, purpose=f"client_secret:{account_id}")
+        else:
+            client_id = self._settings.need("amazon_client_id")
+            client_secret = self._settings.need("amazon_client_secret")
+        refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
+        return Connection(
+            row.api_url,
+            Login(row.login_url, client_id, client_secret, refresh_token),
+            before_call=refuse_open_transaction,
+            now=self._database.clock.now,
+        )
+
+
+def _close(work: Work, attempt_id: str, outcome: str) -> None:
+    work.session.execute(
+        update(Attempt)
+        .where(Attempt.attempt_id == attempt_id)
+        .values(finished_at=work.now, outcome=outcome)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _name(error: AmazonError) -> str:
+    return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)

@@ -1,0 +1,101 @@
+"""An order in the sandbox, and what may happen to it besides being shipped by the seller (`shipments.py`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.errors import Impossible
+
+VISIBLE_STATUSES = ("UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED")
+"""Statuses in which an order shows who it is for (facts on v0's ShippingAddress; v2026 names no other rule)."""
+
+
+@dataclass
+class Package:
+    """A package the seller told of: the last accepted `packageDetail`, and when each accepted call came."""
+
+    content: dict[str, Any]
+    created_at: str
+    received_at: list[str] = field(default_factory=list)
+    identical: int = 0
+    """How many of the accepted calls repeated the content before them."""
+
+
+@dataclass
+class Order:
+    """An order. `facts` is Amazon's Order as placed, with all datasets; what changes later stands beside it."""
+
+    order_id: str
+    account: str
+    marketplace_id: str
+    fulfilled_by: str
+    status: str
+    created_at: datetime
+    """When the buyer bought it; may lie in the past of the sandbox."""
+    placed_at: datetime
+    """When it was put into the sandbox."""
+    updated_at: datetime
+    facts: dict[str, Any]
+    packages: dict[str, Package] = field(default_factory=dict)
+    cancellation: dict[str, Any] = field(default_factory=dict)
+    """Amazon's ItemCancellation, the same for all its items."""
+
+    @property
+    def ordered(self) -> dict[str, int]:
+        """Quantity ordered by orderItemId."""
+        return {item["orderItemId"]: item["quantityOrdered"] for item in self.facts["orderItems"]}
+
+    def fulfilled(self, without_package: str | None = None) -> Counter[str]:
+        """Quantity shipped by orderItemId, leaving out what the named package holds."""
+        if self.fulfilled_by == "AMAZON":
+            return Counter(self.ordered if self.status == "SHIPPED" else {})
+        return quantities(
+            item
+            for reference_id, package in self.packages.items()
+            if reference_id != without_package
+            for item in package.content["orderItems"]
+        )
+
+    def release(self, now: datetime) -> None:
+        """Payment is authorised: PENDING becomes UNSHIPPED. Raises Impossible (409) for any other status."""
+        self._demand("PENDING")
+        self._change("UNSHIPPED", now)
+
+    def request_cancel(self, reason: str, now: datetime) -> None:
+        """The buyer wishes to cancel; the seller decides. Raises Impossible (409) unless UNSHIPPED."""
+        self._demand("UNSHIPPED")
+        self.cancellation["cancellationRequest"] = {"requester": "BUYER", "cancelReason": reason}
+        self._change(self.status, now)
+
+    def cancel(self, by: str, reason: str, now: datetime) -> None:
+        """Cancelled for good. Raises Impossible (409) once anything was shipped."""
+        self._demand("PENDING", "UNSHIPPED")
+        self.cancellation["cancellationExecution"] = {"cancelledBy": by, "cancelReason": reason}
+        self._change("CANCELLED", now)
+
+    def ship_by_amazon(self, now: datetime) -> None:
+        """Amazon ships what it fulfils. Raises Impossible (409) for the seller's own orders and other statuses."""
+        if self.fulfilled_by != "AMAZON":
+            raise Impossible(409, f"{self.order_id} is fulfilled by the merchant: confirm its shipment instead")
+        self._demand("UNSHIPPED")
+        self._change("SHIPPED", now)
+
+    def _demand(self, *statuses: str) -> None:
+        if self.status not in statuses:
+            raise Impossible(409, f"{self.order_id} is {self.status}, not {' or '.join(statuses)}")
+
+    def _change(self, status: str, now: datetime) -> None:
+        self.status = status
+        self.updated_at = now
+
+
+def quantities(items: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Sum of `quantity` by orderItemId of Amazon's package items."""
+    total: Counter[str] = Counter()
+    for item in items:
+        total[item["orderItemId"]] += item["quantity"]
+    return total

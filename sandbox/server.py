@@ -1,0 +1,76 @@
+"""The HTTP server: both doors in one application, on a port of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from http import HTTPStatus
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from sandbox.amazon_api import amazon_headers, amazon_routes
+from sandbox.back_door import back_door_routes
+from sandbox.clock import Clock, SystemClock
+from sandbox.database import Database
+from sandbox.errors import AmazonError, Impossible
+from sandbox.seller_central import SellerCentral
+from sandbox.wire import Connection
+
+
+def create_app(seller_central: SellerCentral) -> FastAPI:
+    """The application; to be served by `create_server`, whose connections can be dropped."""
+    app = FastAPI(title="Sandbox back door", docs_url="/_sandbox/docs", openapi_url="/_sandbox/openapi.json")
+    app.include_router(amazon_routes(seller_central), include_in_schema=False)
+    app.include_router(back_door_routes(seller_central))
+
+    @app.exception_handler(Impossible)
+    async def impossible(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": str(error)}, error.status if isinstance(error, Impossible) else 500)
+
+    @app.exception_handler(HTTPException)
+    async def nothing_there(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        refusal = AmazonError(status, HTTPStatus(status).phrase.replace(" ", ""), "No such operation in the sandbox.")
+        return JSONResponse(refusal.body(), status, headers=amazon_headers())
+
+    return app
+
+
+def create_server(app: FastAPI) -> uvicorn.Server:
+    """A quiet server for the application; run it with `server.run(sockets=[listen(...)])`."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 picks a free one. Raises OSError if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=512)
+
+
+def serve(host: str, port: int, *, speed: float, seed: int, data: Path | None, clock: Clock | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. The first line on standard output says where; raises OSError if it cannot."""
+    listener = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    database = Database(data)
+    server = create_server(create_app(SellerCentral(database, clock or SystemClock(), speed=speed, seed=seed)))
+    # uvicorn raises the signal again when it has stopped: without this the exit status would tell of a violent end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    print(f"sandbox listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
+    server.run(sockets=[listener])
+    database.close()

@@ -1,0 +1,34 @@
+"""The importer: reads Amazon's orders and tells the store."""
+
+from __future__ import annotations
+
+from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.bus.worker import Worker
+from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.settings import Settings, load_settings
+from orderbridge.telemetry import configure_logging
+from orderbridge.vault.key_ring import FolderKeyRing
+from orderbridge.vault.keys import installation_key
+from schemas.imports import ImportDue
+from services.importer.imports import run_import
+from services.importer.one_order import import_order
+
+
+def wire(settings: Settings, database: Database) -> Worker:
+    """The importer's worker."""
+    calls = AmazonCalls(settings, database)
+    ring = FolderKeyRing(settings.key_ring, installation_key(settings.need("vault_key")), settings.key_ring_grid)
+
+    def import_due(event: ImportDue, work: Work) -> None:
+        (import_order if event.reason == "order" else run_import)(event, work, calls, ring)
+
+    worker = Worker("importer", settings, database)
+    worker.on(ImportDue, import_due)
+    return worker
+
+
+def main() -> None:
+    """Run the importer until SIGTERM or SIGINT."""
+    settings = load_settings()
+    configure_logging(settings, "importer")
+    wire(settings, Database(settings.database_url)).run()

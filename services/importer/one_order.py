@@ -1,0 +1,50 @@
+"""Imports one order by its number: the shipper met it before the import did, or somebody asked for it."""
+
+from __future__ import annotations
+
+from orderbridge.accounts import find_account
+from orderbridge.amazon import NotFound, Refused, get_order
+from orderbridge.amazon.operations import GET_ORDER
+from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.bus.outcomes import NotYet, Skipped
+from orderbridge.database.models import UnknownOrder
+from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.key_ring import KeyRing
+from schemas.imports import ImportDue
+from services.importer.orders import store_order
+
+
+def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) -> None:
+    """Fetch the order with `getOrder` and store it by the very path of the import."""
+    order_id = event.order_id or ""
+    account = find_account(work, event.account_id)
+    if account is None or account.connected_at is None:
+        raise Skipped("account_not_connected")
+    if not account.settings.enabled:
+        _note_unknown(work, event.account_id, order_id, "The import of Amazon orders is switched off.")
+        return
+    not_before = calls.reserve(work, account.account_id, GET_ORDER)
+    if not_before is not None:
+        raise NotYet(not_before, "no quota for getOrder")
+    try:
+        answer = calls.make(
+            work, account.account_id, GET_ORDER, order_id, lambda connection: get_order(connection, order_id)
+        )
+    except CallFailed as failure:
+        if isinstance(failure.error, NotFound):
+            _note_unknown(work, account.account_id, order_id, "Amazon does not know this order.")
+            return
+        if isinstance(failure.error, Refused):
+            _note_unknown(work, account.account_id, order_id, failure.error.message)
+            return
+        raise NotYet(failure.retry_at, str(failure.error)) from failure
+    store_order(work, ring, account, answer.order, wanted=True)
+
+
+def _note_unknown(work: Work, account_id: str, order_id: str, why: str) -> None:
+    values = {"asked_at": work.now, "why": why}
+    work.session.execute(
+        work.insert(UnknownOrder)
+        .values(account_id=account_id, order_id=order_id, **values)
+        .on_conflict_do_update(index_elements=["account_id", "order_id"], set_=values)
+    )

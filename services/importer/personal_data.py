@@ -1,0 +1,121 @@
+"""A buyer's personal data: taken out of Amazon's order, sealed, and kept apart with the moment of its death."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orderbridge.amazon.order_models import CustomerAddress, Order
+from orderbridge.database.models import PersonalDataRow
+from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.key_ring import KeyDead, KeyRing
+from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
+from schemas.orders import KeyExpired, OrderAged
+from schemas.personal_data import PersonalData, PersonalDataState
+from services.importer.mapping import is_fulfilled_by_amazon
+
+KEPT_FOR = timedelta(days=30)
+"""Amazon's Data Protection Policy; counted, as the manual does, from the day the order was placed."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How the data stands now, and whether it is other data than before."""
+
+    state: PersonalDataState
+    changed: bool
+
+
+def extract(order: Order) -> PersonalData:
+    """The personal fields of Amazon's order (Amazon's page "Access orders PII" lists them)."""
+    address = (order.recipient.delivery_address if order.recipient else None) or CustomerAddress()
+    buyer_name = order.buyer.buyer_name if order.buyer else None
+    first_name, _, last_name = (address.name or buyer_name or "").strip().rpartition(" ")
+    extended = address.extended_fields
+    street = " ".join(filter(None, (extended.street_name, extended.street_number))) if extended else ""
+    lines = (address.address_line1, address.address_line2, address.address_line3)
+    more = (street, extended.complement, extended.neighborhood) if extended and not any(lines) else ()
+    gifts = {
+        item.order_item_id: item.fulfillment.packing.gift_option.gift_message
+        for item in order.order_items
+        if item.fulfillment and item.fulfillment.packing and item.fulfillment.packing.gift_option
+    }
+    links = {
+        item.order_item_id: item.product.customization.customized_url
+        for item in order.order_items
+        if item.product.customization
+    }
+    return PersonalData(
+        first_name=first_name,
+        last_name=last_name,
+        company=address.company_name or (order.buyer.buyer_company_name if order.buyer else None) or "",
+        address_lines=tuple(line for line in (*lines, *more) if line),
+        city=address.city or address.municipality or "",
+        district=address.district_or_county or "",
+        region=address.state_or_region or "",
+        postal_code=address.postal_code or "",
+        country=address.country_code or "",
+        phone=address.phone or "",
+        email=(order.buyer.buyer_email if order.buyer else None) or "",
+        gift_messages={item: text for item, text in gifts.items() if text},
+        customization_links={item: link for item, link in links.items() if link},
+    )
+
+
+def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: PersonalDataRow | None) -> Kept:
+    """Seal the order's personal data and keep it, in the order's transaction; plan its death.
+
+    Once it is redacted nothing brings it back: what Amazon still returns is dropped. The caller holds the order's lock.
+    """
+    data = extract(order)
+    if is_fulfilled_by_amazon(order):
+        return Kept(PersonalDataState.none(), changed=False)
+    if data == PersonalData(country=data.country, region=data.region, city=data.city):
+        return Kept(as_kept(row), changed=False)
+    now = work.now
+    if row is not None and (row.redacted_at is not None or _says(ring, order.order_id, row.seal, now, data)):
+        return Kept(as_kept(row), changed=False)
+    dies_at = ring.moment_for(order.created_time + KEPT_FOR)
+    try:
+        sealed = seal(ring, order.order_id, data.model_dump_json().encode(), dies_at, now)
+    except KeyDead:
+        return Kept(_upsert(work, order.order_id, None, dies_at, now), changed=False)
+    state = _upsert(work, order.order_id, sealed, dies_at, None)
+    work.post(OrderAged(order_id=order.order_id, account_id=account_id), at=dies_at, name=f"aged:{order.order_id}")
+    work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")
+    return Kept(state, changed=row is not None)
+
+
+def as_kept(row: PersonalDataRow | None) -> PersonalDataState:
+    """How personal data stands that is kept in the row."""
+    if row is None:
+        return PersonalDataState.missing()
+    if row.redacted_at is not None or row.seal is None:
+        return PersonalDataState.redacted(row.redacted_at or row.dies_at)
+    return PersonalDataState.sealed(row.seal, row.dies_at)
+
+
+def _says(ring: KeyRing, order_id: str, token: str | None, now: datetime, data: PersonalData) -> bool:
+    """Whether the seal holds just this data; one that no longer opens holds nothing that can be compared."""
+    if token is None:
+        return False
+    try:
+        return PersonalData.model_validate_json(open_seal(ring, order_id, token, now)) == data
+    except (SealExpired, SealRefused):
+        return False
+
+
+def _upsert(
+    work: Work, order_id: str, sealed: str | None, dies_at: datetime, redacted_at: datetime | None
+) -> PersonalDataState:
+    """Only what the statement returns goes into an event: a redaction that came first wins."""
+    values = {"seal": sealed, "dies_at": dies_at, "redacted_at": redacted_at}
+    statement = (
+        work.insert(PersonalDataRow)
+        .values(order_id=order_id, **values)
+        .on_conflict_do_update(index_elements=["order_id"], set_=values, where=PersonalDataRow.redacted_at.is_(None))
+        .returning(PersonalDataRow)
+        .execution_options(populate_existing=True)
+    )
+    stored = work.session.scalars(statement).one_or_none()
+    return as_kept(stored or work.session.get_one(PersonalDataRow, order_id, populate_existing=True))

@@ -1,0 +1,29 @@
+"""The redactor: sees to it that personal data dies on its day. It needs the key ring's folder, not its key."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orderbridge.bus.worker import Worker
+from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings, load_settings
+from orderbridge.telemetry import configure_logging
+from orderbridge.vault.key_ring import FolderKeyRing
+from schemas.orders import KeyExpired, OrderAged
+from services.redactor.redact import destroy_key, redact
+
+
+def wire(settings: Settings, database: Database) -> Worker:
+    """The redactor's worker."""
+    ring = FolderKeyRing(settings.key_ring, None, settings.key_ring_grid)
+    worker = Worker("redactor", settings, database)
+    worker.on(OrderAged, redact)
+    worker.on(KeyExpired, partial(destroy_key, ring=ring))
+    return worker
+
+
+def main() -> None:
+    """Run the redactor until SIGTERM or SIGINT."""
+    settings = load_settings()
+    configure_logging(settings, "redactor")
+    wire(settings, Database(settings.database_url)).run()

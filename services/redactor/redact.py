@@ -1,0 +1,49 @@
+"""On day 30 a buyer's personal data reads "Amazon Replaced" in the order, and its key is destroyed."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from orderbridge.database.models import PersonalDataRow
+from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.key_ring import KeyRing
+from schemas.orders import KeyExpired, OrderAged, OrderDocument, OrderRedacted
+from schemas.personal_data import PersonalDataState
+
+
+def redact(event: OrderAged, work: Work) -> None:
+    """Replace the order's personal data and tell the store, with the whole order as it is now."""
+    order = work.lock_order(event.order_id)
+    kept = work.session.get(PersonalDataRow, event.order_id, populate_existing=True)
+    if order is None or kept is None or kept.redacted_at is not None:
+        return
+    now = work.now
+    if kept.dies_at > now:  # its clock was changed, or this event came early: a date is a hint, never an order
+        work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
+        return
+    replaced = (
+        update(PersonalDataRow)
+        .where(PersonalDataRow.order_id == event.order_id, PersonalDataRow.redacted_at.is_(None))
+        .values(seal=None, redacted_at=now)
+        .returning(PersonalDataRow.order_id)
+        .execution_options(synchronize_session=False)
+    )
+    if work.session.execute(replaced).first() is None:
+        return
+    document = OrderDocument.model_validate_json(order.document)
+    work.post(
+        OrderRedacted.from_document(
+            document,
+            sequence=work.next_sequence(order),
+            personal_data=PersonalDataState.redacted(now, document.ship_to_country or ""),
+        )
+    )
+
+
+def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
+    """Destroy the key whose moment is over: every seal under it, wherever it lies, is dead."""
+    now = work.now
+    if event.moment > now:
+        work.post(event, at=event.moment, name=f"key:{event.moment.isoformat()}")
+        return
+    ring.destroy(event.moment)

@@ -1,0 +1,88 @@
+"""What the store is told about its shipments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from orderbridge.amazon import AmazonError
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.database.models import PackageRow
+from orderbridge.database.unit_of_work import Work
+from schemas.shipments import AmazonRefusal, ConfirmedLine, ShipmentConfirmed, ShipmentHeld, ShipmentRejected
+from services.shipper.content import Content
+from services.shipper.resolve import could_be_amazons, find_order_id
+
+_SEND_AGAIN = "Mend it and send the event again with the same package_id."
+
+
+def _about(row: PackageRow, content: Content) -> dict[str, Any]:
+    return {
+        "account_id": row.account_id,
+        "order_id": row.order_id,
+        "store_order_number": content.store_order_number,
+        "package_id": content.package_id,
+        "tracking_number": content.tracking_number,
+        "caused_by": content.caused_by,
+    }
+
+
+def held(work: Work, row: PackageRow, content: Content, until: datetime) -> None:
+    """Held until its ship date."""
+    work.post(
+        ShipmentHeld(
+            **_about(row, content),
+            until=until,
+            reason="ship_date_ahead",
+            why=f"The ship date is {content.ship_date}; Amazon takes no future dates.",
+        )
+    )
+
+
+def confirmed(work: Work, row: PackageRow, content: Content, ship_date: datetime) -> None:
+    """Amazon took it."""
+    work.post(
+        ShipmentConfirmed(
+            **_about(row, content),
+            package_reference_id=str(row.reference_id),
+            ship_date=ship_date,
+            confirmed_at=work.now,
+            lines=tuple(
+                ConfirmedLine(order_item_id=line.order_item_id, quantity=line.quantity) for line in content.lines
+            ),
+        )
+    )
+
+
+def refused(work: Work, row: PackageRow, content: Content, error: AmazonError) -> None:
+    """Amazon declined: its own words, and what to do."""
+    work.post(
+        ShipmentRejected(
+            **_about(row, content),
+            reason="amazon_refused",
+            message=f"Amazon refused the shipment: {error.message}",
+            what_to_do=_SEND_AGAIN,
+            amazon=AmazonRefusal(status=error.status, code=error.code, message=error.message),
+        )
+    )
+
+
+def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
+    """Answer the sender of a bad `order.shipped` from its raw body; False if it names no order of Amazon's."""
+    name = body.get("order_id")
+    if not isinstance(name, str) or not could_be_amazons(name[:200], work):
+        return False
+    order_id = find_order_id(name, work) or name
+    fields = ("account_id", "store_order_number", "package_id", "tracking_number")
+    told = {field: body[field] for field in fields if isinstance(body.get(field), str) and len(body[field]) <= 200}
+    why = {"reason": refusal.reason, "message": refusal.message, "what_to_do": refusal.what_to_do}
+    try:
+        answer = ShipmentRejected.model_validate(
+            {**told, **why, "order_id": order_id, "caused_by": work.cause.event_id}
+        )
+    except ValidationError:
+        return False
+    work.post(answer)
+    return True

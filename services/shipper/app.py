@@ -1,0 +1,31 @@
+"""The shipper: what the store says about its shipments, Amazon hears."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.bus.worker import Worker
+from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings, load_settings
+from orderbridge.telemetry import configure_logging
+from schemas.shipments import OrderShipped, ShipmentDue
+from services.shipper import answers
+from services.shipper.confirm import shipment_due
+from services.shipper.shipped import shipped
+
+
+def wire(settings: Settings, database: Database) -> Worker:
+    """The shipper's worker."""
+    calls = AmazonCalls(settings, database)
+    worker = Worker("shipper", settings, database)
+    worker.on(OrderShipped, partial(shipped, calls=calls), answer_rejected=answers.rejected)
+    worker.on(ShipmentDue, partial(shipment_due, calls=calls))
+    return worker
+
+
+def main() -> None:
+    """Run the shipper until SIGTERM or SIGINT."""
+    settings = load_settings()
+    configure_logging(settings, "shipper")
+    wire(settings, Database(settings.database_url)).run()

@@ -1,0 +1,203 @@
+"""Confirms one package at Amazon: under a claim on its row, once in effect, the newest revision last.
+
+A claim marks the package `unsure`, and its outcome clears the mark. So whoever finds it set, after a crash or a
+time-out, asks Amazon what it has before calling again. The call itself is safe to repeat: the same reference id with
+the same content edits the package into what it is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.amazon import AmazonError, Package, Refused, confirm_shipment, get_order
+from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
+from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.database.models import PackageRow
+from orderbridge.database.unit_of_work import Work
+from schemas.orders import OrderDocument
+from schemas.shipments import ShipmentDue
+from services.shipper import answers
+from services.shipper.content import Content
+from services.shipper.rules import plan_ship_date
+
+CLAIM = timedelta(seconds=60)
+"""Longer than a call can take; a worker that dies in a call blocks its package for so long."""
+_LONGEST_BACKOFF = timedelta(minutes=15)
+
+
+def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
+    """A slot of the account's: confirm its most urgent ready package, and pass the slot on if there are more."""
+    now = work.now
+    ready = (
+        select(PackageRow.order_id, PackageRow.package_key)
+        .where(
+            PackageRow.account_id == event.account_id,
+            PackageRow.state == "waiting",
+            PackageRow.hold_until <= now,
+            PackageRow.claimed_until.is_(None) | (PackageRow.claimed_until <= now),
+        )
+        .order_by(PackageRow.ship_by, PackageRow.hold_until)
+        .limit(2)
+    )
+    keys = work.session.execute(ready).all()
+    if not keys:
+        return
+    if len(keys) > 1:
+        _pass_on(work, event.account_id, now)
+    work.lock_order(keys[0].order_id)
+    row = work.session.get_one(PackageRow, tuple(keys[0]), populate_existing=True)
+    if row.state == "waiting" and row.hold_until <= work.now:
+        confirm_package(work, calls, row)
+
+
+def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
+    """Claim, call, outcome. The caller holds the order's lock; without quota the account's next slot is awaited."""
+    now = work.now
+    if row.claimed_until is not None and row.claimed_until > now:
+        look_again(work, row, row.claimed_until)  # a call is in flight; its outcome looks for this revision too
+        return
+    operation = GET_ORDER if row.unsure else CONFIRM_SHIPMENT
+    not_before = calls.reserve(work, row.account_id, operation)
+    if not_before is not None:
+        _pass_on(work, row.account_id, not_before)
+        return
+    account = find_account(work, row.account_id)
+    order = OrderDocument.model_validate_json(_order_document(work, row))
+    content = Content.model_validate_json(row.content)
+    assert account is not None  # noqa: S101  (an order's account is never deleted)
+    ship_date = stated_ship_date(work, account.zone, order, content)
+    package = content.for_amazon(row.reference_id, ship_date)
+    claim = _claim(row, now)
+    look_again(work, row, now + CLAIM)  # should this process die, the package is taken up again then
+    subject = f"{row.order_id}/{row.package_key}"
+    try:
+        if operation is GET_ORDER:
+            found = _amazon_has(work, calls, row, package, subject)
+            outcome_of = _locked(work, row, claim)
+            if outcome_of is None:
+                return
+            if not found:
+                _release(outcome_of)
+                outcome_of.unsure = False
+                look_again(work, outcome_of, work.now)
+                return
+        else:
+            calls.make(
+                work,
+                row.account_id,
+                CONFIRM_SHIPMENT,
+                subject,
+                lambda connection: confirm_shipment(connection, row.order_id, _marketplace(account, order), package),
+            )
+    except CallFailed as failure:
+        _failed(work, row, claim, content, failure)
+        return
+    _confirmed(work, row, claim, content, ship_date)
+
+
+def stated_ship_date(work: Work, zone: ZoneInfo, order: OrderDocument, content: Content) -> datetime:
+    """The ship date Amazon is told: never in its future, never before the purchase."""
+    try:
+        return plan_ship_date(content.said_ship_date(), zone, order.placed_at, work.now).stated
+    except Rejected:
+        return order.placed_at  # the purchase date has been corrected since the package was planned
+
+
+def look_again(work: Work, row: PackageRow, at: datetime) -> None:
+    """Have the package looked at again at a moment; an earlier plan for it is replaced."""
+    work.post(ShipmentDue(account_id=row.account_id), at=at, name=f"shipment:{row.order_id}:{row.package_key}")
+
+
+def _pass_on(work: Work, account_id: str, at: datetime) -> None:
+    work.post(ShipmentDue(account_id=account_id), at=at, name=f"shipment-slot:{account_id}")
+
+
+def _claim(row: PackageRow, now: datetime) -> str:
+    row.claimed_by = str(uuid.uuid4())
+    row.claimed_until = now + CLAIM
+    row.unsure = True
+    return f"{row.claimed_by}/{row.revision}"
+
+
+def _release(row: PackageRow) -> None:
+    row.claimed_by = None
+    row.claimed_until = None
+
+
+def _locked(work: Work, row: PackageRow, claim: str) -> PackageRow | None:
+    """The package under its order's lock, if our claim on it still stands."""
+    work.lock_order(row.order_id)
+    current = work.session.get_one(PackageRow, (row.order_id, row.package_key), populate_existing=True)
+    return current if current.claimed_by == claim.split("/")[0] else None
+
+
+def _amazon_has(work: Work, calls: AmazonCalls, row: PackageRow, package: Package, subject: str) -> bool:
+    """Ask Amazon whether it has this package as we would send it."""
+    answer = calls.make(
+        work,
+        row.account_id,
+        GET_ORDER,
+        subject,
+        lambda connection: get_order(connection, row.order_id, included_data=("PACKAGES", "FULFILLMENT")),
+    )
+    for known in answer.order.packages:
+        if known.package_reference_id == str(package.package_reference_id):
+            theirs = {item.order_item_id: item.quantity for item in known.package_items}
+            ours = {line.order_item_id: line.quantity for line in package.lines}
+            return known.tracking_number == package.tracking_number and theirs == ours
+    return False
+
+
+def _confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_date: datetime) -> None:
+    current = _locked(work, row, claim)
+    if current is None:
+        return  # the claim ran out, and another has taken over: it asks Amazon itself
+    _release(current)
+    current.unsure = False
+    current.confirmed_at = work.now
+    answers.confirmed(work, current, content, ship_date)
+    if current.revision == int(claim.split("/")[1]):
+        current.state = "confirmed"
+        work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
+    else:
+        look_again(work, current, work.now)  # corrected while the call was under way: the newest is sent last
+
+
+def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: CallFailed) -> None:
+    current = _locked(work, row, claim)
+    if current is None:
+        return
+    _release(current)
+    error = failure.error
+    if isinstance(error, Refused) and error.code is not None and current.revision == int(claim.split("/")[1]):
+        current.unsure = False
+        current.state = "rejected"
+        answers.refused(work, current, content, error)
+        work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
+        return
+    current.unsure = _still_unsure(error, was=row.unsure)
+    current.failures += 1
+    backoff = min(timedelta(seconds=2**current.failures), _LONGEST_BACKOFF)
+    current.hold_until = max(failure.retry_at, work.now + backoff)
+    look_again(work, current, current.hold_until)
+
+
+def _still_unsure(error: AmazonError, *, was: bool) -> bool:
+    """A question that was not answered leaves us as unsure as before; a call that was surely not made does not."""
+    return error.outcome_unknown or (was and error.operation == GET_ORDER.name)
+
+
+def _order_document(work: Work, row: PackageRow) -> str:
+    locked = work.lock_order(row.order_id)
+    assert locked is not None  # noqa: S101  (a package's order is never deleted)
+    return locked.document
+
+
+def _marketplace(account: ConnectedAccount, order: OrderDocument) -> str:
+    return order.marketplace_id or account.marketplace_ids[0]

@@ -1,0 +1,60 @@
+"""What a package holds, as the store last said it, and as Amazon will be told."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic.dataclasses import dataclass
+
+from orderbridge.amazon import Package, PackageLine
+from schemas.base import Model
+from schemas.shipments import ShipDate
+from services.shipper.carriers import amazon_carrier
+
+
+@dataclass(frozen=True)
+class ContentLine:
+    """So many units of one order item."""
+
+    order_item_id: str
+    quantity: int
+    transparency_codes: tuple[str, ...] = ()
+
+
+class Content(Model):
+    """A package, in the store's words, with its lines resolved. Lies in `packages.content`."""
+
+    caused_by: str
+    store_order_number: str | None = None
+    package_id: str | None = None
+    carrier: str
+    shipping_method: str | None = None
+    tracking_number: str
+    ship_date: ShipDate | None = None
+    first_said_at: datetime
+    """When the store said it: the ship date, where it gave none."""
+    lines: tuple[ContentLine, ...]
+    ship_from_supply_source_id: str | None = None
+
+    def said_ship_date(self) -> date:
+        """The store's ship date; the moment of its event where it gave none."""
+        return self.ship_date if self.ship_date is not None else self.first_said_at
+
+    def same_parcel(self, other: Content) -> bool:
+        """Whether Amazon would be told the same."""
+        ours, theirs = (one.model_dump(exclude={"caused_by", "first_said_at"}) for one in (self, other))
+        return ours == theirs
+
+    def for_amazon(self, reference_id: int, ship_date: datetime) -> Package:
+        """The package as `confirmShipment` takes it."""
+        code, name = amazon_carrier(self.carrier)
+        return Package(
+            package_reference_id=reference_id,
+            carrier_code=code,
+            carrier_name=name,
+            shipping_method=self.shipping_method,
+            tracking_number=self.tracking_number,
+            ship_date=ship_date,
+            lines=tuple(PackageLine(line.order_item_id, line.quantity, line.transparency_codes) for line in self.lines),
+            ship_from_supply_source_id=self.ship_from_supply_source_id,
+        )

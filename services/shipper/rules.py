@@ -1,0 +1,148 @@
+"""The rules before the call, as pure functions: what is in the package, and when it may be told Amazon.
+
+Each refusal has a stable code, what it means, and what to do. docs/your-store.md lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from orderbridge.bus.outcomes import Rejected
+from schemas.orders import Line, OrderDocument
+from schemas.shipments import OrderShipped, ShippedLine
+from services.shipper.content import ContentLine
+
+_FARTHEST = timedelta(days=365)
+_AMAZONS_CLOCK = timedelta(minutes=1)
+"""What is sent lies this far in the past: Amazon's clock may be behind ours, and it takes no future date."""
+
+
+def check_order(order: OrderDocument) -> None:
+    """Raises Rejected for an order whose shipments are not the seller's to confirm."""
+    if order.fulfilled_by == "amazon":
+        raise Rejected(
+            "fulfilled_by_amazon",
+            "Amazon ships this order itself (FBA).",
+            "Nothing: leave it to Amazon, and don't send order.shipped for it.",
+        )
+    if "FBM_SHIP_PLUS" in order.programs:
+        raise Rejected(
+            "ship_plus",
+            "This is a Ship+ order: Amazon confirms it when you buy its label.",
+            "Nothing: buy the label at Amazon, and don't send order.shipped for it.",
+        )
+    if order.amazon_status == "cancelled":
+        raise Rejected(
+            "order_cancelled", "The order was cancelled at Amazon.", "Stop the parcel if you can; don't ship it."
+        )
+    if order.amazon_status in ("pending", "pending_availability"):
+        raise Rejected(
+            "order_pending",
+            "Amazon has not released the order for shipment yet.",
+            "Wait until order.updated says unshipped, then send the event again.",
+        )
+
+
+def package_lines(
+    event: OrderShipped, order: OrderDocument, others: Iterable[ContentLine], own: Iterable[ContentLine]
+) -> tuple[ContentLine, ...]:
+    """What is in the package, by order item: what the store names, or all that remains.
+
+    `others` is what our other packages of the order hold, `own` what this package held as Amazon last took it.
+    Raises Rejected for a line that is unknown, or more than was ordered.
+    """
+    left = _remaining(order, list(others), list(own))
+    if not event.lines:
+        everything = tuple(ContentLine(item, quantity) for item, quantity in left.items() if quantity > 0)
+        if not everything:
+            raise Rejected(
+                "nothing_left",
+                "Everything in this order has been shipped already.",
+                "To correct a package, send its package_id.",
+            )
+        return everything
+    named: dict[str, ContentLine] = {}
+    for shipped in event.lines:
+        line = _line(order, shipped)
+        before = named.get(line.order_item_id)
+        quantity = shipped.quantity + (before.quantity if before else 0)
+        codes = (*(before.transparency_codes if before else ()), *shipped.transparency_codes)
+        if quantity > left[line.order_item_id]:
+            raise Rejected(
+                "more_than_ordered",
+                f"The package holds {quantity} of {line.sku or line.order_item_id}; "
+                f"{line.quantity} were ordered and {left[line.order_item_id]} are left to ship.",
+                "Correct the quantity, or the package_id if this corrects an earlier package, and send it again.",
+            )
+        named[line.order_item_id] = ContentLine(line.order_item_id, quantity, codes)
+    return tuple(named.values())
+
+
+def _remaining(order: OrderDocument, others: list[ContentLine], own: list[ContentLine]) -> dict[str, int]:
+    remaining = {}
+    for line in order.lines:
+        elsewhere = sum(other.quantity for other in others if other.order_item_id == line.order_item_id)
+        mine = sum(part.quantity for part in own if part.order_item_id == line.order_item_id)
+        by_hand = max(line.quantity_shipped - elsewhere - mine, 0)  # confirmed in Seller Central, not by us
+        remaining[line.order_item_id] = max(line.quantity - line.quantity_cancelled - elsewhere - by_hand, 0)
+    return remaining
+
+
+def _line(order: OrderDocument, shipped: ShippedLine) -> Line:
+    if shipped.order_item_id is not None:
+        matches = [line for line in order.lines if line.order_item_id == shipped.order_item_id]
+    else:
+        matches = [line for line in order.lines if line.sku == shipped.sku]
+    if len(matches) > 1:
+        raise Rejected(
+            "ambiguous_line",
+            f"{len(matches)} lines of the order have this SKU.",
+            "Name the line by its order_item_id.",
+        )
+    if not matches:
+        known = ", ".join(line.sku or line.order_item_id for line in order.lines)
+        raise Rejected(
+            "unknown_line",
+            f"The order has no line {shipped.order_item_id or shipped.sku}; it has {known}.",
+            "Correct the line's order_item_id or sku and send the event again.",
+        )
+    return matches[0]
+
+
+@dataclass(frozen=True)
+class ShipDate:
+    """When the shipment may be told Amazon, and the moment that is told as its ship date."""
+
+    not_before: datetime
+    stated: datetime
+
+
+def plan_ship_date(said: date | None, zone: ZoneInfo, placed_at: datetime, now: datetime) -> ShipDate:
+    """A date is a day in the account's zone: ahead it waits for its beginning, past it is its end; none is now.
+
+    Amazon takes no future dates (the manual: the update is not sent "until the scheduled date itself"), and none
+    before the purchase. Raises Rejected for a day before the purchase or more than a year ahead.
+    """
+    if said is None:
+        begins = ends = now
+    elif isinstance(said, datetime):
+        begins = ends = said
+    else:
+        begins = datetime.combine(said, time.min, zone)
+        ends = datetime.combine(said, time.max, zone).replace(microsecond=0)
+    if ends < placed_at - _AMAZONS_CLOCK:
+        raise Rejected(
+            "ship_date_before_purchase",
+            f"The ship date {said} lies before the purchase ({placed_at:%Y-%m-%d %H:%M} UTC).",
+            "Correct the ship_date and send the event again.",
+        )
+    if begins > now + _FARTHEST:
+        raise Rejected(
+            "ship_date_too_far",
+            f"The ship date {said} is more than a year ahead.",
+            "Correct the ship_date and send the event again.",
+        )
+    return ShipDate(not_before=begins, stated=max(placed_at, min(ends, now - _AMAZONS_CLOCK)))

@@ -1,0 +1,242 @@
+"""A house for the tests of the bus: topics, tables, workers (`bus_service`) and tickers as child processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from sqlalchemy import func, select, text
+
+from orderbridge.bus.envelope import validate
+from orderbridge.bus.topics import create_topics
+from orderbridge.database.migrate import upgrade
+from orderbridge.database.models import HandlerFailure, InboxRow
+from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings
+from schemas.failures import DeadLetter
+from tests.parts.process import ServerProcess, free_port, wait_until
+
+Headers = Sequence[tuple[str, bytes | None]]
+TICKER = [sys.executable, "-c", "from services.ticker.app import main; main()"]
+PARTITIONS = 3
+
+
+class ChildProcess:
+    """A worker or a ticker, with its health page and its log."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._port = free_port()
+        self._log = log
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        variables += [f"ORDERBRIDGE_HEALTH_PORT={self._port}", f"PYTHONPATH={Path(__file__).parents[2]}"]
+        self.server = ServerProcess(["/usr/bin/env", *variables, *command], log=log)
+        self.server.start()
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        assert self.server.pid is not None
+        return self.server.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def wait_for_end(self, seconds: float = 30) -> None:
+        """Return when it has ended by itself, or by a signal sent before."""
+        wait_until(lambda: self.server.failure() is not None, seconds=seconds, what="the end of a child process")
+        self.server.stop()
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and report of its health page; (0, {}) if it does not answer."""
+        status, body = self._get(path)
+        return status, json.loads(body) if body else {}
+
+    def metrics(self) -> str:
+        """The text of `/metrics`."""
+        return self._get("/metrics")[1]
+
+    def wait_for_partitions(self, number: int = 2 * PARTITIONS, seconds: float = 40) -> None:
+        """Return when it has been assigned so many partitions (of its two topics together)."""
+        wait_until(
+            lambda: self.ask("/healthz")[1].get("partitions") == number, seconds=seconds, what=f"{number} partitions"
+        )
+
+    def log(self) -> str:
+        """Everything it has written."""
+        return self._log.read_text()
+
+    def _get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a handler has done: committed with its inbox row, or not at all."""
+
+    order_id: str
+    package: str
+    process: int
+
+
+class BusHouse:
+    """Topics below `prefix`, tables in `database_url`, and whatever processes a test starts."""
+
+    def __init__(self, bootstrap_servers: str, database_url: str, prefix: str, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(
+            database_url=database_url,
+            topic_prefix=prefix,
+            kafka_bootstrap_servers=bootstrap_servers,
+            topic_partitions=PARTITIONS,
+            session_timeout_seconds=2,
+        )
+        create_topics(self.settings)
+        self.database = Database(database_url)
+        upgrade(self.database.engine)
+        number = "INTEGER PRIMARY KEY" if self.database.is_sqlite else "BIGSERIAL PRIMARY KEY"
+        with self.database.unit_of_work() as work:
+            columns = f"number {number}, order_id TEXT, package TEXT, process INTEGER"
+            work.session.execute(text(f"CREATE TABLE effects ({columns})"))
+        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "log_level": 0, "linger.ms": 0})
+        self._reader = Consumer(
+            {"bootstrap.servers": bootstrap_servers, "group.id": f"{prefix}reader", "log_level": 0}
+            | {"enable.auto.commit": False}
+        )
+        dead_letters = f"{prefix}shipper.dead-letter"
+        self._reader.assign([TopicPartition(dead_letters, number, 0) for number in range(PARTITIONS)])
+        self._dead_letters: list[DeadLetter] = []
+        self._children: list[ChildProcess] = []
+
+    def worker(self, *, session_timeout_seconds: int = 2, **options: Any) -> ChildProcess:
+        """Start a worker with the options of `bus_service.main`."""
+        command = [sys.executable, "-m", "tests.parts.bus_service", json.dumps(options)]
+        return self._start(command, {"ORDERBRIDGE_SESSION_TIMEOUT_SECONDS": str(session_timeout_seconds)})
+
+    def ticker(self) -> ChildProcess:
+        """Start a ticker, whose relay publishes retries and dead letters."""
+        return self._start(TICKER, {})
+
+    def topic(self, name: str = "order.shipped") -> str:
+        """The topic's name with its prefix."""
+        return self.settings.topic_prefix + name
+
+    def send(
+        self,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        headers: Headers = (),
+        partition: int = 0,
+        topic: str = "order.shipped",
+    ) -> str:
+        """Put a message on a topic; returns its `topic/partition/offset`."""
+        delivered: list[Message] = []
+
+        def note(error: Any, message: Message) -> None:
+            if error is not None:
+                raise KafkaException(error)
+            delivered.append(message)
+
+        self._producer.produce(
+            self.topic(topic), value, key, partition=partition, headers=list(headers), on_delivery=note
+        )
+        self._producer.flush(30)
+        return f"{delivered[0].topic()}/{delivered[0].partition()}/{delivered[0].offset()}"
+
+    def ship(self, order_id: str, order: str = "", *, package: str = "P1", headers: Headers = ()) -> str:
+        """Put an `order.shipped` on its topic, telling the handler what to do; all in one partition."""
+        return self.send(shipped(order_id, order, package=package), key=order_id.encode(), headers=headers)
+
+    def effects(self) -> list[Effect]:
+        """What the handlers have done, in the order of their commits as far as one partition goes."""
+        with self.database.unit_of_work() as work:
+            rows = work.session.execute(text("SELECT order_id, package, process FROM effects ORDER BY number"))
+            return [Effect(*row) for row in rows]
+
+    def done(self, *order_ids: str) -> bool:
+        """Whether each of these orders has had its effect."""
+        return set(order_ids) <= {effect.order_id for effect in self.effects()}
+
+    def wait_for(self, *order_ids: str, seconds: float = 30) -> None:
+        """Return when each of these orders has had its effect."""
+        wait_until(lambda: self.done(*order_ids), seconds=seconds, what=f"the effect of {order_ids[:3]}", interval=0.05)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All dead letters on the topic so far."""
+        while (message := self._reader.poll(0.1)) is not None:
+            if message.error() is None:
+                self._dead_letters.append(validate(DeadLetter, json.loads(message.value() or b"")))
+        return self._dead_letters
+
+    def dead_letter(self, place: str, seconds: float = 30) -> DeadLetter:
+        """The dead letter of the message at `place`, awaited; there must be one only."""
+        found: list[DeadLetter] = []
+
+        def look() -> bool:
+            found[:] = [letter for letter in self.dead_letters() if letter.original.place() == place]
+            return bool(found)
+
+        wait_until(look, seconds=seconds, what=f"the dead letter of {place}")
+        assert len(found) == 1
+        return found[0]
+
+    def inbox(self) -> dict[tuple[str, str], InboxRow]:
+        """The inbox by source and event id."""
+        with self.database.unit_of_work() as work:
+            return {(row.source, row.event_id): row for row in work.session.scalars(select(InboxRow))}
+
+    def failures(self) -> int:
+        """How many failures of handlers have been counted."""
+        with self.database.unit_of_work() as work:
+            return work.session.execute(select(func.count()).select_from(HandlerFailure)).scalar_one()
+
+    def logs(self) -> str:
+        """What all child processes have written."""
+        return "\n".join(child.log() for child in self._children)
+
+    def close(self) -> None:
+        """End the processes and the connections."""
+        for child in self._children:
+            child.server.stop(kill=True)
+        self._reader.close()
+        self.database.close()
+
+    def _start(self, command: list[str], more: dict[str, str]) -> ChildProcess:
+        environment = {
+            "ORDERBRIDGE_DATABASE_URL": self.settings.database_url,
+            "ORDERBRIDGE_TOPIC_PREFIX": self.settings.topic_prefix,
+            "ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
+            "ORDERBRIDGE_TOPIC_PARTITIONS": str(PARTITIONS),
+        }
+        child = ChildProcess(command, environment | more, self.folder / f"child-{len(self._children)}.log")
+        self._children.append(child)
+        return child
+
+
+def shipped(order_id: str, order: str = "", *, package: str = "P1", tracking_number: str = "1Z1") -> bytes:
+    """The body of an `order.shipped` whose handler is told to do `order`."""
+    body = {"order_id": order_id, "carrier": "ups", "tracking_number": tracking_number, "package_id": package}
+    return json.dumps(body | ({"shipping_method": order} if order else {})).encode()
+
+
+def attributes(event_id: str, **others: str | None) -> list[tuple[str, bytes | None]]:
+    """CloudEvents headers in binary mode; an attribute that is None is left out."""
+    values: dict[str, str | None] = {"id": event_id, "source": "store", "type": "order.shipped", "specversion": "1.0"}
+    return [(f"ce_{name}", value.encode()) for name, value in (values | others).items() if value is not None]

@@ -1,0 +1,90 @@
+"""A small shipper for the tests of the bus, run as a child process: each event says what its handler is to do.
+
+`python -m tests.parts.bus_service '{"attempts": 3, ...}'` reads `order.shipped`; `shipping_method` is the order:
+
+    raise             fails with a canary in the exception's text
+    fail-until FILE   fails until the file is there
+    hang FILE         says so in FILE.begun, then blocks until FILE is there
+    kill FILE         kills its own process with SIGKILL in the open transaction, once: FILE remembers it
+    not-yet FILE      gives the event back for 200 ms until the file is there
+    skip, reject      raises Skipped, Rejected
+    database          a wrong statement, with the canary in the database's error
+    anything else     nothing
+
+Then it notes its effect, (order, package, its process) in the table `effects`, in the worker's own transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
+from orderbridge.bus.pipeline import RetryPolicy
+from orderbridge.bus.worker import Worker
+from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.settings import load_settings
+from orderbridge.telemetry import configure_logging
+from schemas.shipments import OrderShipped
+
+CANARY = "Canary-Bird-4711"
+"""Stands for personal data: must be found in no dead letter's exception, no log and no metric."""
+POLL_SECONDS = 0.01
+
+
+def handle(event: OrderShipped, work: Work) -> None:
+    """Do what the event says, then note its effect."""
+    word, _, argument = (event.shipping_method or "").partition(" ")
+    file = Path(argument)
+    match word:
+        case "raise":
+            raise RuntimeError(f"the buyer is {CANARY}")
+        case "fail-until" if not file.exists():
+            raise RuntimeError(f"the buyer is {CANARY}")
+        case "hang":
+            file.with_name(file.name + ".begun").touch()
+            while not file.exists():
+                time.sleep(POLL_SECONDS)
+        case "kill" if not file.exists():
+            _note(event, work)
+            file.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "not-yet" if not file.exists():
+            raise NotYet(work.now + timedelta(milliseconds=200), "not yet")
+        case "skip":
+            raise Skipped("none of ours")
+        case "reject":
+            raise Rejected("not_wanted", "This event is not wanted.")
+        case "database":
+            work.session.execute(text("SELECT CAST(:value AS integer) / 0"), {"value": CANARY})
+    _note(event, work)
+
+
+def _note(event: OrderShipped, work: Work) -> None:
+    work.session.execute(
+        text("INSERT INTO effects (order_id, package, process) VALUES (:order_id, :package, :process)"),
+        {"order_id": event.order_id, "package": event.package_key(), "process": os.getpid()},
+    )
+
+
+def main(options: dict[str, Any]) -> None:
+    """Run the worker until SIGTERM."""
+    settings = load_settings()
+    configure_logging(settings, "shipper")
+    retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
+    database = Database(settings.database_url)
+    worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))
+    worker.on(OrderShipped, handle)
+    worker.run()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
