@@ -46,7 +46,13 @@ class _FileSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """All settings of one process."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,  # Docker Compose passes an unset variable on as an empty one
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     database_url: str = "sqlite:///.orderbridge/orderbridge.sqlite"
     """SQLAlchemy URL: `postgresql+psycopg://…`, or `sqlite:///FILE` on one machine."""

@@ -1,7 +1,7 @@
 """Writes `schemas/json/*.json` (JSON Schema 2020-12) and `schemas/asyncapi.yaml` (AsyncAPI 3.0) from the models.
 
-`python -m schemas.generate` writes them, `--check` fails if what is committed is stale. `--release VERSION` keeps a copy
-of every schema in `schemas/released/VERSION`: from then on the tests hold the models to it.
+`python -m schemas.generate` writes them, `--check` fails if what is committed is stale. `--release VERSION` keeps a
+copy of every schema in `schemas/released/VERSION`: from then on the tests hold the models to it.
 """
 
 from __future__ import annotations

@@ -5,14 +5,17 @@ Sources: CloudEvents 1.0.2; Kafka protocol binding for CloudEvents 1.0.2 §3.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, from_structured, to_binary
-from cloudevents.core.exceptions import BaseCloudEventException
+from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import ValidationError
@@ -25,7 +28,12 @@ SOURCE = "orderbridge"
 """CloudEvents `source` of our own events."""
 MAX_BODY = 512 * 1024
 """Bytes of an event's body that we read; a whole order of 1,000 lines is a quarter of it."""
-
+MAX_ORIGINAL = 16 * MAX_BODY
+"""Bytes of a retry or a dead letter: a whole message of at most 2 MAX_BODY, headers and all, in base64 and JSON."""
+MAX_NAME = 300
+"""Characters of an event's id and of its source; the inbox keeps both."""
+_ATTRIBUTES = frozenset({"id", "source", "type", "specversion", "time", "subject", "datacontenttype", "dataschema"})
+_DATA = ("data", "data_base64")
 
 E = TypeVar("E", bound=Event)
 
@@ -46,42 +54,61 @@ def digest(original: Original) -> str:
     return hashlib.sha256(original.value or b"").hexdigest()
 
 
-def open_envelope(original: Original) -> Envelope:
-    """Read a message in whichever form it came.
+def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
+    """Read a message of at most `most` bytes in whichever form it came.
 
     Raises Rejected if it is too large, not JSON, not an object, or a broken CloudEvent.
     """
     value = original.value or b""
-    if len(value) > MAX_BODY:
-        raise Rejected("too_large", f"The event has {len(value)} bytes; at most {MAX_BODY} are read.")
+    if len(value) > most:
+        raise Rejected("too_large", f"The event has {len(value)} bytes; at most {most} are read.")
     headers = {name.lower(): text for name, text in original.headers if text is not None}
-    binary = any(name.startswith("ce_") for name in headers)
-    if not binary:
-        body = read_object(value)
-        if "specversion" not in body:
-            return Envelope(original.place(), original.topic, None, None, body)
-    try:
-        if binary:
-            given = {name.removeprefix("ce_") for name in headers}
-            event = from_binary(
-                KafkaMessage(headers | {"content-type": b"application/json"}, None, b"{}"), JSONFormat()
-            )
-            body = read_object(value)
-        else:
-            given = set(body)
-            event = from_structured(KafkaMessage(headers, None, value), JSONFormat())
-            data = event.get_data()
-            body = data if isinstance(data, dict) else {}
-    except (BaseCloudEventException, ExceptionGroup, ValueError, AttributeError, TypeError, KeyError) as error:
-        raise Rejected("broken_envelope", f"The CloudEvents attributes are wrong: {_words(error)}") from None
+    body = read_object(value)
+    if any(name.startswith("ce_") for name in headers):
+        given = {name.removeprefix("ce_") for name in headers}
+        event = _cloud_event(from_binary, headers | {"content-type": b"application/json"}, b"{}")
+    elif "specversion" in body:
+        # JSON format 1.0.2 §2.2: an attribute that is null is one that is not set.
+        attributes = {name: given for name, given in body.items() if given is not None and name not in _DATA}
+        given = set(attributes)
+        event = _cloud_event(from_structured, {}, json.dumps(attributes).encode())
+        body = _structured_data(body)
+    else:
+        return Envelope(original.place(), original.topic, None, None, body)
     # The library makes up an id and a time where the sender gave none; a made-up id would differ at each reading.
     return Envelope(
-        event.get_id() if "id" in given else original.place(),
-        event.get_source(),
+        storable_name("id", event.get_id()) if "id" in given else original.place(),
+        storable_name("source", event.get_source()),
         event.get_type(),
         _aware(event.get_time()) if "time" in given else None,
         body,
     )
+
+
+def _cloud_event(read: Callable[..., BaseCloudEvent], headers: dict[str, bytes], value: bytes) -> BaseCloudEvent:
+    try:
+        return read(KafkaMessage(headers, None, value), JSONFormat())
+    except Exception as error:  # the library and its date parser raise what they come across
+        raise Rejected("broken_envelope", f"The CloudEvents attributes are wrong: {_words(error)}") from None
+
+
+def storable_name(attribute: str, text: str) -> str:
+    """An id, a source or a place, if the inbox can keep it. Raises Rejected else."""
+    if len(text) > MAX_NAME or not text.isprintable():
+        expected = f"at most {MAX_NAME} printable characters were expected"
+        raise Rejected("broken_envelope", f"The CloudEvents attributes are wrong: {attribute}: {expected}.")
+    return text
+
+
+def _structured_data(body: dict[str, Any]) -> dict[str, Any]:
+    """The data of a structured event: JSON, or JSON in base64 as the libraries write it for bytes."""
+    data = body.get("data")
+    if data is None and isinstance(body.get("data_base64"), str):
+        try:
+            return read_object(base64.b64decode(body["data_base64"], validate=True))
+        except ValueError:
+            raise Rejected("malformed", "data_base64 is not base64.") from None
+    return _object("data", data)
 
 
 def read_object(value: bytes) -> dict[str, Any]:
@@ -94,11 +121,17 @@ def read_object(value: bytes) -> dict[str, Any]:
         raise Rejected(
             "malformed", f"The value is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise Rejected("malformed", "The value holds a number with too many digits.") from None
     except RecursionError:
         raise Rejected("malformed", "The value is nested too deeply.") from None
-    if not isinstance(body, dict):
-        raise Rejected("malformed", f"The value is a JSON {type(body).__name__}; an object was expected.")
-    return body
+    return _object("value", body)
+
+
+def _object(what: str, found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise Rejected("malformed", f"The {what} is a JSON {type(found).__name__}; an object was expected.")
+    return found
 
 
 def validate(event: type[E], body: dict[str, Any]) -> E:
@@ -133,6 +166,8 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, BaseCloudEventException):
-        return str(error)
+    """What is wrong, without values, nor names that the sender made up."""
+    if isinstance(error, CloudEventValidationError):
+        wrong = [str(problem) for name, problems in error.errors.items() if name in _ATTRIBUTES for problem in problems]
+        return "; ".join(wrong) or "an extension's name is not of lower-case letters and digits"
     return type(error).__name__

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,18 @@ from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
 from orderbridge.database.engine import is_outage
 from orderbridge.settings import Settings
-from orderbridge.telemetry import DATABASE_OUTAGES
+from orderbridge.telemetry import DATABASE_OUTAGES, describe
 from schemas.failures import Original
 
 log = structlog.get_logger()
 _EMBEDDED_FETCH_WAIT_MS = 20
+_FOREVER = 30 * 86400.0
+"""Seconds. A worker that waits in place, paused perhaps, must not leave its group: whoever took over would wait too."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _CannotGoOn(Exception):
+    """No outcome of a message could be recorded; says which exception came from where, without its values."""
 
 
 def run(
@@ -46,6 +53,7 @@ def run(
         broker_commit_every=100,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=max(0.5, settings.session_timeout_seconds / 5),
+        broker_max_poll_interval=_FOREVER,
         broker_request_timeout=max(40.0, settings.session_timeout_seconds + 10),
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
@@ -77,7 +85,7 @@ def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, p
                 # No outcome could be recorded: going on would skip the message, so the worker stops and another,
                 # or its own next start, reads it again.
                 log.critical("cannot go on", place=original.place(), exc_info=error)
-                await app.crash(error)
+                await app.crash(_CannotGoOn(describe(error)))  # Faust logs it with its text, which may hold values
                 await asyncio.Event().wait()
             event.ack()
 
@@ -112,22 +120,41 @@ def _original(message: Any) -> Original:
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
-        timestamp=datetime.fromtimestamp(message.timestamp if message.timestamp is not None else time.time(), UTC),
+        timestamp=_moment(message.timestamp),
         key=message.key,
         value=message.value,
         headers=tuple(message.headers or ()),
     )
 
 
+def _moment(seconds: float | None) -> datetime:
+    """A record's time, which its producer may set to anything: 1970 where it is none."""
+    try:
+        return _EPOCH + timedelta(seconds=seconds or 0)
+    except (OverflowError, ValueError):
+        return _EPOCH
+
+
 def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
-    """Per assigned partition: the next offset to be committed, and the end of the partition."""
-    consumer: Any = app.consumer
-    ends: dict[str, tuple[int, int]] = {}
-    for partition in consumer.assignment():
-        end, done = consumer.highwater(partition), consumer._committed_offset.get(partition)
-        if end is not None and done is not None and not partition.topic.endswith("-__leader"):
-            ends[f"{partition.topic}/{partition.partition}"] = (done, end)
-    return ends
+    """Per assigned partition: the next offset to be handled, and the end of the partition as last seen.
+
+    By position less what is in hand, not by commits: there is none before the first message, and the markers of a
+    store's transactions stand behind the last one for good.
+    """
+    consumer: Any = app._consumer
+    if consumer is None:  # not yet: `app.consumer` would make one here, in the health page's thread, for another loop
+        return {}
+    assignment = consumer._thread._ensure_consumer()._fetcher._subscriptions.subscription.assignment
+    messages = [reference() for reference in list(consumer.unacked.data)]  # a copy: the loop goes on meanwhile
+    in_hand = Counter((message.topic, message.partition) for message in messages if message is not None)
+    partitions: dict[str, tuple[int, int]] = {}
+    for partition in assignment.tps:
+        state = assignment.state_value(partition)
+        if not partition.topic.endswith("-__leader"):
+            position = state.position if state.has_valid_position else 0
+            end = max(state.highwater or 0, position)
+            partitions[f"{partition.topic}/{partition.partition}"] = (position - in_hand[partition], end)
+    return partitions
 
 
 def _fetch_quickly() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from orderbridge.bus.envelope import Envelope, digest, open_envelope, read_object, validate
+from orderbridge.bus.envelope import MAX_ORIGINAL, Envelope, digest, open_envelope, read_object, storable_name, validate
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
 from orderbridge.bus.self_pause import SelfPause
 from orderbridge.database import inbox
@@ -87,7 +87,8 @@ class Pipeline:
         failures = 0
         if original.topic.removeprefix(self._prefix) == f"{self.service}.retry":
             try:
-                given_back = validate(GivenBack, open_envelope(original).body)
+                given_back = validate(GivenBack, open_envelope(original, most=MAX_ORIGINAL).body)
+                storable_name("original", given_back.original.place())
             except Rejected as rejected:
                 return self._reject(original, 0, None, None, rejected)
             original, failures = given_back.original, given_back.failures

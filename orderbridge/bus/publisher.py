@@ -10,7 +10,7 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from orderbridge.bus.envelope import MAX_BODY
+from orderbridge.bus.envelope import MAX_ORIGINAL
 from orderbridge.settings import Settings
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Publisher:
             **client_options(settings),
             acks="all",
             linger_ms=0,
-            max_request_size=8 * MAX_BODY,
+            max_request_size=MAX_ORIGINAL,
             max_block_ms=int(answer_seconds * 1000),
             request_timeout_ms=int(answer_seconds * 1000),
             delivery_timeout_ms=int(answer_seconds * 1000) + 1000,

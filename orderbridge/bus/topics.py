@@ -8,13 +8,13 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from orderbridge.bus.envelope import MAX_BODY
+from orderbridge.bus.envelope import MAX_BODY, MAX_ORIGINAL
 from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
 
 _DAY_MS = 24 * 3600 * 1000
-_ORIGINALS_BYTES = 4 * MAX_BODY
-"""Retries and dead letters carry a whole message in base64."""
+_MESSAGE_BYTES = 2 * MAX_BODY
+"""Kafka's own default, said here: a broker that takes more would take what its dead letter could not carry."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ def planned_topics(settings: Settings) -> list[TopicPlan]:
     """Every topic with its partitions, retention and replication, and those Faust's own leader election needs."""
     plans = []
     for name, event in all_topics().items():
-        configuration = {"retention.ms": str(settings.topic_retention_days * _DAY_MS)}
+        configuration = {
+            "retention.ms": str(settings.topic_retention_days * _DAY_MS),
+            "max.message.bytes": str(_MESSAGE_BYTES),
+        }
         if event.compacted:
-            configuration = {"cleanup.policy": "compact"}
+            configuration = {"cleanup.policy": "compact", "max.message.bytes": str(_MESSAGE_BYTES)}
         if event.event_type.startswith("{service}"):
-            configuration["max.message.bytes"] = str(_ORIGINALS_BYTES)
+            configuration["max.message.bytes"] = str(MAX_ORIGINAL)
         if name.endswith(".dead-letter"):
             configuration["retention.ms"] = str(30 * _DAY_MS)
         plans.append(

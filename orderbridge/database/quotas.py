@@ -16,16 +16,19 @@ from orderbridge.database.models import Quota
 from orderbridge.database.unit_of_work import Work
 
 _SECOND = 1_000_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
 FAULTS_TO_CLOSE = 3
 CLOSED_FOR = timedelta(seconds=30)
+_OPEN = {"faults": 0, "closed_until_us": 0}
+"""The breaker, once Amazon has answered, whatever it said."""
 
 
 def _us(moment: datetime) -> int:
-    return int(moment.timestamp() * _SECOND)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: float, burst: int) -> datetime | None:
@@ -66,7 +69,7 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
 
 def answered(work: Work, account_id: str, operation: str, rate_per_second: float | None) -> None:
     """Amazon answered: the breaker opens, and the rate it named is taken over (what is used up is scaled along)."""
-    values: dict[str, object] = {"faults": 0, "closed_until_us": 0}
+    values: dict[str, object] = dict(_OPEN)
     if rate_per_second:
         now, interval = _us(work.now), round(_SECOND / rate_per_second)
         values["interval_us"] = interval
@@ -80,7 +83,7 @@ def answered(work: Work, account_id: str, operation: str, rate_per_second: float
 def throttled(work: Work, account_id: str, operation: str) -> datetime:
     """Amazon said 429: another client has used the bucket. Returns when the next call may be made."""
     now = _us(work.now)
-    _write(work, account_id, operation, {"arrival_us": now + Quota.burst * Quota.interval_us, "faults": 0})
+    _write(work, account_id, operation, {"arrival_us": now + Quota.burst * Quota.interval_us, **_OPEN})
     interval = work.session.execute(
         select(Quota.interval_us).where(Quota.account_id == account_id, Quota.operation == operation)
     ).scalar_one()

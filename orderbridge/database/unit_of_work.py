@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database.engine import connect, database_time
@@ -61,7 +61,7 @@ class Work:
         self.session = session
         self.clock = clock
         self._cause = cause
-        self._posted = False
+        self._announced_in: SessionTransaction | None = None
 
     @property
     def now(self) -> datetime:
@@ -110,9 +110,10 @@ class Work:
 
     def _write(self, statement: Any) -> None:
         self.session.execute(statement)
-        if not self._posted and self.session.get_bind().dialect.name == "postgresql":
-            self.session.execute(text(f"SELECT pg_notify('{OUTBOX_CHANNEL}', '')"))
-        self._posted = True
+        if self._announced_in is not self.session.get_transaction():
+            self._announced_in = self.session.get_transaction()
+            if self.session.get_bind().dialect.name == "postgresql":
+                self.session.execute(text(f"SELECT pg_notify('{OUTBOX_CHANNEL}', '')"))
 
     def withdraw(self, name: str) -> None:
         """Take back the unpublished event of that name, if there is one."""
@@ -143,7 +144,6 @@ class Work:
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""
         self.session.commit()
-        self._posted = False
 
 
 _open_work = threading.local()

@@ -122,7 +122,8 @@ def _finish(work: Work, account: ConnectedAccount, window: Window, cursor: datet
     state = _state(work, account.account_id)
     state.window = None
     state.last_run_at = work.now
-    state.cursor = cursor or state.cursor
+    if cursor is not None:  # never backwards: an empty answer may reach less far than the one before
+        state.cursor = max(cursor, state.cursor or cursor)
     state.last_order_id = window.last_order_id or state.last_order_id
     work.post(window.finished(account.account_id, work.now))
     log.info("import finished", account=account.account_id, **window.counts.model_dump())

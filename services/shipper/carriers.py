@@ -13,7 +13,8 @@ from orderbridge.amazon.shipments import OTHER_CARRIER
 _CODES = (
     "4PX", "Aramex", "Blue Package", "Canada Post", "China Post", "City Link", "DHL", "DHL Global Mail",
     "DHL eCommerce", "Fastway", "FedEx", "FedEx SmartPost", "GLS", "GO!", "Hermes Logistik Gruppe", "Lasership",
-    "Newgistics", "Ninjavan", "NipponExpress", "OSM", "OnTrac", "Parcelforce", "Qxpress", "Royal Mail", "SF Express", "SagawaExpress",
+    "Newgistics", "Ninjavan", "NipponExpress",
+    "OSM", "OnTrac", "Parcelforce", "Qxpress", "Royal Mail", "SF Express", "SagawaExpress",
     "Singapore Post", "Streamlite", "TNT", "Target", "UPS", "UPS Mail Innovations", "UPSMI", "USPS", "YamatoTransport",
     "Yanwen",
 )  # fmt: skip

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select, tuple_, update
 
 from orderbridge.bus.envelope import binary_message
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database import leases
 from orderbridge.database.models import OutboxRow
-from orderbridge.database.unit_of_work import Database
+from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.telemetry import PUBLISH_FAILURES, PUBLISHED
 
 log = structlog.get_logger()
@@ -25,6 +25,8 @@ LEASE = "relay"
 LEASE_SECONDS = 5.0
 BATCH = 500
 HELD_BACK = timedelta(seconds=2)
+AHEAD = timedelta(seconds=5)
+"""How far the clock of whoever posted an event may be ahead of ours."""
 
 Publish = Callable[[Iterable[Outgoing]], dict[str, Exception | None]]
 Key = tuple[str, str]
@@ -48,40 +50,54 @@ class Relay:
         self._publish = publish
         self._holder = holder
         self._held_back: dict[Key, datetime] = {}
+        self._lease_ends = 0.0  # by time.monotonic(), which goes on while the process is stopped
 
     def tick(self) -> Tick:
         """Publish one batch of what is due. Raises what the database raises if it is away."""
-        read_at = time.monotonic()
+        began = time.monotonic()
         with self._database.unit_of_work() as work:
-            if not leases.take(work, LEASE, self._holder, timedelta(seconds=LEASE_SECONDS)):
+            lease_ends = self._take_lease(work, began)
+            if lease_ends is None:
                 return Tick(active=False)
             now = work.now
             self._held_back = {key: until for key, until in self._held_back.items() if until > now}
-            rows = work.session.scalars(_due(now)).all()
+            rows = work.session.scalars(_due(now, list(self._held_back))).all()
             next_due = work.session.execute(
                 select(func.min(OutboxRow.due_at)).where(OutboxRow.published_at.is_(None), OutboxRow.due_at > now)
             ).scalar_one()
-        held = [row for row in rows if (row.topic, row.key) in self._held_back]
-        ready = sorted((row for row in rows if (row.topic, row.key) not in self._held_back), key=lambda r: r.position)
-        if time.monotonic() - read_at > LEASE_SECONDS:
-            return Tick(active=False)  # stopped in between: another may have taken over, and has read these rows too
-        published = self._publish_in_order(ready, read_at)
+        self._lease_ends = lease_ends
+        published, left = self._publish_in_order(sorted(rows, key=lambda row: row.position))
         self._mark(published)
         soonest = min((moment for moment in (next_due, *self._held_back.values()) if moment), default=None)
-        return Tick(True, len(published), more=len(rows) == BATCH and len(held) < len(rows), next_due=soonest)
+        more = bool(left) or (len(rows) == BATCH and bool(published))
+        return Tick(True, len(published), more=more, next_due=soonest)
 
-    def _publish_in_order(self, rows: list[OutboxRow], read_at: float) -> list[OutboxRow]:
-        """Publish in waves of at most one event a key, so that a failed one holds back the later ones of its key."""
+    def _take_lease(self, work: Work, began: float) -> float | None:
+        """When our lease ends, or None while another holds it.
+
+        It is renewed in its second half only: on SQLite each write wakes the ticker, which would never rest.
+        """
+        if began < self._lease_ends - LEASE_SECONDS / 2 and leases.holds(work, LEASE, self._holder):
+            return self._lease_ends
+        taken = leases.take(work, LEASE, self._holder, timedelta(seconds=LEASE_SECONDS))
+        return began + LEASE_SECONDS if taken else None
+
+    def _publish_in_order(self, rows: list[OutboxRow]) -> tuple[list[OutboxRow], list[OutboxRow]]:
+        """Publish in waves of at most one event a key, so that a failed one holds back the later ones of its key.
+
+        No wave begins after the lease's end: stopped in between (SIGSTOP), we may have been replaced. Returns what was
+        published and what was not tried.
+        """
         published: list[OutboxRow] = []
         waiting = rows
-        while waiting and time.monotonic() - read_at < LEASE_SECONDS:
+        while waiting and time.monotonic() < self._lease_ends:
             wave: dict[Key, OutboxRow] = {}
             later: list[OutboxRow] = []
             for row in waiting:
                 key = (row.topic, row.key)
                 if key in wave:
                     later.append(row)
-                elif key not in self._held_back:
+                else:
                     wave[key] = row
             results = self._publish([_outgoing(row) for row in wave.values()])
             for key, row in wave.items():
@@ -94,7 +110,7 @@ class Relay:
                     PUBLISH_FAILURES.labels(row.event_type).inc()
                     log.warning("not published", topic=row.topic, event_id=row.event_id, error=type(error).__name__)
             waiting = [row for row in later if (row.topic, row.key) not in self._held_back]
-        return published
+        return published, waiting
 
     def _mark(self, rows: list[OutboxRow]) -> None:
         if not rows:
@@ -109,10 +125,13 @@ class Relay:
             )
 
 
-def _due(now: datetime) -> Select[OutboxRow]:
+def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:
+    # What was posted for now is due, whatever the clock of its sender said: those clocks differ by milliseconds, and
+    # an order's events must not overtake each other. Held-back keys stay out, or enough of them would fill the batch.
+    due = (OutboxRow.due_at <= now) | ((OutboxRow.due_at == OutboxRow.posted_at) & (OutboxRow.due_at <= now + AHEAD))
     return (
         select(OutboxRow)
-        .where(OutboxRow.published_at.is_(None), OutboxRow.due_at <= now)
+        .where(OutboxRow.published_at.is_(None), due, tuple_(OutboxRow.topic, OutboxRow.key).not_in(held_back))
         .order_by(OutboxRow.due_at, OutboxRow.position)
         .limit(BATCH)
     )

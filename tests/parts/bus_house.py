@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from sqlalchemy import func, select, text
 
 from orderbridge.bus.envelope import validate
@@ -122,7 +123,7 @@ class BusHouse:
         dead_letters = f"{prefix}shipper.dead-letter"
         self._reader.assign([TopicPartition(dead_letters, number, 0) for number in range(PARTITIONS)])
         self._dead_letters: list[DeadLetter] = []
-        self._children: list[ChildProcess] = []
+        self.children: list[ChildProcess] = []
 
     def worker(self, *, session_timeout_seconds: int = 2, **options: Any) -> ChildProcess:
         """Start a worker with the options of `bus_service.main`."""
@@ -145,8 +146,9 @@ class BusHouse:
         headers: Headers = (),
         partition: int = 0,
         topic: str = "order.shipped",
+        wait: bool = True,
     ) -> str:
-        """Put a message on a topic; returns its `topic/partition/offset`."""
+        """Put a message on a topic; returns its `topic/partition/offset`, or nothing without `wait`."""
         delivered: list[Message] = []
 
         def note(error: Any, message: Message) -> None:
@@ -157,8 +159,33 @@ class BusHouse:
         self._producer.produce(
             self.topic(topic), value, key, partition=partition, headers=list(headers), on_delivery=note
         )
-        self._producer.flush(30)
+        if not wait:
+            return ""
+        self.flush()
         return f"{delivered[0].topic()}/{delivered[0].partition()}/{delivered[0].offset()}"
+
+    def flush(self) -> None:
+        """Wait for the broker's answers to what was sent without waiting."""
+        assert self._producer.flush(30) == 0
+
+    def ship_in_transaction(self, *order_ids: str) -> None:
+        """The same as `ship` in one transaction of Kafka's, as some stores' producers do it."""
+        producer = Producer(
+            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "transactional.id": self.topic("store")}
+        )
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for order_id in order_ids:
+            producer.produce(self.topic(), shipped(order_id), order_id.encode(), partition=0)
+        producer.commit_transaction(30)
+
+    def set_max_message_bytes(self, topic: str, number: int) -> None:
+        """Have the broker refuse larger messages on this topic."""
+        setting = ConfigEntry("max.message.bytes", str(number), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.topic(topic), incremental_configs=[setting])
+        admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap_servers})
+        for answer in admin.incremental_alter_configs([resource]).values():
+            answer.result(10)
 
     def ship(self, order_id: str, order: str = "", *, package: str = "P1", headers: Headers = ()) -> str:
         """Put an `order.shipped` on its topic, telling the handler what to do; all in one partition."""
@@ -209,11 +236,11 @@ class BusHouse:
 
     def logs(self) -> str:
         """What all child processes have written."""
-        return "\n".join(child.log() for child in self._children)
+        return "\n".join(child.log() for child in self.children)
 
     def close(self) -> None:
         """End the processes and the connections."""
-        for child in self._children:
+        for child in self.children:
             child.server.stop(kill=True)
         self._reader.close()
         self.database.close()
@@ -225,8 +252,8 @@ class BusHouse:
             "ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "ORDERBRIDGE_TOPIC_PARTITIONS": str(PARTITIONS),
         }
-        child = ChildProcess(command, environment | more, self.folder / f"child-{len(self._children)}.log")
-        self._children.append(child)
+        child = ChildProcess(command, environment | more, self.folder / f"child-{len(self.children)}.log")
+        self.children.append(child)
         return child
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ def problems(schema: dict[str, Any], body: object) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
+@functools.cache
 def schema_of(event_type: str) -> dict[str, Any]:
     """The schema of an event, as the models have it now."""
     return json_schema(EVENTS[event_type])

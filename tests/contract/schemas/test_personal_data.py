@@ -50,7 +50,7 @@ def test_the_buyer_above_has_a_secret_in_every_field() -> None:
         f"{BUYER}",
         f"{BUYER!r}",
         "%s %r" % (BUYER, BUYER),  # noqa: UP031 - the old way must hide it too
-        "{0} {0!r}".format(BUYER),  # noqa: UP030, UP032 - and so must this one
+        "{0} {0!r}".format(BUYER),  # noqa: UP032 - and so must this one
         repr([BUYER]),
         str({"buyer": BUYER}),
         repr(PersonalDataState.model_construct(state="sealed", placeholder=BUYER)),

@@ -34,7 +34,8 @@ def words(error: ValidationError) -> str:
 
 def required(schema: dict[str, Any], body: Any, path: Route = ()) -> Iterator[Route]:
     """The way to every required field that the body has."""
-    schema = schema["$defs"][schema["$ref"].rpartition("/")[2]] | {"$defs": schema["$defs"]} if "$ref" in schema else schema
+    if "$ref" in schema:
+        schema = schema["$defs"][schema["$ref"].rpartition("/")[2]] | {"$defs": schema["$defs"]}
     for branch in schema.get("anyOf", ()):
         yield from required(branch | {"$defs": schema["$defs"]}, body, path)
     if isinstance(body, dict):

@@ -1,0 +1,32 @@
+"""librdkafka's in-process broker: Kafka's wire protocol for one machine, without Docker or Java. It forgets at its end.
+
+It comes inside the confluent-kafka wheel (librdkafka, "Mock cluster"). The supervisor holds it; the services connect
+to it as to any broker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import Producer
+
+from schemas.events import WORKERS, all_topics
+
+_START_SECONDS = 10.0
+
+
+class EmbeddedBroker:
+    """A running broker on loopback; lives as long as this object."""
+
+    def __init__(self, topic_prefix: str = "") -> None:
+        self._cluster: Any = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "in-process", "log_level": 0})
+        metadata = self._cluster.list_topics(timeout=_START_SECONDS)
+        broker = next(iter(metadata.brokers.values()))
+        self.bootstrap_servers = f"{broker.host}:{broker.port}"
+        # It makes a topic (4 partitions) when it is first asked for; a consumer that came earlier would see none.
+        for topic in (*all_topics(), *(f"orderbridge-{worker}-__assignor-__leader" for worker in WORKERS)):
+            self._cluster.list_topics(topic_prefix + topic, timeout=_START_SECONDS)
+
+    def close(self) -> None:
+        """Stop the broker: everything on it is gone."""
+        self._cluster = None

@@ -1,0 +1,1 @@
+"""The demo: the whole loop, small but real, watched live."""

@@ -1,0 +1,64 @@
+"""The store's page: its orders by queue, as plain HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+from services.storefront.books import Order, Shipment
+
+QUEUES = ("New", "Unpaid", "Processing", "Partial", "Shipped", "Cancel", "Hold")
+"""The order queues of the store, in the order in which they are shown."""
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Storefront: orders</title>
+<style>
+:root { color-scheme: light dark; font-family: system-ui, sans-serif; }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+</style>
+</head>
+<body>
+<h1>Orders</h1>
+"""
+_COLUMNS = ("Order", "Placed (UTC)", "Products", "Total", "Amazon says", "Buyer", "Shipments")
+
+
+def orders_page(orders: list[Order]) -> str:
+    """All orders under the heading of their queue."""
+    by_queue: dict[str, list[Order]] = {queue: [] for queue in QUEUES}
+    for order in orders:
+        by_queue.setdefault(order.queue(), []).append(order)
+    head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    parts = [_HEAD]
+    for queue, members in by_queue.items():
+        parts.append(f"<h2>{escape(queue)} ({len(members)})</h2>")
+        if members:
+            rows = "".join(_row(order) for order in members)
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    return "\n".join([*parts, "</body></html>"])
+
+
+def _row(order: Order) -> str:
+    event = order.event
+    placeholder = event.personal_data.placeholder
+    buyer = f"{placeholder.first_name} {placeholder.last_name}" if placeholder else event.personal_data.state
+    cells = [
+        event.store.order_number,
+        f"{event.placed_at:%Y-%m-%d %H:%M}",
+        ", ".join(f"{line.quantity} x {line.title or line.sku or line.order_item_id}" for line in event.lines),
+        f"{event.totals.total:f} {event.totals.currency or ''}",
+        event.amazon_status,
+        buyer,
+        "; ".join(_shipment(shipment) for shipment in order.shipments),
+    ]
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _shipment(shipment: Shipment) -> str:
+    answer = shipment.answers[-1] if shipment.answers else {}
+    words = [answer.get(field) for field in ("why", "message", "what_to_do")]
+    return " ".join([f"{shipment.tracking_number}: {shipment.state}", *(word for word in words if word)])

@@ -1,0 +1,58 @@
+"""Migrations give the models' tables, on both databases, however often and by however many they are run."""
+
+from __future__ import annotations
+
+from sqlalchemy import inspect, text
+
+from orderbridge.database.engine import connect
+from orderbridge.database.migrate import current_and_head, differences, upgrade
+from orderbridge.database.models import Base
+from orderbridge.database.unit_of_work import Database
+from tests.parts import at_once
+from tests.parts.databases import migrated
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    assert differences(database.engine) == []
+    assert set(inspect(database.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    current, head = current_and_head(database.engine)
+    assert current == head is not None
+
+
+def test_a_difference_would_be_found(database_url: str) -> None:
+    with migrated(database_url) as database:
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE slots ADD COLUMN forgotten INTEGER"))
+        assert "forgotten" in str(differences(database.engine))
+
+
+def test_partial_indexes_are_partial_in_both(database: Database) -> None:
+    """Alembic does not compare an index's WHERE."""
+    indexes = {index["name"]: index for index in inspect(database.engine).get_indexes("outbox")}
+    for name in ("uq_outbox_name", "ix_outbox_due"):
+        where = {key: str(value) for key, value in indexes[name]["dialect_options"].items() if key.endswith("_where")}
+        assert "published_at IS NULL" in "".join(where.values()), name
+    assert indexes["uq_outbox_name"]["unique"]
+
+
+def test_a_second_upgrade_does_nothing(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("INSERT INTO leases (name, holder, until) VALUES ('a', 'b', '2026-11-24 09:00:00')"))
+    upgrade(database.engine)
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT holder FROM leases")).scalar_one() == "b"
+
+
+def test_before_the_first_upgrade_there_is_no_revision(database_url: str) -> None:
+    engine = connect(database_url)
+    current, head = current_and_head(engine)
+    engine.dispose()
+    assert current is None
+    assert head is not None
+
+
+def test_processes_that_upgrade_at_once_wait_for_each_other(database_url: str) -> None:
+    at_once.in_processes(at_once.migrate, [(database_url,)] * 3)
+    engine = connect(database_url)
+    assert differences(engine) == []
+    engine.dispose()

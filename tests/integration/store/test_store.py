@@ -1,0 +1,168 @@
+"""orderbridge.store on both brokers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+from tests.integration.store.bridge import ORDER, Bridge, example
+from tests.parts.kafka import Kafka
+from tests.parts.process import free_port, wait_until
+
+from orderbridge.bus.envelope import validate
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.settings import Settings
+from orderbridge.store import STORE_EVENTS, NotSent, Received, Store
+from schemas.accounts import StoreOptions
+from schemas.failures import Original
+from schemas.imports import ImportDue
+from schemas.orders import OrderImported, OrderUpdated
+from schemas.shipments import OrderShipped
+
+SHIPPED = OrderShipped(order_id=ORDER, carrier="UPS", tracking_number="1Z999AA10123456784")
+
+
+def take(store: Store, number: int) -> list[Received]:
+    """The first `number` events; the last of them is left in its midst."""
+    taken = []
+    for received in store.read(timeout=30):
+        taken.append(received)
+        if len(taken) == number:
+            break
+    return taken
+
+
+def test_what_a_store_sends_is_read_by_the_bridge(settings: Settings, bridge: Bridge) -> None:
+    said_at = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    with Store.from_settings(settings, name="my-store") as store:
+        given = store.shipped(SHIPPED, event_id="shipment-1", time=said_at)
+        made_up = store.shipped(SHIPPED)
+        store.publish_options(StoreOptions(account_id="main"))
+    (original, first), (_, second) = bridge.told("order.shipped")
+    assert (given, made_up) == (first.event_id, second.event_id)
+    assert given == "shipment-1"
+    assert (first.source, first.type, first.time) == ("my-store", "order.shipped", said_at)
+    assert second.time is not None
+    assert original.key == ORDER.encode()
+    assert validate(OrderShipped, first.body) == SHIPPED
+    assert [original.key for original, _ in bridge.told("store.options")] == [b"main"]
+
+
+def test_every_event_for_stores_is_read_typed(settings: Settings, bridge: Bridge) -> None:
+    said = {bridge.say(example(name)): name for name in STORE_EVENTS}
+    with Store.from_settings(settings) as store:
+        received = list(store.read(timeout=8))
+    assert {one.event_id: one.event.event_type for one in received} == said
+    assert {one.source for one in received} == {"orderbridge"}
+    assert all(type(one.event) is STORE_EVENTS[one.event.event_type] for one in received)
+
+
+def test_an_event_counts_as_handled_when_the_caller_comes_back(settings: Settings, bridge: Bridge) -> None:
+    ids = [bridge.say(example("order.updated", sequence=number)) for number in range(1, 6)]
+    with Store.from_settings(settings) as store:
+        assert [one.event_id for one in take(store, 3)] == ids[:3]
+        assert [one.event_id for one in take(store, 1)] == ids[2:3]
+    with Store.from_settings(settings) as restarted:
+        assert [one.event_id for one in restarted.read(timeout=8)] == ids[2:]
+        ids.append(bridge.say(example("order.updated", sequence=6)))
+        assert [one.event_id for one in restarted.read(timeout=8)] == ids[5:]
+    with Store.from_settings(settings, group="another") as another:
+        assert [one.event_id for one in another.read(timeout=8)] == ids
+
+
+def test_a_loop_that_is_left_by_an_exception_gives_the_event_again(settings: Settings, bridge: Bridge) -> None:
+    ids = [bridge.say(example("order.updated", sequence=number)) for number in (1, 2)]
+    with Store.from_settings(settings) as store:
+        events = store.read(timeout=30)
+        assert next(events).event_id == ids[0]
+        with pytest.raises(ZeroDivisionError):
+            events.throw(ZeroDivisionError())
+        assert [one.event_id for one in store.read(timeout=8)] == ids
+
+
+def test_garbage_is_passed_over(settings: Settings, bridge: Bridge) -> None:
+    newer = [("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"x"), ("ce_type", b"order.imported.v2")]
+    garbage: list[tuple[bytes | None, list[tuple[str, bytes]], str]] = [
+        (b"\xff\xfe", [], "malformed"),
+        (b"{", [], "malformed"),
+        (b"[]", [], "malformed"),
+        (None, [], "malformed"),
+        (b"{}", [], "invalid"),
+        (json.dumps({"order_id": ORDER, "sequence": "1"}).encode(), [], "invalid"),
+        (b"{}", newer, "unexpected_type"),
+        (b"{}", [("ce_type", b"order.imported")], "broken_envelope"),
+        (b"{}", [("ce_\x00", b"\xff")], "broken_envelope"),
+    ]
+    for value, headers, _ in garbage:
+        bridge.put("order.imported", value, headers=headers)
+    good = bridge.say(example("order.imported"))
+    passed_over: list[tuple[Original, Rejected]] = []
+    with Store.from_settings(settings) as store:
+        events = store.read(OrderImported, timeout=30, unreadable=lambda *what: passed_over.append(what))
+        assert next(events).event_id == good
+        events.close()
+        assert [rejected.reason for _, rejected in passed_over] == [reason for *_, reason in garbage]
+        assert [original.value for original, _ in passed_over] == [value for value, *_ in garbage]
+        assert [one.event_id for one in store.read(OrderImported, timeout=8)] == [good]  # the garbage is behind us
+
+
+def test_a_bare_value_is_an_event_too(settings: Settings, bridge: Bridge) -> None:
+    bridge.put("order.updated", example("order.updated").model_dump_json().encode())
+    with Store.from_settings(settings) as store:
+        (received,) = take(store, 1)
+    assert isinstance(received.event, OrderUpdated)
+    assert received.event_id == received.place
+    assert received.place.startswith(f"{settings.topic_prefix}order.updated/")
+    assert abs((received.time - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_closing_ends_the_loops_of_other_threads(settings: Settings, bridge: Bridge) -> None:
+    bridge.say(example("order.imported"))
+    store = Store.from_settings(settings)
+    taken: list[Received] = []
+    thread = threading.Thread(target=lambda: taken.extend(store.read()))
+    thread.start()
+    wait_until(lambda: bool(taken), seconds=30, what="the first event")
+    store.close()
+    thread.join(timeout=3)
+    assert not thread.is_alive()
+    with pytest.raises(NotSent, match="closed"):
+        store.shipped(SHIPPED)
+
+
+def test_without_kafka_nothing_is_sent_and_reading_waits() -> None:
+    with Store(f"127.0.0.1:{free_port()}", answer_seconds=1) as store:
+        with pytest.raises(NotSent, match=r"order\.shipped shipment-1"):
+            store.shipped(SHIPPED, event_id="shipment-1")
+        assert list(store.read(timeout=1)) == []
+        ended: list[bool] = []
+        thread = threading.Thread(target=lambda: ended.append(list(store.read()) == []))
+        thread.start()
+        began = time.monotonic()
+    thread.join(timeout=10)
+    assert ended == [True]
+    assert time.monotonic() - began < 10
+
+
+def test_only_what_is_for_stores_can_be_read() -> None:
+    with Store("127.0.0.1:1") as store, pytest.raises(ValueError, match=r"not for stores: import\.due"):
+        store.read(OrderImported, ImportDue)
+
+
+def test_a_broker_that_was_away_is_found_again(own_kafka: Kafka, topic_prefix: str) -> None:
+    settings = Settings(kafka_bootstrap_servers=own_kafka.bootstrap_servers, topic_prefix=topic_prefix)
+    bridge = Bridge(settings)
+    first = bridge.say(example("order.imported"))
+    with Store.from_settings(settings) as store:
+        store.shipped(SHIPPED)
+        events = store.read()
+        assert next(events).event_id == first
+        own_kafka.stop(kill=True)
+        own_kafka.start()
+        second = bridge.say(example("order.updated"))
+        assert {next(events).event_id for _ in range(1)} <= {first, second}
+        store.shipped(SHIPPED)
+    bridge.close()
