@@ -110,7 +110,8 @@ def stop_with_supervisor() -> None:
         return
 
     def wait_for_the_end() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # not through sys.stdin, whose lock would be held when the interpreter ends
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
         os._exit(1)

@@ -90,6 +90,8 @@ def describe(error: BaseException) -> str:
         while trace is not None:
             frames.append(f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}")
             trace = trace.tb_next
-        parts.append(f"{type(seen).__module__}.{type(seen).__qualname__} at {' > '.join(frames[-6:]) or '?'}")
+        if len(frames) > 12:  # the handler's own stand before the libraries'
+            frames[8:-4] = ["…"]
+        parts.append(f"{type(seen).__module__}.{type(seen).__qualname__} at {' > '.join(frames) or '?'}")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return "; caused by ".join(parts)

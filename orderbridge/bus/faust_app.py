@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,24 +135,31 @@ def _moment(seconds: float | None) -> datetime:
 
 
 def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
-    """Per assigned partition: the next offset to be handled, and the end of the partition as last seen.
+    """Per assigned partition: the next offset to be done, and the end of the partition as last seen.
 
-    By position less what is in hand, not by commits: there is none before the first message, and the markers of a
-    store's transactions stand behind the last one for good.
+    The next is the one in hand, else the committed one if more has been read, else the position. The commit alone does
+    not tell: there is none before the first message, and the markers of a store's transactions, never handled, stand
+    behind the last one.
     """
     consumer: Any = app._consumer
     if consumer is None:  # not yet: `app.consumer` would make one here, in the health page's thread, for another loop
         return {}
     assignment = consumer._thread._ensure_consumer()._fetcher._subscriptions.subscription.assignment
-    messages = [reference() for reference in list(consumer.unacked.data)]  # a copy: the loop goes on meanwhile
-    in_hand = Counter((message.topic, message.partition) for message in messages if message is not None)
+    in_hand: dict[tuple[str, int], int] = {}
+    for reference in list(consumer.unacked.data):  # a copy: the loop goes on meanwhile
+        if (message := reference()) is not None and not message.acked:
+            place = (message.topic, message.partition)
+            in_hand[place] = min(message.offset, in_hand.get(place, message.offset))
     partitions: dict[str, tuple[int, int]] = {}
     for partition in assignment.tps:
+        if partition.topic.endswith("-__leader"):
+            continue
         state = assignment.state_value(partition)
-        if not partition.topic.endswith("-__leader"):
-            position = state.position if state.has_valid_position else 0
-            end = max(state.highwater or 0, position)
-            partitions[f"{partition.topic}/{partition.partition}"] = (position - in_hand[partition], end)
+        position = state.position if state.has_valid_position else 0
+        read, committed = consumer._read_offset.get(partition), consumer._committed_offset.get(partition)
+        unfinished = read is not None and committed is not None and read >= committed
+        done = in_hand.get((partition.topic, partition.partition), committed if unfinished else position)
+        partitions[f"{partition.topic}/{partition.partition}"] = (done, max(state.highwater or 0, position))
     return partitions
 
 

@@ -1,4 +1,9 @@
-"""Publishes to Kafka and waits for the broker's answer (kafka-python; acks from all replicas, idempotent)."""
+"""Publishes to Kafka and waits for the broker's answer (kafka-python; acks from all replicas).
+
+Not idempotent in Kafka's sense: one message that the broker refuses, too large perhaps, ends kafka-python's idempotent
+producer for good, and with it all others' messages (classify_batch_error in its transaction_manager). What is sent twice
+has the same event id, which is what consumers go by; one request at a time keeps the order.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +49,8 @@ class Publisher:
         self._producer = KafkaProducer(
             **client_options(settings),
             acks="all",
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
             linger_ms=0,
             max_request_size=MAX_ORIGINAL,
             max_block_ms=int(answer_seconds * 1000),

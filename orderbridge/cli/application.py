@@ -16,6 +16,7 @@ from orderbridge.settings import load_settings
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,  # they might hold secrets
     rich_markup_mode="rich",
     help="Joins an Amazon seller account to a web store over Kafka.\n\n"
     "Start with [bold]orderbridge demo[/bold], or keep a house standing with [bold]orderbridge up[/bold]; "

@@ -43,7 +43,7 @@ def compare(amazon: dict[str, Any], store: dict[str, Any]) -> Comparison:
     for shipment in store["shipments"]:
         name = f"shipment {shipment['order_id']} {shipment['tracking_number']}"
         at_amazon = by_number.get(shipment["order_id"], {}).get(shipment["tracking_number"])
-        if shipment["state"] in ("sent", "held"):
+        if shipment["state"] not in ("confirmed", "rejected"):
             lost.append(f"{name}: no answer")
         elif shipment["state"] == "confirmed" and at_amazon is None:
             lost.append(f"{name}: confirmed, and Amazon does not have it")

@@ -168,9 +168,9 @@ class _Demo:
                 state = {"held": "held", "sent": "shipped"}.get(waiting[0], "shipped") if waiting else states[-1]
         return {
             "order": order_id,
-            "market": "Amazon.de" if order and order["marketplace_id"] == DE else "Amazon.com" if order else "",
+            "market": ("DE" if order["marketplace_id"] == DE else "US") if order else "",
             "state": state,
-            "personal": personal.get(order["personal_data"]["state"], "") if order else "",
+            "personal": personal.get(order["personal_data"], "") if order else "",
             "note": ", ".join(filter(None, (note, self.merchant.notes.get(order_id)))),
         }
 

@@ -22,8 +22,9 @@ _STATES = {
 def picture(lines: list[dict[str, str]], headline: str, limit: int = 28) -> Group:
     """The live view."""
     table = Table(show_edge=False, pad_edge=False, expand=False)
-    for name in ("order", "market", "state", "personal data", "note"):
-        table.add_column(name, no_wrap=True)
+    for name, width in (("order", 19), ("in", 2), ("state", 9), ("personal data", 15)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column("note", overflow="fold")
     for line in lines[:limit]:
         personal = Text(line["personal"], style="red" if line["personal"] == "Amazon Replaced" else "")
         table.add_row(

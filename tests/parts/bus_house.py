@@ -16,6 +16,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.topics import create_topics
@@ -115,7 +116,9 @@ class BusHouse:
         with self.database.unit_of_work() as work:
             columns = f"number {number}, order_id TEXT, package TEXT, process INTEGER"
             work.session.execute(text(f"CREATE TABLE effects ({columns})"))
-        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "log_level": 0, "linger.ms": 0})
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap_servers, "log_level": 0, "linger.ms": 0} | {"message.max.bytes": 1_040_000}
+        )
         self._reader = Consumer(
             {"bootstrap.servers": bootstrap_servers, "group.id": f"{prefix}reader", "log_level": 0}
             | {"enable.auto.commit": False}
@@ -198,8 +201,11 @@ class BusHouse:
             return [Effect(*row) for row in rows]
 
     def done(self, *order_ids: str) -> bool:
-        """Whether each of these orders has had its effect."""
-        return set(order_ids) <= {effect.order_id for effect in self.effects()}
+        """Whether each of these orders has had its effect; not as far as we know while the database is away."""
+        try:
+            return set(order_ids) <= {effect.order_id for effect in self.effects()}
+        except OperationalError:
+            return False
 
     def wait_for(self, *order_ids: str, seconds: float = 30) -> None:
         """Return when each of these orders has had its effect."""

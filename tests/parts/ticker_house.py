@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import OutboxRow

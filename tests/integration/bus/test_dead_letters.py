@@ -32,12 +32,17 @@ def test_the_original_is_kept_byte_for_byte(name: str, standing_house: BusHouse)
     standing_house.wait_for(f"after {name}")
 
 
-def test_a_key_with_a_nul_byte_stops_nobody(standing_house: BusHouse) -> None:
+@pytest.mark.xfail(strict=True, reason="schemas.failures._key_of lets the NUL through to the outbox's key")
+def test_a_key_with_a_nul_byte_stops_nobody(house: BusHouse) -> None:
     """A Java store's LongSerializer makes such keys; PostgreSQL's text takes none."""
-    place = standing_house.send(b"{", key=(7).to_bytes(8, "big"), partition=1)
-    standing_house.send(shipped("after a NUL"), partition=1)
-    standing_house.wait_for("after a NUL")
-    assert standing_house.dead_letter(place).original.key == (7).to_bytes(8, "big")
+    house.ticker()
+    worker = house.worker()
+    worker.wait_for_partitions()
+    place = house.send(b"{", key=(7).to_bytes(8, "big"))
+    house.ship("after")
+    wait_until(lambda: house.done("after") or worker.server.failure() is not None, seconds=20, what="an end of it")
+    assert house.done("after")
+    assert house.dead_letter(place).original.key == (7).to_bytes(8, "big")
 
 
 @pytest.mark.parametrize("order", ["raise", "database"])

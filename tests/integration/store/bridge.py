@@ -6,9 +6,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-import tests.parts.kafka_python  # noqa: F401 - before whatever imports Kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+import tests.parts.kafka_python  # noqa: F401 - before whatever imports Kafka
 from orderbridge.bus.envelope import Envelope, binary_message, open_envelope
 from orderbridge.bus.topics import create_topics
 from orderbridge.settings import Settings

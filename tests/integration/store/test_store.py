@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
 from datetime import UTC, datetime
 
 import pytest
-from tests.integration.store.bridge import ORDER, Bridge, example
-from tests.parts.kafka import Kafka
-from tests.parts.process import free_port, wait_until
 
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.outcomes import Rejected
@@ -21,7 +19,12 @@ from schemas.failures import Original
 from schemas.imports import ImportDue
 from schemas.orders import OrderImported, OrderUpdated
 from schemas.shipments import OrderShipped
+from tests.integration.store.bridge import ORDER, Bridge, example
+from tests.parts.kafka import Kafka
+from tests.parts.process import free_port, wait_until
 
+leaks_sockets = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""kafka-python 3.0 leaves the socket of a refused connection to the garbage collector."""
 SHIPPED = OrderShipped(order_id=ORDER, carrier="UPS", tracking_number="1Z999AA10123456784")
 
 
@@ -54,7 +57,7 @@ def test_what_a_store_sends_is_read_by_the_bridge(settings: Settings, bridge: Br
 def test_every_event_for_stores_is_read_typed(settings: Settings, bridge: Bridge) -> None:
     said = {bridge.say(example(name)): name for name in STORE_EVENTS}
     with Store.from_settings(settings) as store:
-        received = list(store.read(timeout=8))
+        received = take(store, len(said))
     assert {one.event_id: one.event.event_type for one in received} == said
     assert {one.source for one in received} == {"orderbridge"}
     assert all(type(one.event) is STORE_EVENTS[one.event.event_type] for one in received)
@@ -66,11 +69,11 @@ def test_an_event_counts_as_handled_when_the_caller_comes_back(settings: Setting
         assert [one.event_id for one in take(store, 3)] == ids[:3]
         assert [one.event_id for one in take(store, 1)] == ids[2:3]
     with Store.from_settings(settings) as restarted:
-        assert [one.event_id for one in restarted.read(timeout=8)] == ids[2:]
+        assert [one.event_id for one in take(restarted, 3)] == ids[2:]
         ids.append(bridge.say(example("order.updated", sequence=6)))
-        assert [one.event_id for one in restarted.read(timeout=8)] == ids[5:]
+        assert [one.event_id for one in take(restarted, 2)] == ids[4:]
     with Store.from_settings(settings, group="another") as another:
-        assert [one.event_id for one in another.read(timeout=8)] == ids
+        assert [one.event_id for one in take(another, 6)] == ids
 
 
 def test_a_loop_that_is_left_by_an_exception_gives_the_event_again(settings: Settings, bridge: Bridge) -> None:
@@ -80,7 +83,7 @@ def test_a_loop_that_is_left_by_an_exception_gives_the_event_again(settings: Set
         assert next(events).event_id == ids[0]
         with pytest.raises(ZeroDivisionError):
             events.throw(ZeroDivisionError())
-        assert [one.event_id for one in store.read(timeout=8)] == ids
+        assert [one.event_id for one in take(store, 2)] == ids
 
 
 def test_garbage_is_passed_over(settings: Settings, bridge: Bridge) -> None:
@@ -106,7 +109,7 @@ def test_garbage_is_passed_over(settings: Settings, bridge: Bridge) -> None:
         events.close()
         assert [rejected.reason for _, rejected in passed_over] == [reason for *_, reason in garbage]
         assert [original.value for original, _ in passed_over] == [value for value, *_ in garbage]
-        assert [one.event_id for one in store.read(OrderImported, timeout=8)] == [good]  # the garbage is behind us
+        assert next(store.read(OrderImported, timeout=30)).event_id == good  # the garbage is behind us
 
 
 def test_a_bare_value_is_an_event_too(settings: Settings, bridge: Bridge) -> None:
@@ -133,6 +136,7 @@ def test_closing_ends_the_loops_of_other_threads(settings: Settings, bridge: Bri
         store.shipped(SHIPPED)
 
 
+@leaks_sockets
 def test_without_kafka_nothing_is_sent_and_reading_waits() -> None:
     with Store(f"127.0.0.1:{free_port()}", answer_seconds=1) as store:
         with pytest.raises(NotSent, match=r"order\.shipped shipment-1"):
@@ -145,6 +149,7 @@ def test_without_kafka_nothing_is_sent_and_reading_waits() -> None:
     thread.join(timeout=10)
     assert ended == [True]
     assert time.monotonic() - began < 10
+    gc.collect()
 
 
 def test_only_what_is_for_stores_can_be_read() -> None:
@@ -152,6 +157,7 @@ def test_only_what_is_for_stores_can_be_read() -> None:
         store.read(OrderImported, ImportDue)
 
 
+@leaks_sockets
 def test_a_broker_that_was_away_is_found_again(own_kafka: Kafka, topic_prefix: str) -> None:
     settings = Settings(kafka_bootstrap_servers=own_kafka.bootstrap_servers, topic_prefix=topic_prefix)
     bridge = Bridge(settings)
@@ -163,6 +169,10 @@ def test_a_broker_that_was_away_is_found_again(own_kafka: Kafka, topic_prefix: s
         own_kafka.stop(kill=True)
         own_kafka.start()
         second = bridge.say(example("order.updated"))
-        assert {next(events).event_id for _ in range(1)} <= {first, second}
+        while (read := next(events).event_id) != second:  # the first may come again
+            assert read == first
         store.shipped(SHIPPED)
+        events.close()
+    assert len(bridge.told("order.shipped")) == 2
     bridge.close()
+    gc.collect()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
-
 from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import empty, migrated
 from tests.parts.hand_clock import HandClock

@@ -1,0 +1,88 @@
+"""After a restart of a broker that forgets: what may not have been read is published again, under the same id."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orderbridge.database import inbox
+from orderbridge.database.models import OutboxRow
+from orderbridge.database.unit_of_work import Database
+from schemas.base import Event
+from schemas.events import EVENTS
+from schemas.failures import GivenBack, Original
+from schemas.imports import ImportDue
+from services.ticker.relay import Relay
+from services.ticker.republish import STORE_DAYS, republish_after_restart
+from tests.parts.contract import EXAMPLES
+from tests.parts.databases import aged, cause, outbox, post, unpublished
+from tests.parts.hand_clock import START, HandClock
+from tests.parts.publishing import FakeBroker
+
+
+def published(database: Database, *events: Event, name: str | None = None) -> list[str]:
+    """Post and publish; returns the ids."""
+    ids = post(database, *events, name=name)
+    with database.unit_of_work() as work:
+        for row in work.session.query(OutboxRow).filter(OutboxRow.event_id.in_(ids)):
+            row.published_at = work.now
+    return ids
+
+
+def handle(database: Database, consumer: str, event_id: str, source: str = "orderbridge") -> None:
+    with database.unit_of_work(cause(event_id, source)) as work:
+        inbox.record(work, consumer, "aa", "handled")
+
+
+def waiting(database: Database) -> list[str]:
+    return [row.event_id for row in outbox(database) if row.published_at is None]
+
+
+def test_what_no_inbox_shows_as_handled_is_published_again(database: Database) -> None:
+    handled, unread = published(database, aged("A"), aged("B"))
+    handle(database, "redactor", handled)
+    handle(database, "redactor", unread, source="somebody else")  # another event of the same id
+    assert republish_after_restart(database) == 1
+    assert waiting(database) == [unread]
+    broker = FakeBroker()
+    Relay(database, broker.publish, "a").tick()
+    assert broker.ids() == [unread]
+
+
+def test_what_a_store_was_sent_lately_is_published_again(database: Database, clock: HandClock) -> None:
+    order = EVENTS["order.imported"].model_validate(EXAMPLES["order.imported"])
+    (old,) = published(database, order)
+    clock.advance(days=STORE_DAYS - 1)
+    (recent,) = published(database, order)
+    clock.advance(days=1, seconds=1)
+    assert republish_after_restart(database) == 1
+    assert waiting(database) == [recent] != [old]
+
+
+def test_retries_are_published_again(database: Database) -> None:
+    """A retry is consumed under the original's id, so the inbox cannot tell."""
+    original = Original(topic="order.shipped", partition=0, offset=7, timestamp=START, value=b"{}")
+    ids = published(database, GivenBack(service="shipper", original=original, failures=1))
+    assert republish_after_restart(database) == 1
+    assert waiting(database) == ids
+
+
+def test_what_nobody_of_us_reads_stays(database: Database) -> None:
+    published(database, EVENTS["import.finished"].model_validate(EXAMPLES["import.finished"]))
+    assert republish_after_restart(database) == 0
+
+
+def test_what_still_waits_keeps_its_date_and_its_name(database: Database) -> None:
+    (before,) = published(database, ImportDue(account_id="main", reason="now"), name="due:A")
+    later = START + timedelta(days=1)
+    (after,) = post(database, ImportDue(account_id="main", reason="now"), at=later, name="due:A")
+    assert republish_after_restart(database) == 1
+    rows = {row.event_id: row for row in outbox(database)}
+    assert (rows[before].name, rows[before].published_at) == (None, None)
+    assert (rows[after].name, rows[after].due_at) == ("due:A", later)
+
+
+def test_twice_is_as_good_as_once(database: Database) -> None:
+    published(database, aged("A"))
+    assert republish_after_restart(database) == 1
+    assert republish_after_restart(database) == 0
+    assert unpublished(database) == 1
