@@ -78,7 +78,8 @@ class Store:
     """A store's connection to the bridge.
 
     Threads: `shipped` and `publish_options` may be called from any. Each `read()` loop belongs to the thread that runs
-    it, and has a consumer of its own. `close` may be called from any; it ends the loops within a second.
+    it, and has a consumer of its own. `close` may be called from any; it ends the loops within a second (three while Kafka is
+    away).
     """
 
     def __init__(
@@ -213,7 +214,7 @@ class Store:
         # Asking the producer for a topic's partitions creates it there.
         known = {topic: self._connected().partitions_for(topic) for topic in topics} if self._embedded else {}
         consumer = KafkaConsumer(
-            **({"bootstrap_timeout_ms": 5000} | self._options),
+            **({"bootstrap_timeout_ms": 3000} | self._options),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -45,8 +45,8 @@ class Supervisor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-        """Start `orderbridge run NAME ARGUMENTS…` with these variables besides our own."""
-        command = [sys.executable, "-m", "orderbridge", "run", name, *arguments]
+        """Start the service NAME with ARGUMENTS, and with these variables besides our own."""
+        command = [sys.executable, "-m", "orderbridge.service", name, *arguments]
         complete = {**os.environ, **environment, SUPERVISED: "1"}
         with self._lock:
             if not self._stopping:

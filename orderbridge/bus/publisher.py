@@ -1,8 +1,8 @@
 """Publishes to Kafka and waits for the broker's answer (kafka-python; acks from all replicas).
 
 Not idempotent in Kafka's sense: one message that the broker refuses, too large perhaps, ends kafka-python's idempotent
-producer for good, and with it all others' messages (classify_batch_error in its transaction_manager). What is sent twice
-has the same event id, which is what consumers go by; one request at a time keeps the order.
+producer for good, and with it all others' messages (classify_batch_error in its transaction_manager). What is sent
+twice has the same event id, which is what consumers go by; one request at a time keeps the order.
 """
 
 from __future__ import annotations

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from datetime import timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orderbridge.cli.application import app, console, fail
+from orderbridge.service import run_service
 from orderbridge.settings import DATA_FOLDER, load_settings
-from orderbridge.supervisor import stop_with_supervisor
 
 Data = Annotated[Path, typer.Option(help="Folder for the data.")]
 Speed = Annotated[
@@ -31,13 +29,11 @@ def run(
     context: typer.Context, service: Annotated[str, typer.Argument(help="importer, shipper, redactor, ticker, …")]
 ) -> None:
     """Run one service until SIGTERM or Ctrl-C. What it needs is in the environment (ORDERBRIDGE_…)."""
-    known = {entry.name: entry for entry in entry_points(group="orderbridge.services")}
-    if service not in known:
-        console.print(f"There is no service {service!r}. Choose one of {', '.join(sorted(known))}.")
-        raise typer.Exit(2)
-    stop_with_supervisor()
-    sys.argv = [f"orderbridge run {service}", *context.args]
-    known[service].load()()
+    try:
+        run_service(service, context.args)
+    except LookupError as error:
+        console.print(str(error))
+        raise typer.Exit(2) from None
 
 
 @app.command()

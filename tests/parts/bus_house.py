@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
@@ -184,11 +185,10 @@ class BusHouse:
 
     def set_max_message_bytes(self, topic: str, number: int) -> None:
         """Have the broker refuse larger messages on this topic."""
-        setting = ConfigEntry("max.message.bytes", str(number), incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ConfigResource.Type.TOPIC, self.topic(topic), incremental_configs=[setting])
-        admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap_servers})
-        for answer in admin.incremental_alter_configs([resource]).values():
-            answer.result(10)
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        change = {"max.message.bytes": str(number)}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic(topic), configs=change)])
+        admin.close()
 
     def ship(self, order_id: str, order: str = "", *, package: str = "P1", headers: Headers = ()) -> str:
         """Put an `order.shipped` on its topic, telling the handler what to do; all in one partition."""

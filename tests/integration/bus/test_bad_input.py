@@ -6,8 +6,10 @@ import json
 import time
 
 import pytest
+from kafka import KafkaProducer
 
 from tests.parts.bus_house import BusHouse, Headers, attributes, shipped
+from tests.parts.process import wait_until
 
 BINARY = attributes("e-1")
 GOOD = shipped("unused")
@@ -160,3 +162,22 @@ def test_garbage_in_the_services_own_topic_is_a_dead_letter(standing_house: BusH
     reasons = [standing_house.dead_letter(place).reason for place in places]
     assert reasons == ["malformed", "invalid", "invalid"]
     assert time.monotonic() - began < 30
+
+
+class NotUtf8(str):
+    """A header's name as kcat sends whatever bytes it is given."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe"
+
+
+@pytest.mark.xfail(strict=True, reason="aiokafka decodes header names strictly, and Faust's consumer dies of it")
+def test_a_header_name_that_is_no_utf8_stops_nobody(house: BusHouse) -> None:
+    worker = house.worker()
+    worker.wait_for_partitions()
+    producer = KafkaProducer(bootstrap_servers=house.settings.kafka_bootstrap_servers)
+    producer.send(house.topic(), b"{}", partition=0, headers=[(NotUtf8("x"), b"1")]).get(10)
+    producer.close()
+    house.ship("after")
+    wait_until(lambda: house.done("after") or worker.server.failure() is not None, seconds=20, what="an end of it")
+    assert house.done("after")

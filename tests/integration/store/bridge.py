@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +50,7 @@ class Bridge:
         return event_id
 
     def put(
-        self, topic: str, value: bytes | None, *, key: bytes = ORDER.encode(), headers: list[tuple[str, bytes]] = ()
+        self, topic: str, value: bytes | None, *, key: bytes = ORDER.encode(), headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
         """Put any message on a topic."""
         failures: list[Any] = []
@@ -72,19 +73,23 @@ class Bridge:
             self._consumer.incremental_assign([TopicPartition(topic, number, 0) for number in partitions])
         while (message := self._consumer.poll(0.3)) is not None:
             if message.error() is None:
-                original = Original.model_construct(
-                    topic=message.topic(),
-                    partition=message.partition(),
-                    offset=message.offset(),
-                    timestamp=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
-                    key=message.key(),
-                    value=message.value(),
-                    headers=tuple(message.headers() or ()),
-                )
-                self._told[message.topic().removeprefix(self.settings.topic_prefix)].append(original)
+                original = _original(message)
+                self._told[original.topic.removeprefix(self.settings.topic_prefix)].append(original)
         return [(original, open_envelope(original)) for original in self._told[event_type]]
 
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
         self._producer.flush(5)
+
+
+def _original(message: Any) -> Original:
+    return Original.model_construct(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+    )

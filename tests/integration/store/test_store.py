@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
+import subprocess
+import sys
 import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -20,11 +20,8 @@ from schemas.imports import ImportDue
 from schemas.orders import OrderImported, OrderUpdated
 from schemas.shipments import OrderShipped
 from tests.integration.store.bridge import ORDER, Bridge, example
-from tests.parts.kafka import Kafka
 from tests.parts.process import free_port, wait_until
 
-leaks_sockets = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""kafka-python 3.0 leaves the socket of a refused connection to the garbage collector."""
 SHIPPED = OrderShipped(order_id=ORDER, carrier="UPS", tracking_number="1Z999AA10123456784")
 
 
@@ -136,43 +133,35 @@ def test_closing_ends_the_loops_of_other_threads(settings: Settings, bridge: Bri
         store.shipped(SHIPPED)
 
 
-@leaks_sockets
-def test_without_kafka_nothing_is_sent_and_reading_waits() -> None:
-    with Store(f"127.0.0.1:{free_port()}", answer_seconds=1) as store:
-        with pytest.raises(NotSent, match=r"order\.shipped shipment-1"):
-            store.shipped(SHIPPED, event_id="shipment-1")
-        assert list(store.read(timeout=1)) == []
-        ended: list[bool] = []
-        thread = threading.Thread(target=lambda: ended.append(list(store.read()) == []))
-        thread.start()
-        began = time.monotonic()
-    thread.join(timeout=10)
-    assert ended == [True]
-    assert time.monotonic() - began < 10
-    gc.collect()
+WITHOUT_KAFKA = """
+import logging, threading
+from orderbridge.store import NotSent, Store
+from schemas.shipments import OrderShipped
+
+logging.disable()
+store = Store("127.0.0.1:PORT", answer_seconds=1)
+try:
+    store.shipped(OrderShipped(order_id="1", carrier="UPS", tracking_number="1Z"), event_id="shipment-1")
+except NotSent as error:
+    print(error)
+print(list(store.read(timeout=1)))
+thread = threading.Thread(target=lambda: print(list(store.read())))
+thread.start()
+store.close()
+thread.join(timeout=10)
+print(thread.is_alive())
+"""
+
+
+def test_without_kafka_nothing_counts_as_sent_and_reading_waits() -> None:
+    # In a process of its own: kafka-python 3.0 leaves the sockets of what it could not reach to the garbage collector.
+    script = WITHOUT_KAFKA.replace("PORT", str(free_port()))
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    refused, *rest = ended.stdout.splitlines()
+    assert refused.startswith("no answer to order.shipped shipment-1: ")
+    assert rest == ["[]", "[]", "False"]
 
 
 def test_only_what_is_for_stores_can_be_read() -> None:
     with Store("127.0.0.1:1") as store, pytest.raises(ValueError, match=r"not for stores: import\.due"):
         store.read(OrderImported, ImportDue)
-
-
-@leaks_sockets
-def test_a_broker_that_was_away_is_found_again(own_kafka: Kafka, topic_prefix: str) -> None:
-    settings = Settings(kafka_bootstrap_servers=own_kafka.bootstrap_servers, topic_prefix=topic_prefix)
-    bridge = Bridge(settings)
-    first = bridge.say(example("order.imported"))
-    with Store.from_settings(settings) as store:
-        store.shipped(SHIPPED)
-        events = store.read()
-        assert next(events).event_id == first
-        own_kafka.stop(kill=True)
-        own_kafka.start()
-        second = bridge.say(example("order.updated"))
-        while (read := next(events).event_id) != second:  # the first may come again
-            assert read == first
-        store.shipped(SHIPPED)
-        events.close()
-    assert len(bridge.told("order.shipped")) == 2
-    bridge.close()
-    gc.collect()

@@ -1,0 +1,132 @@
+"""The store's books: upserts, answers, queues."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tests.parts.kafka_python  # noqa: F401 - before orderbridge.store, which imports Kafka
+from orderbridge.store import Received
+from schemas.events import EVENTS
+from schemas.shipments import OrderShipped
+from services.storefront.books import Books
+from services.storefront.pages import orders_page
+from tests.parts.contract import EXAMPLES
+
+ORDER = EXAMPLES["order.imported"]["order_id"]
+ITEM = EXAMPLES["order.imported"]["lines"][0]["order_item_id"]
+BEGINNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+class Scribe:
+    """Writes into books what a store would read, each event a second after the one before."""
+
+    def __init__(self, path: Path) -> None:
+        self.books = Books(path)
+        self._count = 0
+
+    def read(self, event_type: str, **changes: Any) -> None:
+        """The store reads this event."""
+        self._count += 1
+        event = EVENTS[event_type].model_validate({**EXAMPLES[event_type], **changes})
+        said_at = BEGINNING + timedelta(seconds=self._count)
+        self.books.keep(Received(event, f"event-{self._count}", "orderbridge", said_at, f"{event_type}/0/0"))
+
+    def ship(self, event_id: str, package_id: str | None = None, tracking_number: str = "1Z") -> None:
+        """The store ships a package."""
+        event = OrderShipped(order_id=ORDER, carrier="UPS", tracking_number=tracking_number, package_id=package_id)
+        self.books.ship(event_id, event)
+
+    def confirm(self, event_id: str, quantity: int = 2) -> None:
+        """Amazon has taken it."""
+        lines = [{"order_item_id": ITEM, "quantity": quantity}]
+        self.read("shipment.confirmed", caused_by=event_id, lines=lines)
+
+    def queue(self) -> str:
+        """The order's queue."""
+        order = self.books.order(ORDER)
+        assert order is not None
+        return order.queue()
+
+
+@pytest.fixture
+def scribe(tmp_path: Path) -> Scribe:
+    """Empty books."""
+    return Scribe(tmp_path / "folder" / "books.sqlite")
+
+
+def test_the_highest_sequence_stays(scribe: Scribe) -> None:
+    for sequence in (5, 9, 7, 9):
+        scribe.read("order.updated", sequence=sequence, ship_to_country=f"C{sequence}")
+    order = scribe.books.order(ORDER)
+    assert order is not None
+    assert (order.event.sequence, order.event.ship_to_country) == (9, "C9")
+    assert scribe.books.events() == {ORDER: {"order.updated": 4}}
+    assert scribe.books.accounts() == ["main"]
+
+
+def test_what_was_held_stays_settled_though_read_late(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    scribe.ship("s1")
+    scribe.confirm("s1")
+    scribe.read("shipment.held", caused_by="s1")
+    (shipment,) = scribe.books.shipments()
+    assert (shipment.state, len(shipment.answers)) == ("confirmed", 2)
+
+
+def test_unanswered_shipments_are_sent_again_with_what_was_said(scribe: Scribe) -> None:
+    for name in ("s1", "s2"):
+        scribe.ship(name, package_id=name)
+    unsent = scribe.books.unsent()
+    assert [event_id for event_id, *_ in unsent] == ["s1", "s2"]
+    for name in ("s1", "s2"):
+        scribe.books.mark_sent(name)
+    assert scribe.books.unsent() == []
+    scribe.read("shipment.held", caused_by="s1")
+    scribe.confirm("typed by hand")
+    scribe.books.send_unanswered_again()
+    assert scribe.books.unsent() == unsent[1:]
+
+
+def test_the_queues(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    assert scribe.queue() == "New"
+    scribe.read("order.updated", sequence=2**50, cancel_requested={"requested_by": "buyer"})
+    assert scribe.queue() == "Hold"
+    scribe.ship("s1", package_id="P1")
+    assert scribe.queue() == "Processing"
+    scribe.read("shipment.rejected", caused_by="s1")
+    assert scribe.queue() == "Hold"
+    scribe.ship("s2", package_id="P1")
+    scribe.confirm("s2", quantity=1)
+    assert scribe.queue() == "Partial"
+    scribe.ship("s3", package_id="P1")  # corrects P1: no further unit
+    scribe.confirm("s3", quantity=1)
+    assert scribe.queue() == "Partial"
+    scribe.ship("s4", package_id="P2")
+    scribe.confirm("s4", quantity=1)
+    assert scribe.queue() == "Shipped"
+    cancelled = {**EXAMPLES["order.updated"]["store"], "status": {"id": "6", "name": "Cancel"}}
+    scribe.read("order.updated", sequence=2**51, amazon_status="cancelled", store=cancelled)
+    assert scribe.queue() == "Cancel"
+
+
+def test_orders_that_amazon_ships_stay_where_the_settings_put_them(scribe: Scribe) -> None:
+    scribe.read("order.imported", fulfilled_by="amazon", personal_data={"state": "missing"})
+    scribe.ship("s1")
+    assert scribe.queue() == "New"
+
+
+def test_the_page_escapes_what_it_shows(scribe: Scribe) -> None:
+    evil = "<script>alert(1)</script>"
+    line = {**EXAMPLES["order.imported"]["lines"][0], "title": evil}
+    store = {**EXAMPLES["order.imported"]["store"], "order_number": evil, "status": {"id": "1", "name": evil}}
+    scribe.read("order.imported", lines=[line], store=store)
+    scribe.ship("s1", tracking_number=evil)
+    scribe.read("shipment.rejected", caused_by="s1", message=evil, what_to_do=evil)
+    page = orders_page(scribe.books.orders())
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 6
