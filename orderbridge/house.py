@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,8 +55,9 @@ class Plan:
 class House:
     """A running house. `settings` are those of its services; `addresses` where its parts answer."""
 
-    def __init__(self, plan: Plan, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, plan: Plan, stop: threading.Event, say: Callable[[str], None] = lambda _: None) -> None:
         self.plan = plan
+        self._stop = stop
         self._say = say
         self._lock = _take_lock(plan.data)
         plan.store.mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,10 @@ class House:
         self.addresses = self._addresses()
 
     def start(self) -> None:
-        """Start everything and return when all is ready. Raises HouseError naming what is not."""
+        """Start everything and return when all is ready.
+
+        Raises HouseError naming what is not, or when it is told to stop meanwhile.
+        """
         upgrade(self.database.engine)
         _write_private(self.plan.data / ENVIRONMENT_FILE, "".join(f"{k}={v}\n" for k, v in self.environment.items()))
         (self.plan.data / "addresses.json").write_text(json.dumps(self.addresses, indent=2) + "\n")
@@ -115,6 +120,8 @@ class House:
         end = time.monotonic() + _READY_SECONDS
         while time.monotonic() < end:
             self._supervisor.watch()
+            if self._stop.is_set():
+                raise HouseError("Stopped before everything was ready.")
             if name in self._supervisor.failing():
                 break
             try:
@@ -123,7 +130,7 @@ class House:
                     return
             except requests.RequestException:
                 pass
-            time.sleep(0.1)
+            self._stop.wait(0.1)
         raise HouseError(f"{name} did not become ready; its log is {self.plan.store / 'logs' / name}.log")
 
     def _values(self) -> dict[str, str]:

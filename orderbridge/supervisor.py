@@ -44,9 +44,12 @@ class Supervisor:
     _stopping: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-        """Start the service NAME with ARGUMENTS, and with these variables besides our own."""
-        command = [sys.executable, "-m", "orderbridge.service", name, *arguments]
+    def start(
+        self, service: str, arguments: list[str], environment: Mapping[str, str], *, name: str | None = None
+    ) -> None:
+        """Start a service with arguments, and with these variables besides our own; `name` tells it from others."""
+        name = name or service
+        command = [sys.executable, "-m", "orderbridge.service", service, *arguments]
         complete = {**os.environ, **environment, SUPERVISED: "1"}
         with self._lock:
             if not self._stopping:
@@ -69,6 +72,7 @@ class Supervisor:
                     child.restart_at = now + min(2.0 ** (child.failures - 1), _LONGEST_BACKOFF)
                     log.warning("ended, will be restarted", child=child.name, status=child.process.returncode)
                 elif now >= child.restart_at:
+                    _close(child.process)
                     child.process = self._spawn(child.name, child.command, child.environment)
                     child.started_at, child.restart_at = now, None
 
@@ -90,6 +94,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
+            _close(child.process)
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -102,6 +107,11 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C on the terminal is the supervisor's to handle
             )
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def stop_with_supervisor() -> None:

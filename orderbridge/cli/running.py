@@ -68,7 +68,7 @@ def up(
     stop = threading.Event()
     _stop_on_signals(stop)
     try:
-        house = House(plan, console.print)
+        house = House(plan, stop, console.print)
     except HouseError as error:
         fail(str(error))
     try:

@@ -40,7 +40,7 @@ def run_demo(
         enabled=True, import_fba=True, import_from=datetime.now(UTC) - timedelta(days=31), import_every_minutes=60
     )
     plan = Plan(data, store, store / "key-ring", timedelta(seconds=1), speed, sandbox=True, account=settings)
-    house = House(plan, lambda text: console.print(f"[dim]{text}[/dim]"))
+    house = House(plan, stop, lambda text: console.print(f"[dim]{text}[/dim]"))
     try:
         house.start()
         console.print("[dim]Kafka: librdkafka's embedded broker. Database: SQLite. Amazon: the sandbox.[/dim]")

@@ -22,7 +22,7 @@ from services.importer.orders import store_order
 from services.importer.window import Window
 
 log = structlog.get_logger()
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=45)
 """Longer than a call can take; a worker that dies in a call blocks its account for so long."""
 
 

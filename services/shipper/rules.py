@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orderbridge.bus.outcomes import Rejected
@@ -145,4 +145,5 @@ def plan_ship_date(said: date | None, zone: ZoneInfo, placed_at: datetime, now: 
             f"The ship date {said} is more than a year ahead.",
             "Correct the ship_date and send the event again.",
         )
-    return ShipDate(not_before=begins, stated=max(placed_at, min(ends, now - _AMAZONS_CLOCK)))
+    stated = max(placed_at, min(ends, now - _AMAZONS_CLOCK))
+    return ShipDate(not_before=begins.astimezone(UTC), stated=stated.astimezone(UTC))

@@ -26,6 +26,11 @@ def example(event_type: str, **changes: Any) -> Event:
     return EVENTS[event_type].model_validate({**EXAMPLES[event_type], **changes})
 
 
+def updated(**changes: Any) -> Event:
+    """An `order.updated` of an order that still awaits shipment."""
+    return EVENTS["order.updated"].model_validate({**EXAMPLES["order.imported"], **changes})
+
+
 class Bridge:
     """Publishes what the bridge would, and reads what it is told."""
 
@@ -69,6 +74,8 @@ class Bridge:
         topic = self.settings.topic_prefix + event_type
         if event_type not in self._told:
             partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            if not partitions:
+                return []
             self._told[event_type] = []
             self._consumer.incremental_assign([TopicPartition(topic, number, 0) for number in partitions])
         while (message := self._consumer.poll(0.3)) is not None:

@@ -94,7 +94,7 @@ def test_unanswered_shipments_are_sent_again_with_what_was_said(scribe: Scribe) 
 def test_the_queues(scribe: Scribe) -> None:
     scribe.read("order.imported")
     assert scribe.queue() == "New"
-    scribe.read("order.updated", sequence=2**50, cancel_requested={"requested_by": "buyer"})
+    scribe.read("order.imported", sequence=2**50, cancel_requested={"requested_by": "buyer"})
     assert scribe.queue() == "Hold"
     scribe.ship("s1", package_id="P1")
     assert scribe.queue() == "Processing"

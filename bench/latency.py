@@ -1,0 +1,69 @@
+"""From a store's `order.shipped` to Amazon's call: before the producer's send until the sandbox has the request.
+
+The whole system on real Kafka and PostgreSQL (with fsync), an idle quota, one shipment at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+
+from kafka import KafkaProducer
+
+from bench.parts import arguments, kafka_and_postgres, percentile, report
+from tests.parts.distributed_house import WORKERS, DistributedHouse
+from tests.parts.process import wait_until
+
+
+def main() -> None:
+    """Measure."""
+    given = arguments(__doc__, shipments=200)
+    with kafka_and_postgres() as (kafka, postgres), tempfile.TemporaryDirectory() as folder:
+        house = DistributedHouse(
+            Path(folder), kafka.bootstrap_servers, postgres.new_database(), "bench.", speed=60, workers=WORKERS
+        )
+        try:
+            house.start()
+            latencies = _measure(house, kafka.bootstrap_servers, given.shipments)
+        finally:
+            house.close()
+    milliseconds = {
+        name: round(percentile(latencies, share) * 1000, 1) for name, share in (("p50", 0.5), ("p99", 0.99))
+    }
+    report({"shipments": given.shipments, "latency_ms": milliseconds}, as_json=given.json)
+
+
+def _measure(house: DistributedHouse, kafka: str, shipments: int) -> list[float]:
+    orders = house.post(f"{house.sandbox}/_sandbox/orders", {"count": shipments})["order_ids"]
+
+    def all_are_here() -> bool:
+        house.import_now()
+        return len(house.get(f"{house.storefront}/api/orders")) >= shipments
+
+    wait_until(all_are_here, seconds=180, what="all orders are imported", interval=3.0)
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    sent: dict[str, float] = {}
+    for number, order_id in enumerate(orders):
+        body = {"order_id": order_id, "carrier": "UPS", "tracking_number": f"1Z{number:08d}"}
+        sent[order_id] = time.time()
+        producer.send("bench.order.shipped", key=order_id.encode(), value=json.dumps(body).encode()).get(10)
+        time.sleep(0.1)
+    producer.close()
+
+    def confirmed() -> dict[str, float]:
+        books = house.get(f"{house.sandbox}/_sandbox/books")["orders"]
+        return {
+            order_id: datetime.fromisoformat(package["received_at"][0]).timestamp()
+            for order_id in sent
+            for package in books[order_id]["packages"].values()
+        }
+
+    wait_until(lambda: len(confirmed()) == len(sent), seconds=120, what="all are confirmed", interval=0.5)
+    return [received - sent[order_id] for order_id, received in confirmed().items()]
+
+
+if __name__ == "__main__":
+    main()

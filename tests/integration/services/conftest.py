@@ -1,0 +1,40 @@
+"""The whole system in one process, on SQLite unless a test asks for both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.parts.in_process import SandboxServer, System, sandbox_server
+
+Start = Callable[..., System]
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxServer]:
+    """One server for the sandboxes of all tests."""
+    with sandbox_server() as server:
+        yield server
+
+
+@pytest.fixture
+def start(sqlite_url: str, tmp_path: Path, sandbox: SandboxServer) -> Iterator[Start]:
+    """Starts the system on SQLite; keywords are settings of its account."""
+    with ExitStack() as stack:
+        yield lambda **account: stack.enter_context(closing(System(sqlite_url, tmp_path, sandbox, **account)))
+
+
+@pytest.fixture
+def system(start: Start) -> System:
+    """The system on SQLite, with one connected account that imports from now on."""
+    return start()
+
+
+@pytest.fixture
+def anywhere(database_url: str, tmp_path: Path, sandbox: SandboxServer) -> Iterator[System]:
+    """The system on SQLite and on PostgreSQL: where locks matter."""
+    with closing(System(database_url, tmp_path, sandbox)) as system:
+        yield system

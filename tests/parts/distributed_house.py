@@ -1,0 +1,152 @@
+"""The whole system as it is deployed: every service a process of its own, on real Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from orderbridge.accounts import AccountSettings
+from orderbridge.bus.topics import create_topics
+from orderbridge.database.migrate import upgrade
+from orderbridge.database.unit_of_work import Database
+from orderbridge.onboarding import connect_account
+from orderbridge.settings import PREFIX, load_settings
+from orderbridge.supervisor import Supervisor
+from orderbridge.vault.keys import new_installation_key
+from schemas.imports import ImportDue
+from tests.parts.process import free_port, wait_until
+
+WORKERS = ("ticker", "importer", "shipper", "redactor")
+
+
+class DistributedHouse:
+    """Services by name (`shipper`, `shipper-2`, …), each with a stable instance name, restarted when it dies."""
+
+    def __init__(
+        self, folder: Path, kafka: str, database_url: str, topic_prefix: str, *, speed: int, workers: tuple[str, ...]
+    ) -> None:
+        self._supervisor = Supervisor(folder / "logs")
+        self._workers = workers
+        self._killed: dict[str, float] = {}
+        self.sandbox = f"http://127.0.0.1:{free_port()}"
+        self.storefront = f"http://127.0.0.1:{free_port()}"
+        self.health = {worker: f"http://127.0.0.1:{free_port()}" for worker in workers}
+        values = {
+            "database_url": database_url,
+            "kafka_bootstrap_servers": kafka,
+            "topic_prefix": topic_prefix,
+            "topic_partitions": "3",
+            "vault_key": new_installation_key(),
+            "secrets_key": new_installation_key(),
+            "key_ring": str(folder / "key-ring"),
+            "amazon_api_url": self.sandbox,
+            "amazon_login_url": f"{self.sandbox}/auth/o2/token",
+            "amazon_client_id": "sandbox-client",
+            "amazon_client_secret": "sandbox-secret",
+            "storefront_port": self.storefront.rsplit(":", 1)[1],
+            "storefront_database": str(folder / "storefront.sqlite"),
+            "log_format": "json",
+        }
+        self._environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
+        self.settings = load_settings(folder, **values)
+        self.database = Database(self.settings.database_url)
+        self._speed = speed
+        self._folder = folder
+
+    def start(self) -> None:
+        """Everything, ready and joined."""
+        upgrade(self.database.engine)
+        create_topics(self.settings)
+        port = self.sandbox.rsplit(":", 1)[1]
+        data = str(self._folder / "sandbox")
+        self._supervisor.start("sandbox", ["--port", port, "--speed", str(self._speed), "--data", data], {})
+        self._wait("sandbox", f"{self.sandbox}/_sandbox/health")
+        settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
+        connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
+        self._supervisor.start("storefront", [], self._environment)
+        for worker in self._workers:
+            own = {f"{PREFIX}HEALTH_PORT": self.health[worker].rsplit(":", 1)[1], f"{PREFIX}INSTANCE": worker}
+            self._supervisor.start(worker.split("-")[0], [], {**self._environment, **own}, name=worker)
+        self._wait("storefront", f"{self.storefront}/healthz")
+        for worker in self._workers:
+            self._wait(worker, f"{self.health[worker]}/readyz")
+
+    def kill(self, worker: str) -> None:
+        """SIGKILL; the supervisor starts it again a second later."""
+        psutil.Process(self._supervisor.pids()[worker]).send_signal(signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Restart what has died."""
+        self._supervisor.watch()
+
+    def running(self) -> list[str]:
+        """The workers that are running now."""
+        return [worker for worker in self._workers if worker in self._supervisor.pids()]
+
+    def import_now(self) -> None:
+        """Press the button."""
+        with self.database.unit_of_work() as work:
+            work.post(ImportDue(account_id="main", reason="now"), name="test:import")
+
+    def get(self, url: str) -> Any:
+        """JSON of a part."""
+        answer = requests.get(url, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, url: str, body: Mapping[str, Any]) -> Any:
+        """Post JSON to a part."""
+        answer = requests.post(url, json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._supervisor.stop()
+        self.database.close()
+
+    def _wait(self, name: str, url: str) -> None:
+        def answers() -> bool:
+            self.watch()
+            try:
+                return requests.get(url, timeout=2).ok
+            except requests.RequestException:
+                return False
+
+        wait_until(answers, seconds=90, what=f"{name} is ready", interval=0.1)
+
+
+class Kills:
+    """A seeded schedule of kills: which worker, and when."""
+
+    def __init__(self, house: DistributedHouse, *, count: int, every: float, seed: int) -> None:
+        self._house = house
+        self._random = random.Random(seed)
+        self._left = count
+        self._every = every
+        self._next = time.monotonic() + every
+        self.killed: list[str] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether all have been done."""
+        return self._left == 0
+
+    def go_on(self) -> None:
+        """Kill, if it is time."""
+        running = self._house.running()
+        if self.over or time.monotonic() < self._next or not running:
+            return
+        victim = self._random.choice(running)
+        self._house.kill(victim)
+        self.killed.append(victim)
+        self._left -= 1
+        self._next = time.monotonic() + self._every * self._random.uniform(0.6, 1.4)
