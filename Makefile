@@ -20,6 +20,7 @@ $(SET_UP): requirements/development.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/development.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "checkout.pth").write_text("$(CURDIR)\n")'  # tests and bench
 	@touch $@
 
 lint: setup ## check style, types, import rules and that the generated schemas are current
@@ -40,7 +41,7 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 	$(BIN)/pytest tests/chaos $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
-	@set -e; for name in events latency startup; do $(BIN)/python -m bench.$$name --json; done
+	@set -e; for name in events latency startup; do $(BIN)/python bench/$$name.py --json; done
 
 schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models
 	$(BIN)/python -m schemas.generate

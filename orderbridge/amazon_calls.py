@@ -21,6 +21,7 @@ from orderbridge.amazon import (
     LOGIN,
     AmazonError,
     Answer,
+    BadAnswer,
     Connection,
     ConsentRevoked,
     Login,
@@ -122,7 +123,7 @@ class AmazonCalls:
             return work.now + AFTER_LOGIN_TROUBLE
         if isinstance(error, Throttled) and error.operation != LOGIN:
             return quotas.throttled(work, account_id, operation.name)
-        if isinstance(error, NoAnswer | Unwell | Throttled):
+        if isinstance(error, NoAnswer | Unwell | Throttled | BadAnswer):
             return quotas.faulted(work, account_id, operation.name)
         quotas.answered(work, account_id, operation.name, None)
         return work.now

@@ -12,7 +12,7 @@ topics are not ordered among each other, and any event may come twice.
                 case OrderEvent() as order:
                     keep(order)  # where order.sequence is higher than that of the order you have
                 case ShipmentRejected() as answer:
-                    show(answer.caused_by, answer.message, answer.what_to_do)
+                    show(answer.message, answer.what_to_do)
 """
 
 from __future__ import annotations
@@ -44,42 +44,37 @@ log = logging.getLogger(__name__)
 
 STORE_EVENTS: dict[str, type[Event]] = {name: event for name, event in EVENTS.items() if "store" in event.read_by}
 """What the bridge tells a store: type → model."""
-_POLL_MS = 200
-"""How soon a loop notices that the store was closed."""
-_BATCH = 20
-"""Events handed out between two commits: so many may come again after a crash."""
+_POLL_MS = 200  # how soon a loop notices that the store was closed
+_BATCH = 20  # events handed out between two commits: so many may come again after a crash
 
 
 class NotSent(Exception):
-    """Kafka has not answered that it took the event.
-
-    It may have taken it all the same. So send it again with the same `event_id` and `time`: that never counts twice.
-    """
+    """Kafka has not said that it took the event. It may have: send it again with the same `event_id` and `time`."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """An event for the store. `event_id` names it: the same id again is the same event again."""
+    """An event for the store: the same `event_id` again is the same event again.
+
+    `time` is when it was sent (UTC), `place` is `topic/partition/offset`.
+    """
 
     event: Event
     event_id: str
     source: str
     time: datetime
-    """When it was sent (UTC)."""
     place: str
-    """`topic/partition/offset`."""
 
 
 Unreadable = Callable[[Original, Rejected], None]
-"""Told of a message that is none of our events (or of a newer kind), and why."""
+"""Told of a message that is none of our events, and why."""
 
 
 class Store:
     """A store's connection to the bridge.
 
     Threads: `shipped` and `publish_options` may be called from any. Each `read()` loop belongs to the thread that runs
-    it, and has a consumer of its own. `close` may be called from any; it ends the loops within a second (three while Kafka is
-    away).
+    it, with a consumer of its own. `close` may be called from any, and ends them in a second (three if Kafka is away).
     """
 
     def __init__(
@@ -106,7 +101,7 @@ class Store:
         self._prefix = topic_prefix
         self._group = topic_prefix + group
         self._name = name
-        self._answer_seconds = answer_seconds
+        self._answer_ms = int(answer_seconds * 1000)
         self._session_timeout_ms = session_timeout_seconds * 1000
         self._embedded = embedded
         self._closed = threading.Event()
@@ -151,10 +146,7 @@ class Store:
         return self._send(event, event_id, time)
 
     def publish_options(self, options: StoreOptions) -> str:
-        """Tell what the store offers (statuses, payment types, shipping methods); the newest of an account stands.
-
-        Raises NotSent.
-        """
+        """Tell what the store offers; the newest of an account stands. Raises NotSent."""
         return self._send(options, None, None)
 
     def read(
@@ -167,22 +159,21 @@ class Store:
         do. Upsert by `order_id`, keep the highest `sequence`. Order is kept for one order within one type alone.
 
         Waits for events, and for Kafka when it is away, until `close`, or until none has come for `timeout` seconds.
-        What is none of our events goes to `unreadable` (without it to the log) and is passed over.
-        Raises ValueError for a type that is not for stores.
+        What is none of our events is logged, told to `unreadable`, and passed over.
+        Raises ValueError for a type that is not for stores, KafkaError if reading is not allowed.
         """
         chosen = {event.event_type: event for event in event_types} if event_types else STORE_EVENTS
         if foreign := chosen.keys() - STORE_EVENTS.keys():
             raise ValueError(f"not for stores: {', '.join(sorted(foreign))}; these are: {', '.join(STORE_EVENTS)}")
-        return self._read({self._prefix + name: event for name, event in chosen.items()}, timeout, unreadable or _log)
+        return self._read({self._prefix + name: event for name, event in chosen.items()}, timeout, unreadable)
 
     def _read(
-        self, topics: dict[str, type[Event]], timeout: float | None, unreadable: Unreadable
+        self, topics: dict[str, type[Event]], timeout: float | None, unreadable: Unreadable | None
     ) -> Generator[Received, None, None]:
-        idle_since = time.monotonic()
-
         def over() -> bool:
             return self._closed.is_set() or (timeout is not None and time.monotonic() - idle_since >= timeout)
 
+        idle_since = time.monotonic()
         while not over():
             try:
                 consumer = self._consumer(list(topics))
@@ -199,7 +190,9 @@ class Store:
                             try:
                                 received = _receive(original, topics[message.topic])
                             except Rejected as rejected:
-                                unreadable(original, rejected)
+                                log.warning("passed over %s: %s", original.place(), rejected.message)
+                                if unreadable is not None:
+                                    unreadable(original, rejected)
                             else:
                                 yield received
                             handled[partition] = message.offset + 1
@@ -233,45 +226,42 @@ class Store:
 
     def _send(self, event: Event, event_id: str | None, moment: datetime | None) -> str:
         event_id = event_id or str(uuid.uuid4())
-        key = event.key()
-        attributes = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": self._name,
-            "type": event.event_type,
-            "time": (moment or datetime.now(UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "subject": key,
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": event_id,
+            "ce_source": self._name,
+            "ce_type": event.event_type,
+            "ce_time": (moment or datetime.now(UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "ce_subject": event.key(),
+            "content-type": "application/json",
         }
-        headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-        headers.append(("content-type", b"application/json"))
-        body = event.model_dump_json(exclude_none=True).encode()
+        message = {
+            "key": event.key().encode(),
+            "value": event.model_dump_json(exclude_none=True).encode(),
+            "headers": [(name, text.encode()) for name, text in headers.items()],
+        }
         try:
-            sending = self._connected().send(
-                self._prefix + event.topic(), key=key.encode(), value=body, headers=headers
-            )
-            sending.get(timeout=self._answer_seconds + 5)
+            self._connected().send(self._prefix + event.topic(), **message).get(timeout=self._answer_ms / 1000 + 5)
         except KafkaError as error:
             raise NotSent(f"no answer to {event.event_type} {event_id}: {type(error).__name__} {error}") from error
         return event_id
 
     def _connected(self) -> Any:
         """The producer, connected at the first use. Raises KafkaError, or NotSent after `close`."""
-        milliseconds = int(self._answer_seconds * 1000)
         with self._producer_lock:
             if self._producer is None and not self._closed.is_set():
                 self._producer = KafkaProducer(
-                    **({"bootstrap_timeout_ms": milliseconds} | self._options),
+                    **({"bootstrap_timeout_ms": self._answer_ms} | self._options),
                     acks="all",
                     linger_ms=0,
-                    max_block_ms=milliseconds,
-                    request_timeout_ms=milliseconds,
-                    delivery_timeout_ms=milliseconds + 1000,
+                    max_block_ms=self._answer_ms,
+                    request_timeout_ms=self._answer_ms,
+                    delivery_timeout_ms=self._answer_ms + 1000,
                 )
-            producer = self._producer
-            if self._closed.is_set() or producer is None:
-                self.close()  # it came too late
+            if self._closed.is_set():
+                self.close()  # it was closed meanwhile
                 raise NotSent("the store is closed")
-            return producer
+            return self._producer
 
 
 def _original(message: Any) -> Original:
@@ -298,17 +288,12 @@ def _receive(original: Original, expected: type[Event]) -> Received:
     return Received(event, envelope.event_id, envelope.source, envelope.time or original.timestamp, original.place())
 
 
-def _log(original: Original, rejected: Rejected) -> None:
-    log.warning("passed over %s: %s", original.place(), rejected.message)
-
-
 def _commit(consumer: Any, handled: dict[TopicPartition, int]) -> None:
     """Commit and forget; where Kafka does not take it, those events come again."""
-    if not handled:
-        return
     offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in handled.items()}
     handled.clear()
     try:
-        consumer.commit(offsets, timeout_ms=2000)
+        if offsets:
+            consumer.commit(offsets, timeout_ms=2000)
     except KafkaError as error:
         log.warning("handled events are not committed and may come again: %s", type(error).__name__)

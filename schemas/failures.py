@@ -83,4 +83,5 @@ class DeadLetter(Event):
 
 
 def _key_of(original: Original) -> str:
-    return (original.key or b"").decode("utf-8", "replace") or original.place()
+    # PostgreSQL takes no NUL in a text; Java's numeric serializers make keys that are full of them.
+    return (original.key or b"").decode("utf-8", "replace").replace("\0", "\ufffd") or original.place()

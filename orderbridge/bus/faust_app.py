@@ -96,13 +96,11 @@ async def _until_done(original: Original, pipeline: Pipeline, progress: Progress
     with progress.at_work_on(original):
         while True:
             try:
-                if await loop.run_in_executor(pool, pipeline.self_pause.is_paused):
-                    progress.waiting_for = "somebody to resume it"
-                    await asyncio.sleep(1.0)
-                    continue
-                await loop.run_in_executor(pool, pipeline.process, original)
-                progress.waiting_for = None
-                return
+                if await loop.run_in_executor(pool, pipeline.process_unless_paused, original):
+                    progress.waiting_for = None
+                    return
+                progress.waiting_for = "somebody to resume it"
+                await asyncio.sleep(1.0)
             except Exception as error:
                 if not is_outage(error):
                     raise

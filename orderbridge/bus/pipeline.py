@@ -81,6 +81,13 @@ class Pipeline:
         self._prefix = topic_prefix
         self._by_type = {subscription.event.event_type: subscription for subscription in subscriptions}
 
+    def process_unless_paused(self, original: Original) -> bool:
+        """Handle one message for good; False, and nothing done, while the service has paused itself."""
+        if self.self_pause.is_paused():
+            return False
+        self.process(original)
+        return True
+
     def process(self, original: Original) -> str:
         """Handle one message for good; returns its outcome. Raises if the database is away."""
         started = time.perf_counter()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from orderbridge.database.models import InboxRow
 from orderbridge.database.unit_of_work import Work
@@ -13,15 +15,24 @@ Outcome = Literal["handled", "skipped", "rejected", "dead-letter"]
 Seen = Literal["new", "repeated", "reused"]
 
 
+_LOOK_UP = select(InboxRow.digest).where(
+    InboxRow.consumer == bindparam("by"),
+    InboxRow.source == bindparam("at"),
+    InboxRow.event_id == bindparam("id"),
+)
+
+
+@cache
+def _insertion(dialect: str) -> Any:
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(InboxRow.__table__)
+    return statement.on_conflict_do_nothing().returning(InboxRow.consumer)
+
+
 def look_up(work: Work, consumer: str, digest: str) -> Seen:
     """Whether the event at hand is new, a copy of one handled before, or another under the same id (`reused`)."""
-    known = work.session.execute(
-        select(InboxRow.digest).where(
-            InboxRow.consumer == consumer,
-            InboxRow.source == work.cause.source,
-            InboxRow.event_id == work.cause.event_id,
-        )
-    ).scalar_one_or_none()
+    cause = work.cause
+    found = work.session.connection().execute(_LOOK_UP, {"by": consumer, "at": cause.source, "id": cause.event_id})
+    known = found.scalar_one_or_none()
     if known is None:
         return "new"
     return "repeated" if known == digest else "reused"
@@ -32,18 +43,14 @@ def record(work: Work, consumer: str, digest: str, outcome: Outcome, reason: str
 
     False if another process has written it meanwhile: the caller rolls its effect back.
     """
-    statement = (
-        work.insert(InboxRow)
-        .values(
-            consumer=consumer,
-            source=work.cause.source,
-            event_id=work.cause.event_id,
-            digest=digest,
-            outcome=outcome,
-            reason=reason,
-            handled_at=work.now,
-        )
-        .on_conflict_do_nothing()
-        .returning(InboxRow.consumer)
-    )
-    return work.session.execute(statement).first() is not None
+    row = {
+        "consumer": consumer,
+        "source": work.cause.source,
+        "event_id": work.cause.event_id,
+        "digest": digest,
+        "outcome": outcome,
+        "reason": reason,
+        "handled_at": work.now,
+    }
+    connection = work.session.connection()
+    return connection.execute(_insertion(connection.dialect.name), row).first() is not None

@@ -19,20 +19,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
+from sqlalchemy.orm.attributes import set_committed_value
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
+from orderbridge.database import outbox
 from orderbridge.database.engine import connect, database_time
-from orderbridge.database.models import OrderRow, OutboxRow
+from orderbridge.database.models import OrderRow
 from schemas.base import Event
 
-OUTBOX_CHANNEL = "orderbridge_outbox"
-"""PostgreSQL's NOTIFY channel that wakes the ticker."""
-_SAME_NAME: dict[str, Any] = {"index_elements": ["name"], "index_where": text("published_at IS NULL")}
+_LOCK_ORDER = (
+    select(OrderRow)
+    .where(OrderRow.order_id == bindparam("id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_COUNT_UP = update(OrderRow).where(OrderRow.order_id == bindparam("id")).values(sequence=bindparam("number"))
 
 
 class TransactionOpen(RuntimeError):
@@ -61,6 +67,7 @@ class Work:
         self.session = session
         self.clock = clock
         self._cause = cause
+        self._dialect = session.get_bind().dialect.name
         self._announced_in: SessionTransaction | None = None
 
     @property
@@ -81,23 +88,17 @@ class Work:
         With a `name` it takes the place of an unpublished event of that name. A dated event is a hint, never an
         order: its handler looks into the database whether it is really time.
         """
-        row = self._outbox_row(event, at, name)
-        statement = self.insert(OutboxRow).values(row)
-        if name is not None:
-            replaced = {column: value for column, value in row.items() if column != "name"}
-            statement = statement.on_conflict_do_update(**_SAME_NAME, set_=replaced)
-        self._write(statement)
-        return str(row["event_id"])
+        return self._insert_event(event, at, name, "none" if name is None else "replaced")
 
     def post_once(self, event: Event, at: datetime, name: str) -> None:
         """Like `post`, but an unpublished event of that name stays as it is."""
-        self._write(
-            self.insert(OutboxRow).values(self._outbox_row(event, at, name)).on_conflict_do_nothing(**_SAME_NAME)
-        )
+        self._insert_event(event, at, name, "kept")
 
-    def _outbox_row(self, event: Event, at: datetime | None, name: str | None) -> dict[str, object]:
+    def _insert_event(
+        self, event: Event, at: datetime | None, name: str | None, same_name: Literal["none", "replaced", "kept"]
+    ) -> str:
         now = self.now
-        return {
+        row = {
             "event_id": str(uuid.uuid4()),
             "event_type": event.topic(),
             "topic": event.topic(),
@@ -107,39 +108,31 @@ class Work:
             "posted_at": now,
             "due_at": at or now,
         }
-
-    def _write(self, statement: Any) -> None:
-        self.session.execute(statement)
+        self.session.connection().execute(outbox.insertion(self._dialect, same_name), row)
         if self._announced_in is not self.session.get_transaction():
             self._announced_in = self.session.get_transaction()
-            if self.session.get_bind().dialect.name == "postgresql":
-                self.session.execute(text(f"SELECT pg_notify('{OUTBOX_CHANNEL}', '')"))
+            if self._dialect == "postgresql":
+                self.session.connection().execute(outbox.ANNOUNCE)
+        return str(row["event_id"])
 
     def withdraw(self, name: str) -> None:
         """Take back the unpublished event of that name, if there is one."""
-        self.session.execute(delete(OutboxRow).where(OutboxRow.name == name, OutboxRow.published_at.is_(None)))
+        self.session.connection().execute(outbox.WITHDRAW, {"named": name})
 
     def insert(self, table: type[DeclarativeBase]) -> Any:
         """An INSERT with `on_conflict_do_update` and `on_conflict_do_nothing`, which both our databases have."""
-        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
-        return dialect.insert(table)
+        return (sqlite if self._dialect == "sqlite" else postgresql).insert(table)
 
     def lock_order(self, order_id: str) -> OrderRow | None:
         """The order's row, locked until the transaction ends: events of one order are posted under this lock."""
-        return self.session.scalars(
-            select(OrderRow)
-            .where(OrderRow.order_id == order_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).one_or_none()
+        return self.session.scalars(_LOCK_ORDER, {"id": order_id}).one_or_none()
 
     def next_sequence(self, order: OrderRow) -> int:
         """The next number of the order's one counter; it never falls back, not even after a restore."""
-        order.sequence = max(order.sequence + 1, int(self.now.timestamp() * 1000))
-        self.session.execute(
-            update(OrderRow).where(OrderRow.order_id == order.order_id).values(sequence=order.sequence)
-        )
-        return order.sequence
+        number = max(order.sequence + 1, int(self.now.timestamp() * 1000))
+        self.session.connection().execute(_COUNT_UP, {"id": order.order_id, "number": number})
+        set_committed_value(order, "sequence", number)
+        return number
 
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""

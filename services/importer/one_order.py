@@ -7,7 +7,7 @@ from orderbridge.amazon import NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import NotYet, Skipped
-from orderbridge.database.models import UnknownOrder
+from orderbridge.database.models import OrderRow, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
@@ -23,6 +23,9 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
     if not account.settings.enabled:
         _note_unknown(work, event.account_id, order_id, "The import of Amazon orders is switched off.")
         return
+    known = work.session.get(OrderRow, order_id)
+    if known is not None and known.sequence >= int(work.cause.first_seen.timestamp() * 1000):
+        return  # the store was told of it since this was asked for: whoever waits for an order asks more than once
     not_before = calls.reserve(work, account.account_id, GET_ORDER)
     if not_before is not None:
         raise NotYet(not_before, "no quota for getOrder")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.orders import KeyExpired, OrderAged, OrderDocument, OrderRedacted
 from schemas.personal_data import PersonalDataState
+
+_REPLACE = (
+    update(PersonalDataRow)
+    .where(PersonalDataRow.order_id == bindparam("id"), PersonalDataRow.redacted_at.is_(None))
+    .values(seal=None, redacted_at=bindparam("at"))
+    .returning(PersonalDataRow.order_id)
+)
 
 
 def redact(event: OrderAged, work: Work) -> None:
@@ -21,14 +28,7 @@ def redact(event: OrderAged, work: Work) -> None:
     if kept.dies_at > now:  # its clock was changed, or this event came early: a date is a hint, never an order
         work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
         return
-    replaced = (
-        update(PersonalDataRow)
-        .where(PersonalDataRow.order_id == event.order_id, PersonalDataRow.redacted_at.is_(None))
-        .values(seal=None, redacted_at=now)
-        .returning(PersonalDataRow.order_id)
-        .execution_options(synchronize_session=False)
-    )
-    if work.session.execute(replaced).first() is None:
+    if work.session.connection().execute(_REPLACE, {"id": event.order_id, "at": now}).first() is None:
         return
     document = OrderDocument.model_validate_json(order.document)
     work.post(

@@ -69,6 +69,15 @@ def refused(work: Work, row: PackageRow, content: Content, error: AmazonError) -
     )
 
 
+def declined(work: Work, row: PackageRow, content: Content, refusal: Rejected) -> None:
+    """A rule came to forbid it while it waited."""
+    work.post(
+        ShipmentRejected(
+            **_about(row, content), reason=refusal.reason, message=refusal.message, what_to_do=refusal.what_to_do
+        )
+    )
+
+
 def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
     """Answer the sender of a bad `order.shipped` from its raw body; False if it names no order of Amazon's."""
     name = body.get("order_id")

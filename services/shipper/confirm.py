@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.amazon import AmazonError, Package, Refused, confirm_shipment, get_order
+from orderbridge.amazon import Package, Refused, confirm_shipment, get_order
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import Rejected
@@ -24,7 +24,7 @@ from schemas.orders import OrderDocument
 from schemas.shipments import ShipmentDue
 from services.shipper import answers
 from services.shipper.content import Content
-from services.shipper.rules import plan_ship_date
+from services.shipper.rules import check_account, plan_ship_date
 
 CLAIM = timedelta(seconds=60)
 """Longer than a call can take; a worker that dies in a call blocks its package for so long."""
@@ -62,15 +62,21 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
     if row.claimed_until is not None and row.claimed_until > now:
         look_again(work, row, row.claimed_until)  # a call is in flight; its outcome looks for this revision too
         return
-    operation = GET_ORDER if row.unsure else CONFIRM_SHIPMENT
+    content = Content.model_validate_json(row.content)
+    try:
+        account = check_account(find_account(work, row.account_id))
+    except Rejected as refusal:
+        row.state = "rejected"
+        answers.declined(work, row, content, refusal)
+        work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
+        return
+    # Of a corrected package Amazon may have had an earlier revision: it is sent again rather than asked about.
+    operation = GET_ORDER if row.unsure and row.revision == 1 else CONFIRM_SHIPMENT
     not_before = calls.reserve(work, row.account_id, operation)
     if not_before is not None:
         _pass_on(work, row.account_id, not_before)
         return
-    account = find_account(work, row.account_id)
     order = OrderDocument.model_validate_json(_order_document(work, row))
-    content = Content.model_validate_json(row.content)
-    assert account is not None  # noqa: S101  (an order's account is never deleted)
     ship_date = stated_ship_date(work, account.zone, order, content)
     package = content.for_amazon(row.reference_id, ship_date)
     claim = _claim(row, now)
@@ -96,7 +102,7 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
                 lambda connection: confirm_shipment(connection, row.order_id, _marketplace(account, order), package),
             )
     except CallFailed as failure:
-        _failed(work, row, claim, content, failure)
+        _failed(work, row, claim, content, failure, asked=operation is GET_ORDER)
         return
     _confirmed(work, row, claim, content, ship_date)
 
@@ -161,6 +167,8 @@ def _confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_d
     _release(current)
     current.unsure = False
     current.confirmed_at = work.now
+    newest = Content.model_validate_json(current.content)
+    current.content = newest.with_taken(content.lines).model_dump_json(exclude_none=True)
     answers.confirmed(work, current, content, ship_date)
     if current.revision == int(claim.split("/")[1]):
         current.state = "confirmed"
@@ -169,28 +177,25 @@ def _confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_d
         look_again(work, current, work.now)  # corrected while the call was under way: the newest is sent last
 
 
-def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: CallFailed) -> None:
+def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: CallFailed, *, asked: bool) -> None:
     current = _locked(work, row, claim)
     if current is None:
         return
     _release(current)
     error = failure.error
-    if isinstance(error, Refused) and error.code is not None and current.revision == int(claim.split("/")[1]):
+    refused = isinstance(error, Refused) and error.code is not None
+    if refused and not asked and current.revision == int(claim.split("/")[1]):
         current.unsure = False
         current.state = "rejected"
         answers.refused(work, current, content, error)
         work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
         return
-    current.unsure = _still_unsure(error, was=row.unsure)
+    # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
+    current.unsure = not refused if asked else error.outcome_unknown
     current.failures += 1
     backoff = min(timedelta(seconds=2**current.failures), _LONGEST_BACKOFF)
     current.hold_until = max(failure.retry_at, work.now + backoff)
     look_again(work, current, current.hold_until)
-
-
-def _still_unsure(error: AmazonError, *, was: bool) -> bool:
-    """A question that was not answered leaves us as unsure as before; a call that was surely not made does not."""
-    return error.outcome_unknown or (was and error.operation == GET_ORDER.name)
 
 
 def _order_document(work: Work, row: PackageRow) -> str:

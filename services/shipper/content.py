@@ -34,6 +34,8 @@ class Content(Model):
     first_said_at: datetime
     """When the store said it: the ship date, where it gave none."""
     lines: tuple[ContentLine, ...]
+    taken: tuple[ContentLine, ...] = ()
+    """The most of each line that Amazon has taken of this package so far, in this revision or an earlier one."""
     ship_from_supply_source_id: str | None = None
 
     def said_ship_date(self) -> date:
@@ -42,8 +44,18 @@ class Content(Model):
 
     def same_parcel(self, other: Content) -> bool:
         """Whether Amazon would be told the same."""
-        ours, theirs = (one.model_dump(exclude={"caused_by", "first_said_at"}) for one in (self, other))
+        ours, theirs = (one.model_dump(exclude={"caused_by", "first_said_at", "taken"}) for one in (self, other))
         return ours == theirs
+
+    def with_taken(self, lines: tuple[ContentLine, ...]) -> Content:
+        """The same after Amazon took these lines.
+
+        Never less than before: Amazon's count of what has shipped, which we know from the last import, may be older.
+        """
+        most: dict[str, int] = {}
+        for line in (*self.taken, *lines):
+            most[line.order_item_id] = max(line.quantity, most.get(line.order_item_id, 0))
+        return self.model_copy(update={"taken": tuple(ContentLine(item, count) for item, count in most.items())})
 
     def for_amazon(self, reference_id: int, ship_date: datetime) -> Package:
         """The package as `confirmShipment` takes it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.bus.outcomes import Rejected
 from schemas.orders import Line, OrderDocument
 from schemas.shipments import OrderShipped, ShippedLine
@@ -18,6 +19,15 @@ from services.shipper.content import ContentLine
 _FARTHEST = timedelta(days=365)
 _AMAZONS_CLOCK = timedelta(minutes=1)
 """What is sent lies this far in the past: Amazon's clock may be behind ours, and it takes no future date."""
+
+
+def check_account(account: ConnectedAccount | None) -> ConnectedAccount:
+    """The account, if Amazon can be told anything for it. Raises Rejected."""
+    if account is None or account.connected_at is None:
+        raise Rejected(
+            "account_not_connected", "The order's account is not connected.", "Connect it and send it again."
+        )
+    return account
 
 
 def check_order(order: OrderDocument) -> None:
@@ -47,14 +57,14 @@ def check_order(order: OrderDocument) -> None:
 
 
 def package_lines(
-    event: OrderShipped, order: OrderDocument, others: Iterable[ContentLine], own: Iterable[ContentLine]
+    event: OrderShipped, order: OrderDocument, others: Iterable[ContentLine], taken: Iterable[ContentLine]
 ) -> tuple[ContentLine, ...]:
     """What is in the package, by order item: what the store names, or all that remains.
 
-    `others` is what our other packages of the order hold, `own` what this package held as Amazon last took it.
+    `others` is what our other packages of the order hold, `taken` what Amazon took of all of ours, this one's too.
     Raises Rejected for a line that is unknown, or more than was ordered.
     """
-    left = _remaining(order, list(others), list(own))
+    left = _remaining(order, list(others), list(taken))
     if not event.lines:
         everything = tuple(ContentLine(item, quantity) for item, quantity in left.items() if quantity > 0)
         if not everything:
@@ -81,12 +91,12 @@ def package_lines(
     return tuple(named.values())
 
 
-def _remaining(order: OrderDocument, others: list[ContentLine], own: list[ContentLine]) -> dict[str, int]:
+def _remaining(order: OrderDocument, others: list[ContentLine], taken: list[ContentLine]) -> dict[str, int]:
     remaining = {}
     for line in order.lines:
         elsewhere = sum(other.quantity for other in others if other.order_item_id == line.order_item_id)
-        mine = sum(part.quantity for part in own if part.order_item_id == line.order_item_id)
-        by_hand = max(line.quantity_shipped - elsewhere - mine, 0)  # confirmed in Seller Central, not by us
+        ours = sum(part.quantity for part in taken if part.order_item_id == line.order_item_id)
+        by_hand = max(line.quantity_shipped - ours, 0)  # confirmed in Seller Central, not by us
         remaining[line.order_item_id] = max(line.quantity - line.quantity_cancelled - elsewhere - by_hand, 0)
     return remaining
 

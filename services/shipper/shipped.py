@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from orderbridge.accounts import find_account
 from orderbridge.amazon_calls import AmazonCalls
-from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
 from schemas.orders import OrderDocument
@@ -15,7 +14,7 @@ from services.shipper import answers
 from services.shipper.confirm import confirm_package, look_again, stated_ship_date
 from services.shipper.content import Content
 from services.shipper.resolve import resolve
-from services.shipper.rules import check_order, package_lines, plan_ship_date
+from services.shipper.rules import check_account, check_order, package_lines, plan_ship_date
 
 
 def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
@@ -24,11 +23,7 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
     Raises Rejected, Skipped or NotYet; whatever becomes of the package later is answered to the store.
     """
     order_row = resolve(event, work)
-    account = find_account(work, order_row.account_id)
-    if account is None or account.connected_at is None:
-        raise Rejected(
-            "account_not_connected", "The order's account is not connected.", "Connect it and send it again."
-        )
+    account = check_account(find_account(work, order_row.account_id))
     if event.store_order_number is not None:
         _learn_number(work, event.store_order_number, order_row.order_id)
     order = OrderDocument.model_validate_json(order_row.document)
@@ -59,8 +54,10 @@ def _content(
     event: OrderShipped, order: OrderDocument, others: dict[str, PackageRow], known: PackageRow | None, work: Work
 ) -> Content:
     check_order(order)
-    live = [Content.model_validate_json(row.content) for row in others.values() if row.state != "rejected"]
-    own = Content.model_validate_json(known.content).lines if known is not None and known.confirmed_at else ()
+    held = [(row.state, Content.model_validate_json(row.content)) for row in others.values()]
+    own = Content.model_validate_json(known.content).taken if known is not None else ()
+    elsewhere = [line for state, one in held for line in (one.taken if state == "rejected" else one.lines)]
+    taken = [*own, *(line for _, one in held for line in one.taken)]
     return Content(
         caused_by=work.cause.event_id,
         store_order_number=event.store_order_number,
@@ -70,7 +67,8 @@ def _content(
         tracking_number=event.tracking_number,
         ship_date=event.ship_date,
         first_said_at=work.cause.first_seen,
-        lines=package_lines(event, order, [line for content in live for line in content.lines], own),
+        lines=package_lines(event, order, elsewhere, taken),
+        taken=own,
         ship_from_supply_source_id=event.ship_from_supply_source_id,
     )
 

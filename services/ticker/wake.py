@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy import make_url
 
-from orderbridge.database.unit_of_work import OUTBOX_CHANNEL
+from orderbridge.database.outbox import CHANNEL
 
 log = structlog.get_logger()
 _POLL_SECONDS = 0.01
@@ -38,7 +38,7 @@ class PostgresWaker:
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=5)
-                self._connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
+                self._connection.execute(f"LISTEN {CHANNEL}")
                 return  # what was posted before we listened woke nobody: look at once
             for _ in self._connection.notifies(timeout=seconds, stop_after=1):
                 return

@@ -125,7 +125,7 @@ class System:
         self._refresh_token = f"Atzr|{uuid.uuid4()}"  # of its own: access tokens are shared within a process
         self._sandbox_database = SandboxDatabase()
         self.amazon = SellerCentral(self._sandbox_database, self.clock)
-        self.amazon.save_account(DEFAULT_ACCOUNT.model_copy(update={"refresh_token": self._refresh_token}))
+        self.amazon.save_account(self.amazon_account())
         sandbox.play(self.amazon)
         self.settings = load_settings(
             folder,
@@ -319,7 +319,7 @@ class System:
 
     def amazon_account(self) -> Account:
         """The seller's account at Amazon."""
-        return DEFAULT_ACCOUNT
+        return DEFAULT_ACCOUNT.model_copy(update={"refresh_token": self._refresh_token})
 
     def packages(self, order_id: str) -> dict[str, dict[str, Any]]:
         """Amazon's books of an order: by package reference id, its content and the calls about it."""

@@ -13,7 +13,8 @@ from sqlalchemy import make_url, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orderbridge.database.models import Lease, OutboxRow
-from orderbridge.database.unit_of_work import OUTBOX_CHANNEL, Cause, Database
+from orderbridge.database.outbox import CHANNEL
+from orderbridge.database.unit_of_work import Cause, Database
 from schemas.failures import GivenBack, Original
 from tests.parts.databases import aged, cause, migrated, outbox, post
 from tests.parts.hand_clock import START, HandClock
@@ -174,7 +175,7 @@ def test_posts_wake_listeners_at_the_commit(postgres_url: str) -> None:
         psycopg.connect(conninfo, autocommit=True) as listener,
         database.unit_of_work() as work,
     ):
-        listener.execute(f"LISTEN {OUTBOX_CHANNEL}")
+        listener.execute(f"LISTEN {CHANNEL}")
         work.post(aged("A"))
         work.post(aged("B"))
         assert list(listener.notifies(timeout=0.1)) == []

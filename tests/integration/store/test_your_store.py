@@ -12,6 +12,7 @@ import pytest
 
 from orderbridge.bus.envelope import validate
 from orderbridge.settings import Settings
+from orderbridge.store import STORE_EVENTS
 from schemas.accounts import StoreOptions
 from schemas.shipments import OrderShipped
 from tests.integration.store.bridge import ORDER, Bridge, example
@@ -46,20 +47,13 @@ def test_reading_with_kcat(settings: Settings, bridge: Bridge, tmp_path: Path) -
     listed = run(adapted(LIST, settings))
     assert listed.startswith(f'{ORDER} {{"order_id"')
     assert listed.count("\n") == 1
+    said = [name for name in STORE_EVENTS if bridge.say(example(name))]  # on the embedded broker that makes the topics
     log = tmp_path / "log"
     following = ServerProcess(["/bin/sh", "-ec", f"exec {adapted(FOLLOW, settings)}"], log=log)
     following.start()
     try:
-        bridge.say(example("shipment.confirmed"))
-        prefix = settings.topic_prefix
-        wait_until(
-            lambda: (
-                f"{prefix}order.imported {ORDER} {{" in log.read_text()
-                and f"{prefix}shipment.confirmed {ORDER} {{" in log.read_text()
-            ),
-            seconds=40,
-            what="both events",
-        )
+        shown = [f"{settings.topic_prefix}{name} {example(name).key()} {{" for name in said]
+        wait_until(lambda: all(start in log.read_text() for start in shown), seconds=40, what="every event")
     finally:
         following.close()
 

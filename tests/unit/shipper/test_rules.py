@@ -67,7 +67,7 @@ LINES: list[tuple[str, OrderDocument, list[dict[str, Any]], dict[str, int], dict
     ("what remains", order(MUG, POT), [], {"A": 1, "B": 1}, {}, {"A": 2}),
     ("without what the buyer cancelled", order(MUG, cancelled=1), [], {}, {}, {"A": 2}),
     ("without what was confirmed by hand", order(MUG, shipped=2), [], {}, {}, {"A": 1}),
-    ("what we confirmed is not by hand", order(MUG, shipped=2), [], {"A": 2}, {}, {"A": 1}),
+    ("what we confirmed is not by hand", order(MUG, shipped=2), [], {"A": 2}, {"A": 2}, {"A": 1}),
     ("what this package held is its own", order(MUG, shipped=2), [], {}, {"A": 2}, {"A": 3}),
     ("by item", order(MUG, POT), [{"order_item_id": "A", "quantity": 2}], {}, {}, {"A": 2}),
     ("by SKU", order(MUG, POT), [{"sku": "POT", "quantity": 1}], {}, {}, {"B": 1}),
@@ -82,16 +82,16 @@ def content(quantities: dict[str, int]) -> list[ContentLine]:
     return [ContentLine(item, quantity) for item, quantity in quantities.items()]
 
 
-@pytest.mark.parametrize(("document", "lines", "others", "own", "expected"), [case[1:] for case in LINES],
+@pytest.mark.parametrize(("document", "lines", "others", "taken", "expected"), [case[1:] for case in LINES],
                          ids=[case[0] for case in LINES])  # fmt: skip
 def test_what_is_in_the_package(
     document: OrderDocument,
     lines: list[dict[str, Any]],
     others: dict[str, int],
-    own: dict[str, int],
+    taken: dict[str, int],
     expected: dict[str, int],
 ) -> None:
-    found = package_lines(shipped(*lines), document, content(others), content(own))
+    found = package_lines(shipped(*lines), document, content(others), content(taken))
     assert {line.order_item_id: line.quantity for line in found} == expected
 
 
