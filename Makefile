@@ -1,6 +1,7 @@
 # The developer's commands. `make` alone lists them.
 
 PYTHON ?= python3
+PROCESSES ?= 4
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
@@ -35,7 +36,7 @@ format: setup ## put the code into the common form
 	$(BIN)/ruff format
 
 test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
-	$(BIN)/pytest -m "not long" --durations=10 $(ARGS)
+	$(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=loadfile --durations=10 $(ARGS)
 
 chaos: setup ## kill workers for some minutes, and count what was lost or doubled
 	$(BIN)/pytest tests/chaos $(ARGS)

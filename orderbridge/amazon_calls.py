@@ -85,9 +85,9 @@ class AmazonCalls:
         subject: str,
         call: Callable[[Connection], Result],
     ) -> Result:
-        """Commit the claim, make the call, and return its result with a new transaction begun for the outcome.
+        """Commit the claim, make the call, and return its result; what follows is the outcome's own transaction.
 
-        Raises CallFailed, with what it taught us already committed; LookupError if the account is not connected.
+        What the call taught us is committed already. Raises CallFailed; LookupError if the account is not connected.
         """
         connection = self._connection(work, account_id)
         attempt_id = str(uuid.uuid4())
@@ -116,6 +116,7 @@ class AmazonCalls:
         answer = result if isinstance(result, Answer) else result.answer
         quotas.answered(work, account_id, operation.name, answer.rate_limit)
         _close(work, attempt_id, "done")
+        work.commit()  # or the quota's row stayed locked until the outcome: others hold an order's and wait for it
         return result
 
     def _learn(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:

@@ -24,7 +24,6 @@ AMAZON_CALLS = Counter(
 AMAZON_SECONDS = Histogram("orderbridge_amazon_seconds", "Duration of calls to Amazon.", ["operation"])
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
-OUTBOX_DUE = Gauge("orderbridge_outbox_due", "Events that are due and not yet published.")
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])
 
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -47,6 +48,19 @@ def pytest_runtest_setup() -> None:
 def pytest_report_header() -> str:
     """Says which parts must not be missing."""
     return f"required parts: {', '.join(sorted(required_parts())) or 'none'}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes (pytest-xdist) hands on what it found."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["parts"] = found
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what one of several processes found."""
+    for name, description in getattr(node, "workeroutput", {}).get("parts", {}).items():
+        found.setdefault(name, description)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

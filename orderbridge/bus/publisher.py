@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from orderbridge.bus.envelope import MAX_ORIGINAL
 from orderbridge.settings import Settings
@@ -40,6 +40,10 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
+_METADATA_MS = 2000
+"""How long a send may wait to learn of its topic; half of the relay's lease."""
+
+
 class Publisher:
     """A connection to publish on. Its methods block; it is safe to share among threads."""
 
@@ -53,7 +57,7 @@ class Publisher:
             max_in_flight_requests_per_connection=1,
             linger_ms=0,
             max_request_size=MAX_ORIGINAL,
-            max_block_ms=int(answer_seconds * 1000),
+            max_block_ms=_METADATA_MS,
             request_timeout_ms=int(answer_seconds * 1000),
             delivery_timeout_ms=int(answer_seconds * 1000) + 1000,
         )
@@ -62,7 +66,11 @@ class Publisher:
         """Send all and wait for each answer: per name None where the broker took it, else why not."""
         sent: dict[str, Any] = {}
         results: dict[str, Exception | None] = {}
+        unknown: dict[str, Exception] = {}  # topics the broker does not tell us of: each would block once a message
         for message in messages:
+            if message.topic in unknown:
+                results[message.name] = unknown[message.topic]
+                continue
             try:
                 sent[message.name] = self._producer.send(
                     self._prefix + message.topic,
@@ -70,6 +78,8 @@ class Publisher:
                     value=message.value,
                     headers=message.headers,
                 )
+            except KafkaTimeoutError as error:
+                results[message.name] = unknown[message.topic] = error
             except (KafkaError, ValueError, AssertionError) as error:
                 results[message.name] = error
         for name, future in sent.items():

@@ -7,11 +7,14 @@ worker.run()
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 
 from orderbridge.bus.health import serve_health
 from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPolicy, Subscription
 from orderbridge.bus.progress import STUCK_AFTER, Progress
+from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from orderbridge.settings import Settings
 from schemas.base import Event
@@ -64,10 +67,28 @@ class Worker:
         """Work until SIGTERM or SIGINT. Does not return."""
         from orderbridge.bus import faust_app  # Faust takes a second to import: not for the command line's sake
 
-        progress = Progress(self._stuck_after)
+        progress, pipeline = Progress(self._stuck_after), self.pipeline()
         settings = self._settings
-        server = serve_health(settings.health_host, settings.health_port, self.service, progress.report)
+
+        def report() -> dict[str, Any]:
+            return _with_reasons_to_wait(progress.report(), pipeline)
+
+        server = serve_health(settings.health_host, settings.health_port, self.service, report)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
         topics = self.topics()
         threads = min(32, len(topics) * settings.topic_partitions)
-        faust_app.run(settings, self.service, topics, self.pipeline(), progress, threads=threads)
+        faust_app.run(settings, self.service, topics, pipeline, progress, threads=threads)
+
+
+def _with_reasons_to_wait(report: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    """A worker without a message in hand is not ready either while it is paused, or its database away."""
+    if report["state"] != "ok":
+        return report
+    try:
+        if not pipeline.self_pause.is_paused():
+            return report
+        return {**report, "state": "waiting", "waiting_for": "somebody to resume it"}
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return {**report, "state": "waiting", "waiting_for": "the database"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,8 @@ from orderbridge.bus.self_pause import resume as resume_service
 from orderbridge.cli.application import Json, app, console, database, fail, show
 from orderbridge.database.migrate import current_and_head, upgrade
 from orderbridge.database.models import AccountState, Attempt, OrderRow, PackageRow, PersonalDataRow, UnknownOrder
-from orderbridge.settings import load_settings
+from orderbridge.settings import PREFIX, load_settings
+from orderbridge.vault.keys import new_installation_key
 from schemas.events import WORKERS
 from schemas.imports import ImportDue
 from schemas.orders import OrderDocument
@@ -21,6 +24,20 @@ from schemas.orders import OrderDocument
 
 def register(_app: typer.Typer) -> None:
     """The commands below register themselves when this module is imported."""
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Option(help="Where to write them.")] = Path(".env"),
+) -> None:
+    """Write fresh secrets to .env, unless it is there. Keep a copy in a safe place: without them nothing opens."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        fail(f"{file} is there already: new secrets would make what lies sealed under the old ones unreadable.")
+    with os.fdopen(descriptor, "w") as written:
+        written.write(f"{PREFIX}VAULT_KEY={new_installation_key()}\n{PREFIX}SECRETS_KEY={new_installation_key()}\n")
+    console.print(f"Written to {file}.")
 
 
 @app.command()

@@ -121,7 +121,7 @@ class PackageRow(Base):
     rank: Mapped[str]
     """Orders the store's events on this package: its time, then its place on the topic."""
     content: Mapped[str]
-    """JSON: `services.shipper.packages.Content`."""
+    """JSON: `services.shipper.content.Content`."""
     state: Mapped[str] = mapped_column(String(20))
     """waiting | confirmed | rejected."""
     hold_until: Mapped[datetime]
@@ -145,7 +145,7 @@ class StoreOrderNumber(Base):
 
 
 class Attempt(Base):
-    """A call to Amazon, written before it is made: one without an outcome was cut off. Shared; pruned after 30 days."""
+    """A call to Amazon, written before it is made: one without an outcome was cut off. Shared."""
 
     __tablename__ = "attempts"
     __table_args__ = (Index("ix_attempts_subject", "account_id", "subject"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,9 +36,13 @@ def held(work: Work, row: PackageRow, content: Content, until: datetime) -> None
             **_about(row, content),
             until=until,
             reason="ship_date_ahead",
-            why=f"The ship date is {content.ship_date}; Amazon takes no future dates.",
+            why=f"Its ship date is {_words(content.ship_date)}; Amazon takes no future dates.",
         )
     )
+
+
+def _words(said: date | None) -> str:
+    return f"{said:%Y-%m-%d %H:%M:%S} UTC" if isinstance(said, datetime) else str(said)
 
 
 def confirmed(work: Work, row: PackageRow, content: Content, ship_date: datetime) -> None:

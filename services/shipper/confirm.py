@@ -48,19 +48,25 @@ def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
     keys = work.session.execute(ready).all()
     if not keys:
         return
-    if len(keys) > 1:
-        _pass_on(work, event.account_id, now)
     work.lock_order(keys[0].order_id)
     row = work.session.get_one(PackageRow, tuple(keys[0]), populate_existing=True)
     if row.state == "waiting" and row.hold_until <= work.now:
-        confirm_package(work, calls, row)
+        confirm_package(work, calls, row, more=len(keys) > 1)
+    elif len(keys) > 1:
+        _pass_on(work, event.account_id, now)
 
 
-def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
-    """Claim, call, outcome. The caller holds the order's lock; without quota the account's next slot is awaited."""
+def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bool = False) -> None:
+    """Claim, call, outcome. The caller holds the order's lock; without quota the account's next slot is awaited.
+
+    `more` packages of the account are ready: the slot is passed on before the call. Locks are always taken in this
+    order: the order's, the quota's, then rows of the outbox that have a name.
+    """
     now = work.now
     if row.claimed_until is not None and row.claimed_until > now:
         look_again(work, row, row.claimed_until)  # a call is in flight; its outcome looks for this revision too
+        if more:
+            _pass_on(work, row.account_id, now)
         return
     content = Content.model_validate_json(row.content)
     try:
@@ -69,6 +75,8 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
         row.state = "rejected"
         answers.declined(work, row, content, refusal)
         work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
+        if more:
+            _pass_on(work, row.account_id, now)
         return
     # Of a corrected package Amazon may have had an earlier revision: it is sent again rather than asked about.
     operation = GET_ORDER if row.unsure and row.revision == 1 else CONFIRM_SHIPMENT
@@ -76,6 +84,8 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow) -> None:
     if not_before is not None:
         _pass_on(work, row.account_id, not_before)
         return
+    if more:
+        _pass_on(work, row.account_id, now)
     order = OrderDocument.model_validate_json(_order_document(work, row))
     ship_date = stated_ship_date(work, account.zone, order, content)
     package = content.for_amazon(row.reference_id, ship_date)

@@ -1,4 +1,4 @@
-"""The ticker: the only clock of the system. Plans the import slots and publishes what is due."""
+"""The ticker: the only clock of the system. Plans the import slots, publishes what is due, prunes what is old."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
+from services.ticker.prune import prune
 from services.ticker.relay import Relay, Tick
 from services.ticker.republish import republish_after_restart
 from services.ticker.slots import plan_slots
@@ -23,6 +24,7 @@ from services.ticker.wake import waker_for
 
 log = structlog.get_logger()
 _PLAN_EVERY = 1.0
+_PRUNE_EVERY = 3600.0
 _STUCK_AFTER = 60.0
 
 
@@ -36,6 +38,7 @@ class Ticker:
         self._stop = threading.Event()
         self._ticked_at = time.monotonic()
         self._planned_at = 0.0
+        self._pruned_at = time.monotonic()
         self._waiting_for: str | None = None
 
     def run(self) -> None:
@@ -73,6 +76,8 @@ class Ticker:
         if time.monotonic() - self._planned_at >= _PLAN_EVERY:
             plan_slots(self._database)
             self._planned_at = time.monotonic()
+        if time.monotonic() - self._pruned_at >= _PRUNE_EVERY and prune(self._database) == 0:
+            self._pruned_at = time.monotonic()  # a long backlog goes on with the next tick
 
     def _pause(self, tick: Tick) -> float:
         """Until the next event is due, at most a second: a lease has to be renewed and slots planned."""

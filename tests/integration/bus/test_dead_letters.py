@@ -32,7 +32,6 @@ def test_the_original_is_kept_byte_for_byte(name: str, standing_house: BusHouse)
     standing_house.wait_for(f"after {name}")
 
 
-@pytest.mark.xfail(strict=True, reason="schemas.failures._key_of lets the NUL through to the outbox's key")
 def test_a_key_with_a_nul_byte_stops_nobody(house: BusHouse) -> None:
     """A Java store's LongSerializer makes such keys; PostgreSQL's text takes none."""
     house.ticker()

@@ -38,3 +38,10 @@ def anywhere(database_url: str, tmp_path: Path, sandbox: SandboxServer) -> Itera
     """The system on SQLite and on PostgreSQL: where locks matter."""
     with closing(System(database_url, tmp_path, sandbox)) as system:
         yield system
+
+
+@pytest.fixture
+def postgres_system(postgres_url: str, tmp_path: Path, sandbox: SandboxServer) -> Iterator[System]:
+    """The system on PostgreSQL, for several threads at once."""
+    with closing(System(postgres_url, tmp_path, sandbox)) as system:
+        yield system

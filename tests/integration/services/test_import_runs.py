@@ -16,6 +16,7 @@ from orderbridge.onboarding import disconnect_account
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from services.importer import imports
+from services.importer.orders import store_order
 from services.importer.window import OVERLAP
 from tests.integration.services.conftest import Start
 from tests.parts.hand_clock import START
@@ -88,7 +89,7 @@ def test_several_pages(system: System) -> None:
 @pytest.mark.usefixtures("small_pages")
 def test_a_page_is_one_transaction(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in the middle of the second page takes that whole page back, and nothing else."""
-    store_order, seen = imports.store_order, 0
+    seen = 0
 
     def fail_on_the_fourth(*arguments: Any, **options: Any) -> Any:
         nonlocal seen
@@ -157,7 +158,7 @@ def test_an_expired_paging_token_starts_the_run_over(system: System, monkeypatch
 
 def stop_after_the_first_page(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        whole, calls = imports.search_orders, 0
+        whole, calls = vars(imports)["search_orders"], 0  # the one with small pages
 
         def die(*arguments: Any, **options: Any) -> Any:
             nonlocal calls
@@ -176,7 +177,7 @@ def stop_after_the_first_page(system: System, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("trouble", ["repeated", "refused"])
 def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     """Amazon returns the same token again (sellers report it), or refuses it: the run starts over, without loss."""
-    whole, calls = imports.search_orders, 0
+    whole, calls = vars(imports)["search_orders"], 0  # the one with small pages
 
     def search(connection: Any, **options: Any) -> amazon_orders.OrdersPage:
         nonlocal calls
@@ -215,18 +216,18 @@ def test_what_cannot_be_read_takes_no_other_with_it(system: System) -> None:
 def test_two_imports_of_one_account_at_once(anywhere: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one is in its call the other comes: it gives its event back, and the account is read by one."""
     system = anywhere
-    whole, inside = imports.search_orders, []
+    whole, inside = amazon_orders.search_orders, list[str]()
 
     def search(*arguments: Any, **options: Any) -> Any:
         if not inside:
-            inside.append(True)
+            inside.append("called")
             second = system.produce("import.due", b'{"account_id": "main", "reason": "slot"}')
             inside.append(system.pipelines["import.due"].process(second))
         return whole(*arguments, **options)
 
     monkeypatch.setattr(imports, "search_orders", search)
     order_ids = system.imported(count=2)
-    assert inside == [True, "given-back"]
+    assert inside == ["called", "given-back"]
     imported_once_each(system, order_ids)
     system.advance(30)
     with system.database.unit_of_work() as work:
@@ -234,7 +235,7 @@ def test_two_imports_of_one_account_at_once(anywhere: System, monkeypatch: pytes
 
 
 def test_an_import_that_outlives_its_lease_stores_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, slow = imports.search_orders, [True]
+    whole, slow = amazon_orders.search_orders, [True]
 
     def search(*arguments: Any, **options: Any) -> Any:
         page = whole(*arguments, **options)

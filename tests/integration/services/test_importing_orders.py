@@ -45,6 +45,10 @@ def ship_at_amazon(system: System, order_id: str, quantity: int = 1) -> None:
     )
 
 
+def ask_to_cancel(system: System, order_id: str, reason: str) -> None:
+    system.amazon.change_order(order_id, lambda order, now: order.request_cancel(reason, now))
+
+
 def test_merchant_and_fba(start: Start) -> None:
     system = start(import_fba=True)
     (merchant,) = system.place_orders()
@@ -167,7 +171,7 @@ def test_an_older_answer_never_overwrites_a_newer_one(system: System) -> None:
 def test_sequences_only_rise(system: System) -> None:
     (order_id,) = system.imported(lines=MUG)
     for reason in ("first", "second", "third"):
-        system.amazon.change_order(order_id, lambda order, now, reason=reason: order.request_cancel(reason, now))
+        ask_to_cancel(system, order_id, reason)
         again(system)
     events: list[OrderEvent] = [event for event in system.told_of_orders() if event.order_id == order_id]
     sequences = [event.sequence for event in events]

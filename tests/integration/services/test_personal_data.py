@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orderbridge.database.models import PersonalDataRow
-from orderbridge.vault.seal import SealExpired, open_seal
+from orderbridge.vault.seal import SealExpired, open_seal, seal
 from sandbox.orders import Order
 from schemas.orders import KeyExpired, OrderAged, OrderImported, OrderRedacted, OrderUpdated
 from schemas.personal_data import AMAZON_REPLACED, PersonalData
@@ -75,9 +75,9 @@ def test_nothing_personal_is_anywhere_in_plain(system: System, tmp_path: Path) -
 def test_on_day_30_it_reads_amazon_replaced(system: System, tmp_path: Path) -> None:
     order_id = place_canary(system)
     imported = system.store.orders[order_id]
-    dies_at, seal = imported.personal_data.dies_at, imported.personal_data.seal
+    dies_at, token = imported.personal_data.dies_at, imported.personal_data.seal
     assert dies_at is not None
-    assert seal is not None
+    assert token is not None
     assert timedelta(days=30) - timedelta(hours=1) <= dies_at - imported.placed_at <= timedelta(days=30)
     assert system.key_ring().alive() == [dies_at]
     system.advance((dies_at - system.now).total_seconds() - 1)
@@ -92,7 +92,7 @@ def test_on_day_30_it_reads_amazon_replaced(system: System, tmp_path: Path) -> N
     assert (redacted.totals, redacted.lines) == (imported.totals, imported.lines)
     assert redacted.ship_to_country == imported.ship_to_country
     with pytest.raises(SealExpired):
-        open_seal(system.key_ring(), order_id, seal, system.now - timedelta(seconds=2))  # not by its date: by its key
+        open_seal(system.key_ring(), order_id, token, system.now - timedelta(seconds=2))  # not by its date: by its key
     assert system.key_ring().alive() == []
     assert not list((tmp_path / "key-ring" / "keys").iterdir())
     with system.database.unit_of_work() as work:
@@ -176,7 +176,6 @@ def test_an_import_at_the_moment_of_death(
 
     system.amazon.change_order(order_id, touch)
     system.advance(199)
-    seal = personal_data.seal
 
     def seal_too_late(*arguments: Any) -> str:
         if first == "the key's death":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from orderbridge.amazon import confirm_shipment
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT
 from orderbridge.database.models import Attempt, PackageRow
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
@@ -101,7 +102,7 @@ def test_a_long_outage(system: System) -> None:
 
 def kill_in_the_call(system: System, order_id: str, *, after_effect: bool, **said: Any) -> None:
     """The shipper's process dies in its call to Amazon, before or after it took effect; then it starts anew."""
-    whole = confirm.confirm_shipment
+    whole = confirm_shipment
 
     def die(*arguments: Any) -> None:
         if after_effect:
@@ -171,7 +172,7 @@ def test_a_correction_whose_answer_is_lost_arrives(system: System, kind: str, ch
     before = package(system, order_id)["content"]
     system.advance(600)
     system.fault("confirmShipment", kind)
-    said = {"ship_date": "2026-11-24T09:01:00Z", **change}
+    said: dict[str, Any] = {"ship_date": "2026-11-24T09:01:00Z", **change}
     system.store_says(order_id=order_id, package_id="P1", **said)
     system.advance(120)
     content = package(system, order_id)["content"]
@@ -184,7 +185,7 @@ def test_a_correction_whose_answer_is_lost_arrives(system: System, kind: str, ch
 def test_a_correction_while_the_call_is_in_flight(anywhere: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system = anywhere
     (order_id,) = system.imported(lines=LINES)
-    whole, outcomes = confirm.confirm_shipment, list[str]()
+    whole, outcomes = confirm_shipment, list[str]()
 
     def correct_meanwhile(*arguments: Any) -> Any:
         if not outcomes:
@@ -206,7 +207,7 @@ def test_a_correction_while_the_call_is_in_flight(anywhere: System, monkeypatch:
 def test_a_correction_while_a_refused_call_is_in_flight(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal was for the old content: the new one is sent, and no rejection is told."""
     (order_id,) = system.imported(lines=LINES)
-    whole, first = confirm.confirm_shipment, [True]
+    whole, first = confirm_shipment, [True]
 
     def correct_meanwhile(connection: Any, order: str, marketplace: str, content: Any) -> Any:
         if first and first.pop():
@@ -227,7 +228,7 @@ def test_a_claim_that_was_taken_over_leaves_the_outcome_to_the_other(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order_id,) = system.imported(lines=LINES)
-    whole, first = confirm.confirm_shipment, [True]
+    whole, first = confirm_shipment, [True]
 
     def stall(*arguments: Any) -> Any:
         answer = whole(*arguments)

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orderbridge.amazon import confirm_shipment
 from schemas.failures import Original
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
@@ -131,7 +132,7 @@ class Play:
         system.run_until_idle()
 
     def crash(self, *, after_effect: bool) -> None:
-        whole = confirm.confirm_shipment
+        whole = confirm_shipment
 
         def die(*arguments: Any) -> None:
             if after_effect:

@@ -1,0 +1,45 @@
+"""Takes away rows that nobody needs any more, a bounded number at a time, so that tables do not grow for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select
+
+from orderbridge.database.models import Attempt, HandlerFailure, InboxRow, OutboxRow, Slot
+from orderbridge.database.unit_of_work import Database
+
+BATCH = 1000
+PUBLISHED_FOR = timedelta(days=30)
+"""Dead letters among them: what a store wrongly said about a buyer lies there at most so long."""
+HANDLED_FOR = timedelta(days=45)
+"""Longer than any topic keeps an event, so that a copy read late is still known."""
+ATTEMPTS_FOR = timedelta(days=30)
+FAILURES_FOR = timedelta(days=1)
+SLOTS_FOR = timedelta(days=7)
+
+
+def prune(database: Database) -> int:
+    """Delete up to a batch of each table's old rows. Returns how many; 0 means that nothing is left to delete."""
+    now = database.clock.now()
+    old: list[tuple[Any, ColumnElement[bool]]] = [
+        (OutboxRow.position, _before(OutboxRow.published_at, now - PUBLISHED_FOR)),
+        (InboxRow.event_id, _before(InboxRow.handled_at, now - HANDLED_FOR)),
+        (Attempt.attempt_id, _before(Attempt.started_at, now - ATTEMPTS_FOR)),
+        (HandlerFailure.failure_id, _before(HandlerFailure.failed_at, now - FAILURES_FOR)),
+        (Slot.starts_at, _before(Slot.starts_at, now - SLOTS_FOR)),
+    ]
+    deleted = 0
+    for key, is_old in old:
+        with database.unit_of_work() as work:
+            some = work.session.scalars(select(key).where(is_old).limit(BATCH)).all()
+            if some:
+                statement = delete(key.class_).where(key.in_(some), is_old)
+                deleted += work.session.execute(statement.execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]  # a DELETE's result has it
+    return deleted
+
+
+def _before(column: Any, moment: datetime) -> ColumnElement[bool]:
+    is_before: ColumnElement[bool] = column < moment
+    return is_before

@@ -1,0 +1,139 @@
+"""Several workers at the same moment, on PostgreSQL: row locks, claims and leases decide."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from orderbridge.amazon import search_orders
+from schemas.imports import ImportFinished
+from schemas.orders import OrderImported, OrderRedacted
+from schemas.shipments import OrderShipped, ShipmentConfirmed
+from services.importer import imports
+from tests.parts.in_process import System
+
+LINES = [{"sku": "MUG-BLUE", "quantity": 3}]
+
+
+def together(*jobs: Callable[[], Any]) -> list[Any]:
+    """The results of jobs that start at the same moment, a thread each."""
+    barrier = threading.Barrier(len(jobs))
+
+    def start(job: Callable[[], Any]) -> Any:
+        barrier.wait(10)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [future.result(60) for future in [pool.submit(start, job) for job in jobs]]
+
+
+def process(system: System, topic: str, body: bytes) -> Callable[[], str]:
+    original = system.produce(topic, body)
+    return lambda: system.pipelines[topic].process(original)
+
+
+def test_two_packages_of_one_order_never_share_a_number(postgres_system: System) -> None:
+    system = postgres_system
+    (order_id,) = system.imported(lines=LINES)
+    events = [
+        OrderShipped(
+            order_id=order_id, carrier="UPS", tracking_number=f"T{number}",
+            lines=[{"sku": "MUG-BLUE", "quantity": 1}],  # type: ignore[arg-type]  # pydantic makes them lines
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    jobs = [process(system, "order.shipped", event.model_dump_json().encode()) for event in events]
+    assert together(*jobs) == ["handled"] * 3
+    system.advance(120)
+    packages = system.packages(order_id)
+    assert sorted(packages) == ["1", "2", "3"]
+    assert {package["calls"] for package in packages.values()} == {1}
+    assert len(system.events(ShipmentConfirmed)) == 3
+
+
+def test_one_package_said_by_two_events_at_once_is_one_package(postgres_system: System) -> None:
+    system = postgres_system
+    (order_id,) = system.imported(lines=LINES)
+    body = OrderShipped(order_id=order_id, carrier="UPS", tracking_number="T").model_dump_json().encode()
+    together(*(process(system, "order.shipped", body) for _ in range(4)))
+    system.advance(180)
+    (package,) = system.packages(order_id).values()
+    assert package["calls"] == 1 + package["identical"]  # said again while a call was in flight, it is an edit
+    assert {event.tracking_number for event in system.events(ShipmentConfirmed)} == {"T"}
+
+
+def test_one_message_read_by_two_workers_takes_effect_once(postgres_system: System) -> None:
+    system = postgres_system
+    (order_id,) = system.imported(lines=LINES)
+    message = system.store_says(order_id=order_id)
+    pipeline = system.pipelines["order.shipped"]
+    outcomes = together(*[lambda: pipeline.process(message)] * 3)
+    assert "handled" in outcomes
+    system.advance(180)
+    assert len(system.events(ShipmentConfirmed)) == 1
+    assert next(iter(system.packages(order_id).values()))["calls"] == 1
+
+
+def test_two_imports_at_once(postgres_system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both come to the lease at the same moment; the call of the first lasts until the second has given back."""
+    system = postgres_system
+    order_ids = system.place_orders(count=5)
+    system.advance(180)
+    given_back, search, at_once = threading.Event(), search_orders, [0, 0]
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        given_back.wait(20)
+        page = search(*arguments, **options)
+        at_once[0] -= 1
+        return page
+
+    monkeypatch.setattr(imports, "search_orders", slow)
+    body = b'{"account_id": "main", "reason": "slot"}'
+
+    def run(job: Callable[[], str]) -> Callable[[], str]:
+        def watched() -> str:
+            outcome = job()
+            if outcome == "given-back":
+                given_back.set()
+            return outcome
+
+        return watched
+
+    outcomes = together(*(run(process(system, "import.due", body)) for _ in range(2)))
+    assert sorted(outcomes) == ["given-back", "handled"]
+    assert at_once[1] == 1
+    system.advance(60)
+    assert sorted(event.order_id for event in system.events(OrderImported)) == sorted(order_ids)
+    assert system.events(ImportFinished)[0].counts.imported == 5
+
+
+def test_an_import_races_the_redactor(postgres_system: System) -> None:
+    """Whichever comes first at the moment of death: redacted once, nothing sealed after, sequences rise."""
+    system = postgres_system
+    order_ids = system.imported(count=4, lines=LINES)
+    dies_at = system.store.orders[order_ids[0]].personal_data.dies_at
+    assert dies_at is not None
+    system.clock.advance((dies_at - system.now).total_seconds() - 200)
+    for order_id in order_ids:
+        system.amazon.change_order(order_id, lambda order, now: order.request_cancel("mistake", now))
+    system.clock.advance(200)
+    aged = [
+        process(system, "order.aged", b'{"order_id": "%s", "account_id": "main"}' % order_id.encode())
+        for order_id in order_ids
+    ]
+    outcomes = together(process(system, "import.due", b'{"account_id": "main", "reason": "slot"}'), *aged)
+    assert outcomes == ["handled"] * 5
+    system.advance(60)
+    assert len(system.events(OrderRedacted)) == 4
+    for order_id in order_ids:
+        last = system.store.orders[order_id]
+        assert (last.personal_data.state, last.cancel_requested is not None) == ("redacted", True)
+        sequences = [event.sequence for event in system.told_of_orders() if event.order_id == order_id]
+        assert len(sequences) == len(set(sequences)) == 3
+    assert system.key_ring().alive() == []

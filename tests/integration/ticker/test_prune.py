@@ -1,0 +1,57 @@
+"""Old rows go, in bounded steps; what is still needed stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from orderbridge.database.models import InboxRow, OutboxRow, Slot
+from services.ticker.prune import BATCH, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, prune
+from tests.parts.databases import migrated
+from tests.parts.hand_clock import START, HandClock
+
+
+def test_old_rows_go_and_others_stay(database_url: str) -> None:
+    with migrated(database_url, HandClock(START)) as database:
+        with database.unit_of_work() as work:
+            for number, more in enumerate((timedelta(seconds=1), timedelta(seconds=-1))):
+                work.session.add(_outbox(f"published-{number}", START - PUBLISHED_FOR - more))
+                work.session.add(_inbox(f"event-{number}", START - HANDLED_FOR - more))
+                work.session.add(Slot(account_id="main", starts_at=START - SLOTS_FOR - more))
+            work.session.add(_outbox("waits", None))
+        assert prune(database) == 3
+        assert prune(database) == 0
+        with database.unit_of_work() as work:
+            assert set(work.session.scalars(select(OutboxRow.event_id))) == {"published-1", "waits"}
+            assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
+            assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
+
+
+def test_a_long_backlog_goes_a_batch_at_a_time(sqlite_url: str) -> None:
+    with migrated(sqlite_url, HandClock(START)) as database:
+        with database.unit_of_work() as work:
+            work.session.add_all(_outbox(str(number), START - timedelta(days=90)) for number in range(BATCH + 5))
+        assert prune(database) == BATCH
+        assert prune(database) == 5
+        with database.unit_of_work() as work:
+            assert work.session.scalar(select(func.count()).select_from(OutboxRow)) == 0
+
+
+def _outbox(event_id: str, published_at: object) -> OutboxRow:
+    return OutboxRow(
+        event_id=event_id,
+        event_type="order.aged",
+        topic="order.aged",
+        key="1",
+        body="{}",
+        posted_at=START,
+        due_at=START,
+        published_at=published_at,
+    )
+
+
+def _inbox(event_id: str, handled_at: object) -> InboxRow:
+    return InboxRow(
+        consumer="shipper", source="store", event_id=event_id, digest="0", outcome="handled", handled_at=handled_at
+    )
