@@ -45,15 +45,13 @@ class DatabaseClock:
         return self._origin + timedelta(seconds=reading)
 
     def _synchronise(self) -> None:
+        before = time.monotonic()
         try:
-            if self._measured_at is None:
-                self._measure()  # the first question opens the connection, and would count that time as the way
-            before = time.monotonic()
             theirs = self._measure()
         except Exception:
             if self._measured_at is None:
                 raise
-            self._measured_at = time.monotonic()
+            self._measured_at = before
             return
         after = time.monotonic()
         self._origin = theirs.astimezone(UTC) - timedelta(seconds=(before + after) / 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import InvalidPartitionsError
 
 from orderbridge.bus.envelope import MAX_BODY, MAX_ORIGINAL
 from orderbridge.settings import Settings
@@ -97,8 +99,9 @@ def _correct(admin: Any, plans: list[TopicPlan]) -> set[str]:
     if wrong:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=values) for name, values in wrong.items()]
         admin.alter_configs(resources)
-    if few:
-        admin.create_partitions(few, timeout_ms=30_000)
+    for name, partitions in few.items():
+        with suppress(InvalidPartitionsError):  # a broker that has just made the topic may have told of fewer
+            admin.create_partitions({name: partitions}, timeout_ms=30_000)
     return set(wrong) | set(few)
 
 

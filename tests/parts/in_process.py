@@ -7,25 +7,21 @@
     system.run_until_idle()
     assert system.events(ShipmentConfirmed)
 
-The pipelines and the relay are the real ones; messages travel through a queue in memory. What is not for a service
-of ours goes to `told`, and to a model store.
+The pipelines and the relay are the real ones; messages travel through a queue in memory. What is for the store goes to
+`told`, and to a model store.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastapi import FastAPI
 from sqlalchemy import select
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
 from orderbridge.accounts import AccountSettings
@@ -46,9 +42,8 @@ from sandbox.database import Database as SandboxDatabase
 from sandbox.faults import Fault
 from sandbox.placing import OrderWish
 from sandbox.seller_central import SellerCentral
-from sandbox.server import create_app, create_server, listen
 from schemas.base import Event
-from schemas.events import event_class
+from schemas.events import all_topics
 from schemas.failures import Original
 from schemas.imports import ImportDue
 from schemas.orders import OrderEvent
@@ -58,49 +53,16 @@ from services.redactor import app as redactor
 from services.shipper import app as shipper
 from services.ticker.relay import Relay
 from tests.parts.hand_clock import START
+from tests.parts.sandbox_server import SandboxServer
 
 ACCOUNT = "main"
-_MOST_MESSAGES = 5_000
-"""What one `run_until_idle` may handle: more of them go round in a circle."""
+_MOST_MESSAGES = 5_000  # of one `run_until_idle`: more of them go round in a circle
 
 E = TypeVar("E", bound=Event)
 
 
 class Killed(BaseException):
     """The process died here: planted by a test, caught by nobody else."""
-
-
-class SandboxServer:
-    """One HTTP server for all tests; each gives it the sandbox that it plays."""
-
-    def __init__(self) -> None:
-        self._app: ASGIApp | None = None
-        self.url = ""
-
-    def play(self, central: SellerCentral) -> None:
-        """From now on this sandbox answers."""
-        self._app = create_app(central)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self._app is not None
-        await self._app(scope, receive, send)
-
-
-@contextmanager
-def sandbox_server() -> Iterator[SandboxServer]:
-    """The server, on a free port of 127.0.0.1."""
-    front, sandbox = FastAPI(), SandboxServer()
-    front.mount("/", sandbox)
-    listener, server = listen("127.0.0.1", 0), create_server(front)
-    sandbox.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield sandbox
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 class Store:
@@ -147,8 +109,7 @@ class System:
         self.on_the_wire: list[bytes] = []
         self.store = Store()
         self.outcomes: list[tuple[str, str]] = []
-        self.tolerates_bugs = False
-        """Whether an exception of a handler's is what the test is about; else it fails the test at once."""
+        self.tolerates_bugs = False  # else an exception of a handler's fails the test at once
         self._queue: deque[Original] = deque()
         self._offsets: Counter[str] = Counter()
         self._next_due: datetime | None = None
@@ -156,11 +117,11 @@ class System:
 
     def set_account(self, **account: Any) -> None:
         """Connect the account, or give it other settings."""
-        wish = AccountSettings.model_validate({"enabled": True, **account})
+        wish = AccountSettings(**{"enabled": True, **account})
         connect_account(self.settings, self.database, ACCOUNT, self._refresh_token, wish)
 
     def restart(self) -> None:
-        """All processes begin anew: what they had in memory is gone, what they had not finished is read again."""
+        """All processes begin anew; what they had not finished is read again."""
         workers = [service.wire(self.settings, self.database) for service in (importer, shipper, redactor)]
         self.pipelines: dict[str, Pipeline] = {}
         for worker in workers:
@@ -170,8 +131,7 @@ class System:
 
     def forget_access_token(self) -> None:
         """The next call logs in first."""
-        login_url = str(self.settings.amazon_login_url)
-        Login(login_url, CLIENT_ID, CLIENT_SECRET, self._refresh_token).invalidate()
+        Login(str(self.settings.amazon_login_url), CLIENT_ID, CLIENT_SECRET, self._refresh_token).invalidate()
 
     def close(self) -> None:
         """Close both databases."""
@@ -223,9 +183,7 @@ class System:
             if message.topic in self.pipelines:
                 self.produce(message.topic, message.value, key=message.key.encode(), headers=message.headers)
                 continue
-            kind = event_class(message.topic)
-            assert kind is not None, message.topic
-            event = kind.model_validate_json(message.value)
+            event = all_topics()[message.topic].model_validate_json(message.value)
             self.told.append(event)
             self.store.read(event)
         return taken
@@ -269,9 +227,10 @@ class System:
             if time is not None:
                 attributes["time"] = time.isoformat()
             headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-        body = {"carrier": "UPS", "tracking_number": "1Z1", **order_shipped}
-        value = json.dumps({name: given for name, given in body.items() if given is not None}).encode()
-        return self.produce("order.shipped", value, key=str(body.get("order_id", "")).encode(), headers=headers)
+        said = {"carrier": "UPS", "tracking_number": "1Z1", **order_shipped}
+        body = {name: given for name, given in said.items() if given is not None}
+        key = str(body.get("order_id", "")).encode()
+        return self.produce("order.shipped", json.dumps(body).encode(), key=key, headers=headers)
 
     def place_orders(self, **wish: Any) -> list[str]:
         """Buyers order at Amazon; returns the order ids. Amazon shows them after two minutes."""
@@ -314,22 +273,20 @@ class System:
 
     def key_ring(self) -> FolderKeyRing:
         """The key ring, as the importer has it."""
-        key = installation_key(self.settings.need("vault_key"))
-        return FolderKeyRing(self.settings.key_ring, key, self.settings.key_ring_grid)
+        settings = self.settings
+        return FolderKeyRing(settings.key_ring, installation_key(settings.need("vault_key")), settings.key_ring_grid)
 
     def amazon_account(self) -> Account:
-        """The seller's account at Amazon."""
+        """The seller at Amazon."""
         return DEFAULT_ACCOUNT.model_copy(update={"refresh_token": self._refresh_token})
 
     def packages(self, order_id: str) -> dict[str, dict[str, Any]]:
         """Amazon's books of an order: by package reference id, its content and the calls about it."""
-        packages: dict[str, dict[str, Any]] = self.amazon.books()["orders"][order_id]["packages"]
-        return packages
+        return dict(self.amazon.books()["orders"][order_id]["packages"])
 
     def calls(self, operation: str) -> dict[str, int]:
         """How often an operation was called, by outcome."""
-        counted: dict[str, int] = self.amazon.calls()["operations"].get(operation, {}).get("by_status", {})
-        return counted
+        return dict(self.amazon.calls()["operations"].get(operation, {}).get("by_status", {}))
 
     def outcomes_of(self, topic: str) -> list[str]:
         """What became of a topic's messages, in order."""

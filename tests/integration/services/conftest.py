@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.in_process import SandboxServer, System, sandbox_server
+from tests.parts.in_process import System
+from tests.parts.sandbox_server import SandboxServer, sandbox_server
 
 Start = Callable[..., System]
 

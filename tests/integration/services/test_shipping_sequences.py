@@ -21,8 +21,10 @@ from orderbridge.amazon import confirm_shipment
 from schemas.failures import Original
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
+from tests.parts import databases
 from tests.parts.hand_clock import START
-from tests.parts.in_process import Killed, SandboxServer, System
+from tests.parts.in_process import Killed, System
+from tests.parts.sandbox_server import SandboxServer
 
 # Each package has a SKU of its own, so that no order of events can make one package steal another's goods.
 PACKAGES = {"P1": "MUG-BLUE", "P2": "TEAPOT-1L", "P3": "LAMP-DESK"}
@@ -170,10 +172,8 @@ class Play:
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database with today's tables, to be copied."""
-    from tests.parts.databases import migrated as tables
-
     path = tmp_path_factory.mktemp("template") / "orderbridge.sqlite"
-    with tables(f"sqlite:///{path}"):
+    with databases.migrated(f"sqlite:///{path}"):
         pass
     return path
 
