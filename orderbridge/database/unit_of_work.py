@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.orm.attributes import set_committed_value
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
@@ -68,7 +68,6 @@ class Work:
         self.clock = clock
         self._cause = cause
         self._dialect = session.get_bind().dialect.name
-        self._announced_in: SessionTransaction | None = None
 
     @property
     def now(self) -> datetime:
@@ -109,10 +108,6 @@ class Work:
             "due_at": at or now,
         }
         self.session.connection().execute(outbox.insertion(self._dialect, same_name), row)
-        if self._announced_in is not self.session.get_transaction():
-            self._announced_in = self.session.get_transaction()
-            if self._dialect == "postgresql":
-                self.session.connection().execute(outbox.ANNOUNCE)
         return str(row["event_id"])
 
     def withdraw(self, name: str) -> None:
