@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -162,7 +162,7 @@ class OrderEvent(OrderDocument):
         Both are ours and validated already: it is not done again.
         """
         fields: dict[str, Any] = {**dict(document), **more}
-        return cls.model_construct(**fields)
+        return cast(Self, cls.model_construct(**fields))  # type: ignore[redundant-cast,unused-ignore]  # pydantic's plugin
 
 
 class OrderImported(OrderEvent):
