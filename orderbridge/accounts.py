@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from orderbridge.amazon.marketplaces import marketplace
+from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
+from orderbridge.settings import Settings
 from schemas.base import Moment
 from schemas.orders import Choice
 
@@ -28,6 +29,10 @@ MANUAL_QUEUES = {
 """The store's order queues as the manual names them, until a store publishes its own."""
 
 
+class WrongEndpoint(Exception):
+    """An account was connected at other addresses than the ones this installation is set to."""
+
+
 def _time_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("expected an IANA time zone such as America/New_York")
@@ -37,7 +42,7 @@ def _time_zone(name: str) -> str:
 class AccountSettings(BaseModel):
     """The settings of one account, with defaults with which a first import works."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     enabled: bool = False
     """Enable Amazon Order."""
@@ -76,6 +81,8 @@ class ConnectedAccount(BaseModel):
     marketplace_ids: tuple[str, ...]
     settings: AccountSettings
     connected_at: datetime | None
+    """When it was first connected; kept when it is disconnected, since its import goes on from there."""
+    connected: bool
 
     @property
     def zone(self) -> ZoneInfo:
@@ -91,7 +98,22 @@ def read_account(row: Account) -> ConnectedAccount:
         marketplace_ids=tuple(json.loads(row.marketplace_ids)),
         settings=AccountSettings.model_validate_json(row.settings),
         connected_at=row.connected_at,
+        connected=row.refresh_token is not None,
     )
+
+
+def check_endpoint(settings: Settings, row: Account) -> None:
+    """Raises WrongEndpoint if the account was connected elsewhere: demo and live credentials never mix."""
+    for name, stored, at_amazon in (
+        ("amazon_api_url", row.api_url, tuple(API_URLS.values())),
+        ("amazon_login_url", row.login_url, (LOGIN_URL,)),
+    ):
+        here = getattr(settings, name)
+        if stored not in ((here,) if here is not None else at_amazon):
+            raise WrongEndpoint(
+                f"Account {row.account_id} was connected at {stored}; ORDERBRIDGE_{name.upper()} is "
+                f"{here or 'unset, which means Amazon'}. Set it back, or use another database."
+            )
 
 
 def find_account(work: Work, account_id: str) -> ConnectedAccount | None:

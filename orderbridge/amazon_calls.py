@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import update
 
+from orderbridge.accounts import check_endpoint
 from orderbridge.amazon import (
     LOGIN,
     AmazonError,
@@ -27,6 +28,7 @@ from orderbridge.amazon import (
     Login,
     LoginRefused,
     NoAnswer,
+    NotSent,
     Operation,
     Throttled,
     Unwell,
@@ -38,6 +40,8 @@ from orderbridge.settings import Settings
 from orderbridge.telemetry import AMAZON_CALLS, AMAZON_SECONDS
 from orderbridge.vault.secrets_box import SecretsBox
 
+SEND_WITHIN = 20.0
+"""Seconds from the claim in which a request may still be sent; a slow login must not make it outlive the claim."""
 AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
 """A seller has to mend a revoked consent: asking more often helps nobody."""
 
@@ -133,6 +137,7 @@ class AmazonCalls:
         row = work.session.get(Account, account_id)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
+        check_endpoint(self._settings, row)
         if row.client_id is not None and row.client_secret is not None:
             client_id = row.client_id
             client_secret = self._box.decrypt(row.client_secret, purpose=f"client_secret:{account_id}")
@@ -143,9 +148,21 @@ class AmazonCalls:
         return Connection(
             row.api_url,
             Login(row.login_url, client_id, client_secret, refresh_token),
-            before_call=refuse_open_transaction,
+            before_call=_guard(),
             now=self._database.clock.now,
         )
+
+
+def _guard() -> Callable[[], None]:
+    """Called before each use of the network: no transaction is open, and it is not too late to send."""
+    too_late = time.monotonic() + SEND_WITHIN
+
+    def guard() -> None:
+        refuse_open_transaction()
+        if time.monotonic() > too_late:
+            raise NotSent(LOGIN, "too late to send: the claim might run out meanwhile")
+
+    return guard
 
 
 def _close(work: Work, attempt_id: str, outcome: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from orderbridge.accounts import AccountSettings, ConnectedAccount, read_account
+from orderbridge.accounts import AccountSettings, ConnectedAccount, check_endpoint, read_account
 from orderbridge.amazon import Connection, Login, get_marketplace_participations
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL
 from orderbridge.database.models import Account
@@ -12,10 +12,6 @@ from orderbridge.database.unit_of_work import Database, refuse_open_transaction
 from orderbridge.settings import Settings
 from orderbridge.vault.secrets_box import SecretsBox
 from schemas.accounts import AccountSettingsChanged
-
-
-class WrongEndpoint(Exception):
-    """An account was connected at other addresses than the ones this installation is set to."""
 
 
 def connect_account(
@@ -65,7 +61,6 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         if row is None or row.refresh_token is None:
             return False
         row.refresh_token = row.client_secret = None
-        row.connected_at = None
         work.post(AccountSettingsChanged(account_id=account_id, connected=False))
     return True
 
@@ -75,8 +70,4 @@ def check_endpoints(settings: Settings, database: Database) -> None:
     with database.unit_of_work() as work:
         rows = work.session.query(Account).filter(Account.refresh_token.is_not(None)).all()
     for row in rows:
-        if settings.amazon_api_url is not None and row.api_url != settings.amazon_api_url:
-            raise WrongEndpoint(
-                f"Account {row.account_id} was connected at {row.api_url}, this installation is set to "
-                f"{settings.amazon_api_url}. Set ORDERBRIDGE_AMAZON_API_URL back, or use another database."
-            )
+        check_endpoint(settings, row)

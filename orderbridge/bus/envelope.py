@@ -74,15 +74,28 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
         event = _cloud_event(from_structured, {}, json.dumps(attributes).encode())
         body = _structured_data(body)
     else:
-        return Envelope(original.place(), original.topic, None, None, body)
+        return Envelope(original.place(), f"{original.topic}@{_sighted_ms(original)}", None, None, body)
     # The library makes up an id and a time where the sender gave none; a made-up id would differ at each reading.
+    source = storable_name("source", event.get_source())
     return Envelope(
         storable_name("id", event.get_id()) if "id" in given else original.place(),
-        storable_name("source", event.get_source()),
+        source if "id" in given else f"{source}@{_sighted_ms(original)}",
         event.get_type(),
         _aware(event.get_time()) if "time" in given else None,
         body,
     )
+
+
+def first_sighting(original: Original) -> str:
+    """Where and when a message was first seen.
+
+    The place alone is not enough: a topic that was made anew counts from 0 again (so does the embedded broker).
+    """
+    return f"{original.place()}@{_sighted_ms(original)}"
+
+
+def _sighted_ms(original: Original) -> int:
+    return int(original.timestamp.timestamp() * 1000)
 
 
 def _cloud_event(read: Callable[..., BaseCloudEvent], headers: dict[str, bytes], value: bytes) -> BaseCloudEvent:

@@ -14,7 +14,16 @@ from typing import Any
 
 import structlog
 
-from orderbridge.bus.envelope import MAX_ORIGINAL, Envelope, digest, open_envelope, read_object, storable_name, validate
+from orderbridge.bus.envelope import (
+    MAX_ORIGINAL,
+    Envelope,
+    digest,
+    first_sighting,
+    open_envelope,
+    read_object,
+    storable_name,
+    validate,
+)
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
 from orderbridge.bus.self_pause import SelfPause
 from orderbridge.database import inbox
@@ -154,11 +163,29 @@ class Pipeline:
     ) -> str:
         cause = _cause(original, envelope, failures)
         if rejected.reason == "event_id_reused":
-            cause = replace(cause, event_id=original.place())  # its own id stands in the inbox for another event
+            # Its own id stands in the inbox for another event.
+            cause = replace(cause, event_id=original.place(), source=first_sighting(original))
+        answer = subscription.answer_rejected if subscription else None
+        try:
+            return self._close_rejected(original, failures, cause, rejected, _body(original, envelope), answer)
+        except Exception as error:
+            if is_outage(error) or answer is None:
+                raise
+            log.error("could not answer", place=original.place(), exception=describe(error))
+        return self._close_rejected(original, failures, cause, rejected, {}, None)
+
+    def _close_rejected(
+        self,
+        original: Original,
+        failures: int,
+        cause: Cause,
+        rejected: Rejected,
+        body: dict[str, Any],
+        answer: AnswerRejected | None,
+    ) -> str:
         with self.database.unit_of_work(cause) as work:
             outcome: inbox.Outcome = "rejected"
-            answer = subscription.answer_rejected if subscription else None
-            if answer is None or not answer(_body(original, envelope), rejected, work):
+            if answer is None or not answer(body, rejected, work):
                 outcome = "dead-letter"
                 work.post(self._dead_letter(original, failures, rejected.reason, rejected.message, None, work.now))
             if not inbox.record(work, self.service, digest(original), outcome, rejected.reason):
@@ -199,7 +226,7 @@ class Pipeline:
 
     def _post_again(self, work: Work, original: Original, failures: int, at: datetime) -> None:
         event = GivenBack(service=self.service, original=original, failures=failures)
-        work.post(event, at=at, name=f"retry:{self.service}:{original.place()}")
+        work.post(event, at=at, name=f"retry:{self.service}:{first_sighting(original)}")
 
     def _dead_letter(
         self, original: Original, failures: int, reason: str, message: str, exception: str | None, now: datetime
@@ -220,7 +247,7 @@ def _cause(original: Original, envelope: Envelope | None, failures: int) -> Caus
     said_at = (envelope.time if envelope else None) or original.timestamp
     return Cause(
         event_id=envelope.event_id if envelope else original.place(),
-        source=envelope.source if envelope else original.topic,
+        source=envelope.source if envelope else first_sighting(original),
         place=original.place(),
         rank=f"{int(said_at.timestamp() * 1_000_000):020d}/{original.partition:06d}/{original.offset:020d}",
         first_seen=original.timestamp,

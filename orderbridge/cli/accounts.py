@@ -104,6 +104,8 @@ def set_settings(
             name, equals, value = assignment.partition("=")
             if not equals:
                 fail(f"{assignment!r}: expected name=value.")
+            if name not in AccountSettings.model_fields:
+                fail(f"There is no setting {name!r}; `orderbridge settings show` lists them.")
             try:
                 values[name] = json.loads(value)
             except json.JSONDecodeError:

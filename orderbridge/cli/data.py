@@ -91,6 +91,8 @@ def import_orders(
                 console.print(f"{order} is here: {found.amazon_status}.")
                 return
             if not order and state is not None and state.last_run_at is not None and state.last_run_at >= began:
+                if state.cursor is None:
+                    fail("The import ended with a problem: see `orderbridge events tail import.finished`.")
                 console.print(f"Imported up to {state.cursor:%Y-%m-%d %H:%M:%S} UTC.")
                 return
             time.sleep(0.2)

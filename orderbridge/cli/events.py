@@ -131,6 +131,8 @@ def replay(event_id: str) -> None:
     """Hand a dead letter's original to its service once more."""
     with database().unit_of_work() as work:
         letter = _find(work, event_id)
+        if letter.reason == "event_id_reused":
+            fail("Its event id was used before, for another event: a replay would be refused again.")
         _forget(work, letter)
         work.post(GivenBack(service=letter.service, original=letter.original, failures=0))
     console.print(f"Handed to {letter.service} again.")

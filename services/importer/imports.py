@@ -18,18 +18,19 @@ from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportCounts, ImportDue
-from services.importer.orders import store_order
+from services.importer.orders import store_order, what_is_wrong
 from services.importer.window import Window
 
 log = structlog.get_logger()
+_SAME_PAGE = "Amazon returned the same page again; the run starts over once, and then ends."
 LEASE = timedelta(seconds=45)
-"""Longer than a call can take; a worker that dies in a call blocks its account for so long."""
+"""A worker that dies in a call blocks its account for so long. A page that takes longer is dropped, and read again."""
 
 
 def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) -> None:
     """Read the next page of the account's run, or open a run. A run that is open is gone on with, never doubled."""
     account = find_account(work, event.account_id)
-    if account is None or account.connected_at is None:
+    if account is None or not account.connected:
         raise Skipped("account_not_connected")
     if not account.settings.enabled:
         raise Skipped("import_disabled")
@@ -79,11 +80,19 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     counts["seen"] += len(page.orders) + len(page.unreadable)
     counts["unreadable"] += len(page.unreadable)
     for order in page.orders:
-        counts[store_order(work, ring, account, order)] += 1
+        try:
+            with work.session.begin_nested():  # one order that cannot be stored must not hold up all the others
+                counts[store_order(work, ring, account, order)] += 1
+        except ValueError as error:
+            counts["unreadable"] += 1
+            window = window.with_problem(f"Order {order.order_id} cannot be stored: {what_is_wrong(error)}")
     for unreadable in page.unreadable:
         window = window.with_problem(f"Order {unreadable.order_id or '(no number)'} cannot be read: {unreadable.error}")
     if page.next_token is not None and page.next_token == window.next_token:
-        window = window.with_problem("Amazon returned the same page again; the run starts over.")
+        if _SAME_PAGE in window.problems:
+            _finish(work, account, window)
+            return
+        window = window.with_problem(_SAME_PAGE)
         page_token, repeated = None, True
     else:
         page_token, repeated = page.next_token, False

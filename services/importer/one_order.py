@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from orderbridge.accounts import find_account
-from orderbridge.amazon import NotFound, Refused, get_order
+from orderbridge.amazon import BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import NotYet, Skipped
@@ -11,14 +13,16 @@ from orderbridge.database.models import OrderRow, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
-from services.importer.orders import store_order
+from services.importer.orders import store_order, what_is_wrong
+
+_LATER = timedelta(seconds=5)
 
 
 def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) -> None:
     """Fetch the order with `getOrder` and store it by the very path of the import."""
     order_id = event.order_id or ""
     account = find_account(work, event.account_id)
-    if account is None or account.connected_at is None:
+    if account is None or not account.connected:
         raise Skipped("account_not_connected")
     if not account.settings.enabled:
         _note_unknown(work, event.account_id, order_id, "The import of Amazon orders is switched off.")
@@ -37,11 +41,19 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
         if isinstance(failure.error, NotFound):
             _note_unknown(work, account.account_id, order_id, "Amazon does not know this order.")
             return
-        if isinstance(failure.error, Refused):
+        if isinstance(failure.error, BadAnswer):
+            _note_unknown(work, account.account_id, order_id, "Amazon's answer about this order cannot be read.")
+            return
+        if isinstance(failure.error, Refused) and failure.error.code is not None:
             _note_unknown(work, account.account_id, order_id, failure.error.message)
             return
-        raise NotYet(failure.retry_at, str(failure.error)) from failure
-    store_order(work, ring, account, answer.order, wanted=True)
+        later = max(failure.retry_at, work.now + _LATER)
+        raise NotYet(later, str(failure.error)) from failure
+    try:
+        with work.session.begin_nested():
+            store_order(work, ring, account, answer.order, wanted=True)
+    except ValueError as error:
+        _note_unknown(work, account.account_id, order_id, f"The order cannot be read: {what_is_wrong(error)}")
 
 
 def _note_unknown(work: Work, account_id: str, order_id: str, why: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
+from pydantic import ValidationError
+
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_models import Order
 from orderbridge.database.models import OrderRow, PersonalDataRow
@@ -71,6 +73,14 @@ def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) 
         for change, fields in _FIELDS_OF.items()
         if any(getattr(before, field) != getattr(after, field) for field in fields) or (change == "address" and address)
     )
+
+
+def what_is_wrong(error: ValueError) -> str:
+    """Why an order cannot be stored, without its values."""
+    if isinstance(error, ValidationError):
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
+    return type(error).__name__
 
 
 def _to_be_imported(account: ConnectedAccount, order: Order) -> bool:

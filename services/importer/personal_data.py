@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from orderbridge.amazon.order_models import CustomerAddress, Order
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.jwe import MAX_PAYLOAD_BYTES
 from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import KeyExpired, OrderAged
@@ -67,7 +68,7 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
 
     Once it is redacted nothing brings it back: what Amazon still returns is dropped. The caller holds the order's lock.
     """
-    data = extract(order)
+    data = _that_fits(extract(order))
     if is_fulfilled_by_amazon(order):
         return Kept(PersonalDataState.none(), changed=False)
     if data == PersonalData(country=data.country, region=data.region, city=data.city):
@@ -86,6 +87,16 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
     work.post(OrderAged(order_id=order.order_id, account_id=account_id), at=dies_at, name=f"aged:{order.order_id}")
     work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")
     return Kept(state, changed=row is not None)
+
+
+def _that_fits(data: PersonalData) -> PersonalData:
+    """The data as far as a seal can hold it: an address always does, a pile of links and gift messages may not."""
+    parts: tuple[dict[str, dict[str, str]], ...] = ({"customization_links": {}}, {"gift_messages": {}})
+    for left_out in parts:
+        if len(data.model_dump_json().encode()) <= MAX_PAYLOAD_BYTES:
+            break
+        data = data.model_copy(update=left_out)
+    return data
 
 
 def as_kept(row: PersonalDataRow | None) -> PersonalDataState:

@@ -46,4 +46,6 @@ def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
     if event.moment > now:
         work.post(event, at=event.moment, name=f"key:{event.moment.isoformat()}")
         return
-    ring.destroy(event.moment)
+    for moment in {event.moment, *ring.alive()}:  # also one whose own event was lost, by a restore perhaps
+        if moment <= now:
+            ring.destroy(moment)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from orderbridge.amazon import AmazonError
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
+from schemas.base import Identifier
 from schemas.shipments import AmazonRefusal, ConfirmedLine, ShipmentConfirmed, ShipmentHeld, ShipmentRejected
 from services.shipper.content import Content
-from services.shipper.resolve import could_be_amazons, find_order_id
+from services.shipper.resolve import whose
 
+_NAME: TypeAdapter[str] = TypeAdapter(Identifier)
 _SEND_AGAIN = "Mend it and send the event again with the same package_id."
 
 
@@ -85,9 +87,13 @@ def declined(work: Work, row: PackageRow, content: Content, refusal: Rejected) -
 def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
     """Answer the sender of a bad `order.shipped` from its raw body; False if it names no order of Amazon's."""
     name = body.get("order_id")
-    if not isinstance(name, str) or not could_be_amazons(name[:200], work):
+    try:
+        name = _NAME.validate_python(name)
+    except ValidationError:
         return False
-    order_id = find_order_id(name, work) or name
+    order_id = whose(name, work)
+    if order_id is None:
+        return False
     fields = ("account_id", "store_order_number", "package_id", "tracking_number")
     told = {field: body[field] for field in fields if isinstance(body.get(field), str) and len(body[field]) <= 200}
     why = {"reason": refusal.reason, "message": refusal.message, "what_to_do": refusal.what_to_do}

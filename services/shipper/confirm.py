@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.amazon import Package, Refused, confirm_shipment, get_order
@@ -26,30 +26,29 @@ from services.shipper import answers
 from services.shipper.content import Content
 from services.shipper.rules import check_account, plan_ship_date
 
-CLAIM = timedelta(seconds=60)
-"""Longer than a call can take; a worker that dies in a call blocks its package for so long."""
+CLAIM = timedelta(seconds=85)
+"""Longer than a call can take (`SEND_WITHIN` and the longest exchange); a worker that dies in a call blocks its package
+for so long."""
+_SOON = timedelta(seconds=2)
+"""The clocks of two processes may differ by so much: what is due within it is planned again, never dropped."""
 _LONGEST_BACKOFF = timedelta(minutes=15)
 
 
 def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
     """A slot of the account's: confirm its most urgent ready package, and pass the slot on if there are more."""
     now = work.now
-    ready = (
-        select(PackageRow.order_id, PackageRow.package_key)
-        .where(
-            PackageRow.account_id == event.account_id,
-            PackageRow.state == "waiting",
-            PackageRow.hold_until <= now,
-            PackageRow.claimed_until.is_(None) | (PackageRow.claimed_until <= now),
-        )
-        .order_by(PackageRow.ship_by, PackageRow.hold_until)
-        .limit(2)
+    may_start_at = case(
+        (PackageRow.claimed_until > PackageRow.hold_until, PackageRow.claimed_until), else_=PackageRow.hold_until
     )
-    keys = work.session.execute(ready).all()
+    waiting = select(PackageRow).where(PackageRow.account_id == event.account_id, PackageRow.state == "waiting")
+    for early in work.session.scalars(waiting.where(may_start_at > now, may_start_at <= now + _SOON).limit(20)):
+        look_again(work, early, max(early.hold_until, early.claimed_until or early.hold_until))
+    ready = waiting.where(may_start_at <= now).order_by(PackageRow.ship_by, PackageRow.hold_until).limit(2)
+    keys = [(row.order_id, row.package_key) for row in work.session.scalars(ready)]
     if not keys:
         return
-    work.lock_order(keys[0].order_id)
-    row = work.session.get_one(PackageRow, tuple(keys[0]), populate_existing=True)
+    work.lock_order(keys[0][0])
+    row = work.session.get_one(PackageRow, keys[0], populate_existing=True)
     if row.state == "waiting" and row.hold_until <= work.now:
         confirm_package(work, calls, row, more=len(keys) > 1)
     elif len(keys) > 1:
@@ -81,6 +80,12 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bo
     # Of a corrected package Amazon may have had an earlier revision: it is sent again rather than asked about.
     operation = GET_ORDER if row.unsure and row.revision == 1 else CONFIRM_SHIPMENT
     not_before = calls.reserve(work, row.account_id, operation)
+    if not_before is not None and operation is GET_ORDER:
+        row.hold_until = not_before  # others, which have nothing to ask, go first
+        look_again(work, row, not_before)
+        if more:
+            _pass_on(work, row.account_id, now)
+        return
     if not_before is not None:
         _pass_on(work, row.account_id, not_before)
         return
@@ -101,7 +106,7 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bo
             if not found:
                 _release(outcome_of)
                 outcome_of.unsure = False
-                look_again(work, outcome_of, work.now)
+                look_again(work, outcome_of, max(outcome_of.hold_until, work.now))
                 return
         else:
             calls.make(
@@ -184,7 +189,8 @@ def _confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_d
         current.state = "confirmed"
         work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
     else:
-        look_again(work, current, work.now)  # corrected while the call was under way: the newest is sent last
+        # Corrected while the call was under way: the newest is sent last, on its own ship date.
+        look_again(work, current, max(current.hold_until, work.now))
 
 
 def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: CallFailed, *, asked: bool) -> None:
@@ -203,8 +209,8 @@ def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: 
     # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
     current.unsure = not refused if asked else error.outcome_unknown
     current.failures += 1
-    backoff = min(timedelta(seconds=2**current.failures), _LONGEST_BACKOFF)
-    current.hold_until = max(failure.retry_at, work.now + backoff)
+    backoff = min(timedelta(seconds=2 ** min(current.failures, 10)), _LONGEST_BACKOFF)
+    current.hold_until = max(current.hold_until, failure.retry_at, work.now + backoff)
     look_again(work, current, current.hold_until)
 
 

@@ -48,20 +48,30 @@ def resolve(event: OrderShipped, work: Work) -> OrderRow:
 
 
 def find_order_id(name: str, work: Work) -> str | None:
-    """Amazon's id of the order that goes by this name with us, or None."""
-    found = work.session.execute(
-        select(OrderRow.order_id).where((OrderRow.order_id == name) | (OrderRow.order_number == name)).limit(1)
-    ).scalar_one_or_none()
-    if found is None:
-        found = work.session.execute(
-            select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == name).limit(1)
-        ).scalar_one_or_none()
-    return found
+    """Amazon's id of the order that goes by this name with us, or None. Raises Rejected if several do."""
+    found = _named(name, work)
+    if len(found) > 1:
+        raise Rejected(
+            "ambiguous_order",
+            "The store has used this number for several Amazon orders.",
+            "Name the order by Amazon's order number.",
+        )
+    return found[0] if found else None
 
 
-def could_be_amazons(name: str, work: Work) -> bool:
-    """Whether this names an order of ours, or at least looks like one of Amazon's."""
-    return _AMAZON_ID.search(name) is not None or find_order_id(name, work) is not None
+def whose(name: str, work: Work) -> str | None:
+    """The order to answer for: its id where exactly one goes by the name; None if the name is not Amazon's at all."""
+    found = _named(name, work)
+    if len(found) == 1:
+        return found[0]
+    return name if found or _AMAZON_ID.search(name) else None
+
+
+def _named(name: str, work: Work) -> list[str]:
+    """At most two orders of ours that go by this name."""
+    own = select(OrderRow.order_id).where((OrderRow.order_id == name) | (OrderRow.order_number == name)).limit(2)
+    stores = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == name).limit(2)
+    return list(work.session.scalars(own).all() or work.session.scalars(stores).all())
 
 
 def _without_prefix(name: str, accounts: list[ConnectedAccount]) -> str:
@@ -82,20 +92,23 @@ def _import_first(
             f"No connected Amazon account{f' {event.account_id}' if event.account_id else ''}.",
             "Connect the account, then send the event again.",
         )
+    # The time of the store's event is the store's to say: neither the future nor a bygone year is of use here.
+    now, seen = work.now, work.cause.first_seen
+    since = now - timedelta(minutes=10) if seen > now else max(seen, now - timedelta(days=1))
     answers = work.session.execute(
         select(UnknownOrder.account_id, UnknownOrder.why).where(
             UnknownOrder.order_id == amazon_id,
             UnknownOrder.account_id.in_(asked),
-            UnknownOrder.asked_at >= work.cause.first_seen,
+            UnknownOrder.asked_at >= since,
         )
     ).all()
     if len(answers) == len(asked):
         return Rejected("order_unknown", answers[0].why, "Check the order number and the connected account.")
-    for account_id in set(asked) - {answer.account_id for answer in answers}:
+    for account_id in sorted(set(asked) - {answer.account_id for answer in answers}):
         work.post(
             ImportDue(account_id=account_id, reason="order", order_id=amazon_id),
             name=f"import-order:{account_id}:{amazon_id}",
         )
     work.commit()
-    waited = work.now - work.cause.first_seen
-    return NotYet(work.now + max(_LOOK_AGAIN, min(waited / 2, timedelta(minutes=10))), "the order is imported first")
+    waited = now - since
+    return NotYet(now + max(_LOOK_AGAIN, min(waited / 2, timedelta(minutes=10))), "the order is imported first")

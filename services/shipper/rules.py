@@ -23,7 +23,7 @@ _AMAZONS_CLOCK = timedelta(minutes=1)
 
 def check_account(account: ConnectedAccount | None) -> ConnectedAccount:
     """The account, if Amazon can be told anything for it. Raises Rejected."""
-    if account is None or account.connected_at is None:
+    if account is None or not account.connected:
         raise Rejected(
             "account_not_connected", "The order's account is not connected.", "Connect it and send it again."
         )

@@ -66,7 +66,7 @@ def _content(
         shipping_method=event.shipping_method,
         tracking_number=event.tracking_number,
         ship_date=event.ship_date,
-        first_said_at=work.cause.first_seen,
+        first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
         lines=package_lines(event, order, elsewhere, taken),
         taken=own,
         ship_from_supply_source_id=event.ship_from_supply_source_id,

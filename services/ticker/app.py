@@ -38,7 +38,7 @@ class Ticker:
         self._stop = threading.Event()
         self._ticked_at = time.monotonic()
         self._planned_at = 0.0
-        self._pruned_at = time.monotonic()
+        self._pruned_at = -_PRUNE_EVERY  # at the start, then every hour
         self._waiting_for: str | None = None
 
     def run(self) -> None:
