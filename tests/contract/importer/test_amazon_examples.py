@@ -18,7 +18,9 @@ from tests.parts.hand_clock import START
 
 pytestmark = pytest.mark.models
 
-ACCOUNT = ConnectedAccount(account_id="main", marketplace_ids=(), settings=AccountSettings(), connected_at=START)
+ACCOUNT = ConnectedAccount(
+    connected=True, account_id="main", marketplace_ids=(), settings=AccountSettings(), connected_at=START
+)
 PERSONAL = ("buyerName", "buyerEmail", "name", "addressLine1", "addressLine2", "phone", "giftMessage", "streetName")
 
 

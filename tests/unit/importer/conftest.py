@@ -26,6 +26,7 @@ AmazonOrder = Callable[..., Order]
 def account(**settings: Any) -> ConnectedAccount:
     """A connected account with these settings."""
     return ConnectedAccount(
+        connected=True,
         account_id="main",
         marketplace_ids=tuple(MARKETPLACES),
         settings=AccountSettings.model_validate(settings),
