@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -35,14 +36,24 @@ class DatabaseClock:
         self._every = every.total_seconds()
         self._measured_at: float | None = None
         self._origin = datetime.now(UTC)
+        self._measuring = threading.Lock()
 
     def now(self) -> datetime:
         """The present moment in UTC, by the database's clock. Raises what `measure` raises if it never answered."""
         reading = time.monotonic()
         if self._measured_at is None or reading - self._measured_at > self._every:
-            self._synchronise()
+            self._synchronise_once()
             reading = time.monotonic()
         return self._origin + timedelta(seconds=reading)
+
+    def _synchronise_once(self) -> None:
+        """One thread measures; the others go on with the last offset, or wait for the first."""
+        if self._measuring.acquire(blocking=self._measured_at is None):
+            try:
+                if self._measured_at is None or time.monotonic() - self._measured_at > self._every:
+                    self._synchronise()
+            finally:
+                self._measuring.release()
 
     def _synchronise(self) -> None:
         before = time.monotonic()

@@ -9,9 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
+
+_POSTGRES_ARGUMENTS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 
 
-def connect(url: str, *, pool_size: int = 10) -> Engine:
+def connect(url: str, *, pool_size: int = 16) -> Engine:
     """An engine for `url`. Values never appear in an error's text (`hide_parameters`)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -22,12 +30,13 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     return create_engine(
-        parsed,
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        connect_args={"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
+        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_POSTGRES_ARGUMENTS
     )
+
+
+def connect_unpooled(url: str) -> Engine:
+    """An engine that opens a connection for each use: for the clock, which is read while every pooled one is busy."""
+    return create_engine(make_url(url), hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRES_ARGUMENTS)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -46,6 +55,7 @@ def _begin_immediate(connection: Connection) -> None:
 def database_time(engine: Engine) -> datetime:
     """PostgreSQL's own time."""
     with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))  # the way to a connection that is being opened is no measure
         return connection.execute(text("SELECT clock_timestamp()")).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]  # text() is untyped
 
 

@@ -28,7 +28,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database import outbox
-from orderbridge.database.engine import connect, database_time
+from orderbridge.database.engine import connect, connect_unpooled, database_time
 from orderbridge.database.models import OrderRow
 from schemas.base import Event
 
@@ -134,6 +134,11 @@ class Work:
         self.session.commit()
 
 
+def _database_clock(url: str) -> DatabaseClock:
+    engine = connect_unpooled(url)
+    return DatabaseClock(lambda: database_time(engine))
+
+
 _open_work = threading.local()
 
 
@@ -147,12 +152,10 @@ def refuse_open_transaction() -> None:
 class Database:
     """The database of this installation, its clock, and its units of work."""
 
-    def __init__(self, url: str, clock: Clock | None = None, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, *, pool_size: int = 16) -> None:
         self.engine = connect(url, pool_size=pool_size)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self.clock: Clock = clock or (
-            HostClock() if self.is_sqlite else DatabaseClock(lambda: database_time(self.engine))
-        )
+        self.clock: Clock = clock or (HostClock() if self.is_sqlite else _database_clock(url))
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast, get_args
 
 from orderbridge.accounts import AccountSettings, ConnectedAccount
@@ -52,7 +53,7 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
         totals=totals(order, amounts),
         cancel_requested=_cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
-        ship_to_region=(address.state_or_region if address else None) or (known.ship_to_region if known else None),
+        ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
     )
 
 
@@ -138,6 +139,11 @@ def _line(item: OrderItem, status: str, amounts: LineAmounts) -> Line:
         gift=packing is not None and packing.gift_option is not None,
         amounts=amounts,
     )
+
+
+def _code(region: str | None) -> str | None:
+    """A region's code, which tax and reports need; anything longer is a text somebody typed, and stays sealed."""
+    return region if region is not None and re.fullmatch(r"[A-Z0-9-]{1,6}", region) else None
 
 
 def _cancel_requested(order: Order) -> CancelRequest | None:
