@@ -46,6 +46,7 @@ def run_demo(
         console.print("[dim]Kafka: librdkafka's embedded broker. Database: SQLite. Amazon: the sandbox.[/dim]")
         demo = _Demo(house, console, stop)
         demo.go(orders)
+        console.print()
         report, comparison = demo.report(time.monotonic() - began)
         summary(console, report, comparison)
         if report_file is not None:
