@@ -84,6 +84,10 @@ def declined(work: Work, row: PackageRow, content: Content, refusal: Rejected) -
     )
 
 
+def _can_be_told(text: str) -> bool:
+    return len(text) <= 100 and text.isprintable()
+
+
 def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
     """Answer the sender of a bad `order.shipped` from its raw body; False if it names no order of Amazon's."""
     name = body.get("order_id")
@@ -95,7 +99,8 @@ def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
     if order_id is None:
         return False
     fields = ("account_id", "store_order_number", "package_id", "tracking_number")
-    told = {field: body[field] for field in fields if isinstance(body.get(field), str) and len(body[field]) <= 200}
+    given = {field: body.get(field) for field in fields}
+    told = {field: text for field, text in given.items() if isinstance(text, str) and _can_be_told(text)}
     why = {"reason": refusal.reason, "message": refusal.message, "what_to_do": refusal.what_to_do}
     try:
         answer = ShipmentRejected.model_validate(

@@ -231,9 +231,9 @@ class BusHouse:
         return found[0]
 
     def inbox(self) -> dict[tuple[str, str], InboxRow]:
-        """The inbox by source and event id."""
+        """The inbox by source (without the moment that an event without an id has in it) and event id."""
         with self.database.unit_of_work() as work:
-            return {(row.source, row.event_id): row for row in work.session.scalars(select(InboxRow))}
+            return {(row.source.split("@")[0], row.event_id): row for row in work.session.scalars(select(InboxRow))}
 
     def failures(self) -> int:
         """How many failures of handlers have been counted."""

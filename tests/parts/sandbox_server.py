@@ -43,4 +43,6 @@ def sandbox_server() -> Iterator[SandboxServer]:
     finally:
         server.should_exit = True
         thread.join(10)
+        server.force_exit = True  # a call that a fault holds may still be open
+        thread.join(10)
         assert not thread.is_alive()
