@@ -18,7 +18,8 @@ from tests.parts.kafka import Kafka
 from tests.parts.postgres import Postgres
 from tests.parts.process import wait_until
 
-AWAY_SECONDS = 10
+pytestmark = pytest.mark.timeout(240)
+AWAY_SECONDS = 31  # longer than the pool waits for a connection
 
 
 def pass_time(seconds: float) -> None:
