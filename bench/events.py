@@ -52,7 +52,7 @@ def _measure(kafka: str, url: str, name: str, events: int, folder: str) -> int:
     database = Database(url)
     upgrade(database.engine)
     create_topics(settings)
-    orders = _seed(database, events)
+    orders = seed_orders(database, events)
     producer = KafkaProducer(bootstrap_servers=kafka)
     for order_id in orders:
         body = f'{{"account_id": "main", "order_id": "{order_id}"}}'
@@ -71,7 +71,7 @@ def _measure(kafka: str, url: str, name: str, events: int, folder: str) -> int:
     return round(count / (last - first).total_seconds())
 
 
-def _seed(database: Database, events: int) -> list[str]:
+def seed_orders(database: Database, events: int) -> list[str]:
     body = {**example("order.imported"), "order_id": "seed"}
     document = OrderDocument.model_validate(body)
     now = datetime.now(UTC)

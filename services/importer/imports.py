@@ -22,6 +22,7 @@ from services.importer.orders import store_order, what_is_wrong
 from services.importer.window import Window
 
 log = structlog.get_logger()
+_AFTER_A_STRANGERS_ANSWER = timedelta(minutes=1)
 _SAME_PAGE = "Amazon returned the same page again; the run starts over once, and then ends."
 LEASE = timedelta(seconds=45)
 """A worker that dies in a call blocks its account for so long. A page that takes longer is dropped, and read again."""
@@ -117,6 +118,8 @@ def _after_failure(work: Work, account: ConnectedAccount, window: Window, failur
     log.warning("import page failed", account=account.account_id, error=str(failure.error))
     if not isinstance(failure.error, Refused):
         _go_on(work, account, failure.retry_at)
+    elif failure.error.code is None:  # not in Amazon's own form: a proxy's page, and no word about our window
+        _go_on(work, account, work.now + _AFTER_A_STRANGERS_ANSWER)
     elif window.next_token is not None:  # the paging token has expired, or Amazon lost it
         restarted = window.with_problem(f"Amazon refused a page ({failure.error.message}); the run starts over.")
         state = _state(work, account.account_id)

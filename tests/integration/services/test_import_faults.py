@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from orderbridge.amazon import BadAnswer
+from orderbridge.amazon import AccessDenied, BadAnswer
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.amazon.operations import SEARCH_ORDERS
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
@@ -169,3 +169,21 @@ def test_one_order_by_number_through_a_fault(system: System, kind: str) -> None:
     assert [event.order_id for event in system.told_of_orders()] == [order_id]
     ask_for(system, order_id)
     assert len(system.told_of_orders()) == 1
+
+
+def test_a_proxys_refusal_is_not_amazons(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 403 without Amazon's error list says nothing of our window: it is gone on with a minute later."""
+    order_ids = system.place_orders(count=2)
+    system.advance(180)
+    whole = amazon_orders.search_orders
+
+    def refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise AccessDenied(SEARCH_ORDERS.name, "Amazon answered 403 without an error list", status=403)
+
+    monkeypatch.setattr(imports, "search_orders", refuse)
+    system.import_now()
+    assert system.events(ImportFinished) == []
+    monkeypatch.setattr(imports, "search_orders", whole)
+    system.advance(60)
+    assert sorted(event.order_id for event in system.events(OrderImported)) == sorted(order_ids)
+    assert system.events(ImportFinished)[-1].problems == ()
