@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
@@ -17,6 +17,10 @@ _POSTGRES_ARGUMENTS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=20s"
+"""A process that is stopped in the middle of a transaction (SIGSTOP, a machine put to sleep) would hold its locks for
+as long, and everybody would wait for it: the standby ticker too. No handler is idle between two statements for longer,
+nor does any read so slowly that the server cannot send."""
 
 
 def connect(url: str, *, pool_size: int = 16) -> Engine:
@@ -30,13 +34,21 @@ def connect(url: str, *, pool_size: int = 16) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     return create_engine(
-        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_POSTGRES_ARGUMENTS
+        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_arguments(parsed)
     )
 
 
 def connect_unpooled(url: str) -> Engine:
     """An engine that opens a connection for each use: for the clock, which is read while every pooled one is busy."""
-    return create_engine(make_url(url), hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRES_ARGUMENTS)
+    parsed = make_url(url)
+    return create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=_arguments(parsed))
+
+
+def _arguments(url: URL) -> dict[str, str | int]:
+    """Ours, and after them the options that the URL names itself: arguments would take their place."""
+    own = url.query.get("options", ())
+    options = " ".join((_OPTIONS, *((own,) if isinstance(own, str) else own)))
+    return {**_POSTGRES_ARGUMENTS, "options": options}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -18,6 +18,8 @@ from tests.parts.databases import aged, post
 from tests.parts.hand_clock import START
 from tests.parts.postgres import Postgres
 
+_IDLE = "idle_in_transaction_session_timeout"
+
 
 def test_a_network_call_is_refused_while_a_transaction_is_open(database: Database) -> None:
     refuse_open_transaction()
@@ -62,6 +64,14 @@ def test_a_failed_unit_of_work_leaves_no_transaction_behind(database: Database) 
         fail()
     refuse_open_transaction()
     post(database, aged("B"))
+
+
+def test_options_in_the_url_are_kept_beside_ours(postgres_url: str) -> None:
+    database = Database(f"{postgres_url}?options=-c%20application_name%3Dmine")
+    with database.unit_of_work() as work:
+        shown = [work.session.execute(text(f"SHOW {name}")).scalar_one() for name in ("application_name", _IDLE)]
+    database.close()
+    assert shown == ["mine", "10s"]
 
 
 def test_writers_wait_for_their_turn(database: Database) -> None:

@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from orderbridge.database import leases
+from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
+from tests.parts.databases import migrated
 from tests.parts.hand_clock import HandClock
 
 FIVE = timedelta(seconds=5)
@@ -100,3 +103,17 @@ def test_while_it_is_checked_it_cannot_be_taken(database: Database, clock: HandC
             assert not other.done()
             assert leases.take(work, "relay", "a", FIVE)
         assert not other.result(20)
+
+
+@pytest.mark.timeout(60)
+def test_a_holder_that_stands_still_in_its_transaction_holds_nobody_up(postgres_url: str) -> None:
+    """So does a process that was stopped (SIGSTOP, a paused machine) between two statements: its locks must fall."""
+    with migrated(postgres_url) as standing_still, migrated(postgres_url) as other, ThreadPoolExecutor(1) as pool:
+        with standing_still.unit_of_work() as work:
+            assert leases.take(work, "relay", "a", FIVE)
+            assert pool.submit(take, other, "b").result(30)
+            with pytest.raises(DBAPIError) as caught:
+                leases.holds(work, "relay", "a")
+            assert is_outage(caught.value)
+            work.session.rollback()
+        assert holds(standing_still, "b")  # asked on a new connection

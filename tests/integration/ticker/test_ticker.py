@@ -90,12 +90,12 @@ def test_a_ticker_stopped_past_its_lease_and_woken_again(build: Build, kafka: Ka
     second = house.ticker()
     poster.post(50)
     first.signal(signal.SIGSTOP)  # in the middle of them
-    house.wait_for(poster.post(20), seconds=90)  # the second has taken over
+    house.wait_for(poster.post(20), seconds=60)  # the second has taken over
     first.signal(signal.SIGCONT)
     house.wait_for(poster.post(20))
     wait_until(lambda: first.ask("/readyz")[0] == 200, seconds=20, what="the first ticker, awake")
     second.signal(signal.SIGSTOP)
-    house.wait_for(poster.post(20), seconds=90)  # and the first again
+    house.wait_for(poster.post(20), seconds=60)  # and the first again
     second.signal(signal.SIGCONT)
     house.wait_until_all_is_marked()
     poster.check()
