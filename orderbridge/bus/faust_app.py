@@ -17,6 +17,7 @@ import faust
 import structlog
 from faust.transport.drivers import aiokafka as drivers
 
+from orderbridge.bus.header_names import read_any_header_name
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
 from orderbridge.database.engine import is_outage
@@ -39,6 +40,7 @@ def run(
     settings: Settings, service: str, topics: list[str], pipeline: Pipeline, progress: Progress, *, threads: int
 ) -> None:
     """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `threads` threads. Ends the process."""
+    read_any_header_name()
     if settings.kafka_embedded:
         _fetch_quickly()
     app = faust.App(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,12 +38,11 @@ def sandbox_server() -> Iterator[SandboxServer]:
     front.mount("/", sandbox)
     listener, server = listen("127.0.0.1", 0), create_server(front)
     sandbox.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         yield sandbox
     finally:
         server.should_exit = True
-        thread.join(10)
-        server.force_exit = True  # a call that a fault holds may still be open; its thread ends with the process
-        thread.join(10)
+        thread.join(20)
+        assert not thread.is_alive(), "".join(traceback.format_stack(sys._current_frames()[thread.ident or 0]))
