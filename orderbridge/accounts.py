@@ -13,7 +13,7 @@ from sqlalchemy import select
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
-from orderbridge.settings import Settings
+from orderbridge.settings import BadSettings, Settings
 from schemas.base import Moment
 from schemas.orders import Choice
 
@@ -29,7 +29,7 @@ MANUAL_QUEUES = {
 """The store's order queues as the manual names them, until a store publishes its own."""
 
 
-class WrongEndpoint(Exception):
+class WrongEndpoint(BadSettings):
     """An account was connected at other addresses than the ones this installation is set to."""
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy.exc import DBAPIError
+
 from orderbridge.accounts import AccountSettings, ConnectedAccount, check_endpoint, read_account
 from orderbridge.amazon import Connection, Login, get_marketplace_participations
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL
+from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database, refuse_open_transaction
 from orderbridge.settings import Settings
@@ -66,8 +69,16 @@ def disconnect_account(database: Database, account_id: str) -> bool:
 
 
 def check_endpoints(settings: Settings, database: Database) -> None:
-    """Raises WrongEndpoint if a connected account was connected elsewhere: demo and live data never mix."""
-    with database.unit_of_work() as work:
-        rows = work.session.query(Account).filter(Account.refresh_token.is_not(None)).all()
+    """Raises WrongEndpoint if a connected account was connected elsewhere: demo and live data never mix.
+
+    While the database is away nothing can be said; each call to Amazon asks again.
+    """
+    try:
+        with database.unit_of_work() as work:
+            rows = work.session.query(Account).filter(Account.refresh_token.is_not(None)).all()
+    except DBAPIError as error:
+        if not is_outage(error):
+            raise
+        return
     for row in rows:
         check_endpoint(settings, row)

@@ -138,6 +138,16 @@ class OrderDocument(OrderKeyed):
     ship_to_country: str | None = None
     ship_to_region: str | None = None
 
+    def redacted(self) -> Self:
+        """The same after its personal data is gone: without the words in which the buyer asked to cancel.
+
+        Amazon's list of personal fields ("Access orders PII") does not name them, but its model sets them no form.
+        """
+        if self.cancel_requested is None:
+            return self
+        wish = self.cancel_requested.model_copy(update={"reason": None})
+        return self.model_copy(update={"cancel_requested": wish})
+
     @model_validator(mode="after")
     def _lines_add_up(self) -> OrderDocument:
         for part in LineAmounts.model_fields:

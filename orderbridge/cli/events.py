@@ -11,7 +11,7 @@ from kafka import KafkaConsumer
 from pydantic import ValidationError
 from sqlalchemy import delete, select
 
-from orderbridge.bus.envelope import open_envelope
+from orderbridge.bus.envelope import first_sighting, open_envelope
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.bus.publisher import client_options
 from orderbridge.cli.application import Json, app, console, database, fail, show
@@ -151,17 +151,21 @@ def _find(work: Work, event_id: str) -> DeadLetter:
 
 def _forget(work: Work, letter: DeadLetter) -> None:
     """Take the original out of its service's inbox, where it stands as done."""
+    source, event_id = _identity(letter.original)
     work.session.execute(
         delete(InboxRow).where(
             InboxRow.consumer == letter.service,
-            InboxRow.event_id == _event_id(letter.original),
+            InboxRow.source == source,
+            InboxRow.event_id == event_id,
             InboxRow.outcome == "dead-letter",
         )
     )
 
 
-def _event_id(original: Original) -> str:
+def _identity(original: Original) -> tuple[str, str]:
+    """Source and id under which the inbox knows it."""
     try:
-        return open_envelope(original).event_id
+        envelope = open_envelope(original)
     except Rejected:
-        return original.place()
+        return first_sighting(original), original.place()
+    return envelope.source, envelope.event_id

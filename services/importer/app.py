@@ -5,6 +5,7 @@ from __future__ import annotations
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.onboarding import check_endpoints
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
@@ -31,4 +32,6 @@ def main() -> None:
     """Run the importer until SIGTERM or SIGINT."""
     settings = load_settings()
     configure_logging(settings, "importer")
-    wire(settings, Database(settings.database_url)).run()
+    database = Database(settings.database_url)
+    check_endpoints(settings, database)
+    wire(settings, database).run()

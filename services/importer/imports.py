@@ -64,14 +64,15 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
                 pagination_token=window.next_token,
             ),
         )
-    except CallFailed as failure:
-        _after_failure(work, account, window, failure)
-        leases.release(work, lease, holder)
-        return
-    if not leases.holds(work, lease, holder):
+    except CallFailed as failed:
+        page, failure = None, failed
+    if not leases.holds(work, lease, holder):  # another worker has taken the run over, and goes on from where it stood
         work.session.rollback()
-        raise NotYet(work.now + timedelta(seconds=5), "the page took longer than the lease")
-    _store_page(work, account, ring, window, page)
+        raise NotYet(work.now + timedelta(seconds=5), "the call took longer than the lease")
+    if page is None:
+        _after_failure(work, account, window, failure)
+    else:
+        _store_page(work, account, ring, window, page)
     leases.release(work, lease, holder)
 
 

@@ -13,6 +13,7 @@ from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.orders import Change, OrderDocument, OrderImported, OrderUpdated
+from schemas.personal_data import PersonalDataState
 from services.importer import personal_data
 from services.importer.mapping import is_fulfilled_by_amazon, to_document
 
@@ -41,8 +42,10 @@ def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Ord
             return "skipped"
         document = to_document(account, order, None)
         if _insert(work, document):
-            state = personal_data.keep(work, ring, account.account_id, order, None).state
+            kept = personal_data.keep(work, ring, account.account_id, order, None)
+            document, state = _as_told(document, kept.state)
             imported = work.session.get_one(OrderRow, order.order_id)
+            _update(imported, document)
             work.post(OrderImported.from_document(document, sequence=imported.sequence, personal_data=state))
             return "imported"
         row = work.lock_order(order.order_id)  # another import of the same order came first
@@ -54,16 +57,22 @@ def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Ord
     kept = personal_data.keep(
         work, ring, account.account_id, order, work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     )
+    document, state = _as_told(document, kept.state)
     changes = what_changed(known, document, address=kept.changed)
     _update(row, document)
     if not changes:
         return "unchanged"
     work.post(
-        OrderUpdated.from_document(
-            document, sequence=work.next_sequence(row), personal_data=kept.state, changes=changes
-        )
+        OrderUpdated.from_document(document, sequence=work.next_sequence(row), personal_data=state, changes=changes)
     )
     return "updated"
+
+
+def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
+    """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax)."""
+    if state.redacted_at is None:
+        return document, state
+    return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
 
 
 def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) -> tuple[Change, ...]:

@@ -30,7 +30,10 @@ def redact(event: OrderAged, work: Work) -> None:
         return
     if work.session.connection().execute(_REPLACE, {"id": event.order_id, "at": now}).first() is None:
         return
-    document = OrderDocument.model_validate_json(order.document)
+    known = OrderDocument.model_validate_json(order.document)
+    document = known.redacted()
+    if document is not known:
+        order.document = document.model_dump_json(exclude_none=True)
     work.post(
         OrderRedacted.from_document(
             document,

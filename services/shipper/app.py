@@ -7,6 +7,7 @@ from functools import partial
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database
+from orderbridge.onboarding import check_endpoints
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from schemas.shipments import OrderShipped, ShipmentDue
@@ -28,4 +29,6 @@ def main() -> None:
     """Run the shipper until SIGTERM or SIGINT."""
     settings = load_settings()
     configure_logging(settings, "shipper")
-    wire(settings, Database(settings.database_url)).run()
+    database = Database(settings.database_url)
+    check_endpoints(settings, database)
+    wire(settings, database).run()

@@ -47,6 +47,8 @@ class Ticker:
             try:
                 self._plan()
                 tick = self._relay.tick()
+                if tick.active:
+                    self._prune()
                 self._waiting_for = None
             except Exception as error:
                 if not is_outage(error):
@@ -76,6 +78,9 @@ class Ticker:
         if time.monotonic() - self._planned_at >= _PLAN_EVERY:
             plan_slots(self._database)
             self._planned_at = time.monotonic()
+
+    def _prune(self) -> None:
+        """Old rows, by the ticker that holds the lease alone: two would only wait for each other."""
         if time.monotonic() - self._pruned_at >= _PRUNE_EVERY and prune(self._database) == 0:
             self._pruned_at = time.monotonic()  # a long backlog goes on with the next tick
 
