@@ -253,6 +253,8 @@ class Store:
                 self._producer = KafkaProducer(
                     **({"bootstrap_timeout_ms": self._answer_ms} | self._options),
                     acks="all",
+                    enable_idempotence=False,  # one refused message would end it for good: orderbridge/bus/publisher.py
+                    max_in_flight_requests_per_connection=1,
                     linger_ms=0,
                     max_block_ms=self._answer_ms,
                     request_timeout_ms=self._answer_ms,

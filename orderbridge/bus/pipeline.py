@@ -104,7 +104,7 @@ class Pipeline:
         if original.topic.removeprefix(self._prefix) == f"{self.service}.retry":
             try:
                 given_back = validate(GivenBack, open_envelope(original, most=MAX_ORIGINAL).body)
-                storable_name("original", given_back.original.place())
+                storable_name("original", first_sighting(given_back.original))
             except Rejected as rejected:
                 return self._reject(original, 0, None, None, rejected)
             original, failures = given_back.original, given_back.failures
@@ -169,9 +169,11 @@ class Pipeline:
         try:
             return self._close_rejected(original, failures, cause, rejected, _body(original, envelope), answer)
         except Exception as error:
-            if is_outage(error) or answer is None:
+            if is_outage(error):
                 raise
             log.error("could not answer", place=original.place(), exception=describe(error))
+        # Without the answer, and under the one name that is ours and not the sender's.
+        cause = _cause(original, None, failures)
         return self._close_rejected(original, failures, cause, rejected, {}, None)
 
     def _close_rejected(

@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from orderbridge.bus.envelope import MAX_ORIGINAL
+from orderbridge.database.unit_of_work import refuse_open_transaction
 from orderbridge.settings import Settings
 
 log = structlog.get_logger()
@@ -63,7 +64,11 @@ class Publisher:
         )
 
     def publish(self, messages: Iterable[Outgoing]) -> dict[str, Exception | None]:
-        """Send all and wait for each answer: per name None where the broker took it, else why not."""
+        """Send all and wait for each answer: per name None where the broker took it, else why not.
+
+        Raises TransactionOpen if this thread has a transaction open: the broker may keep us waiting.
+        """
+        refuse_open_transaction()
         sent: dict[str, Any] = {}
         results: dict[str, Exception | None] = {}
         unknown: dict[str, Exception] = {}  # topics the broker does not tell us of: each would block once a message
