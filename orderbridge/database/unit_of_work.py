@@ -68,6 +68,7 @@ class Work:
         self.clock = clock
         self._cause = cause
         self._dialect = session.get_bind().dialect.name
+        self._at_commit: dict[str, tuple[Event, datetime]] = {}
 
     @property
     def now(self) -> datetime:
@@ -90,8 +91,12 @@ class Work:
         return self._insert_event(event, at, name, "none" if name is None else "replaced")
 
     def post_once(self, event: Event, at: datetime, name: str) -> None:
-        """Like `post`, but an unpublished event of that name stays as it is."""
-        self._insert_event(event, at, name, "kept")
+        """Like `post`, but an unpublished event of that name stays as it is.
+
+        Such names are shared by many orders. They are written at the commit, in their order: transactions that share
+        some, each with an order's lock that the other wants, would wait for each other crosswise.
+        """
+        self._at_commit.setdefault(name, (event, at))
 
     def _insert_event(
         self, event: Event, at: datetime | None, name: str | None, same_name: Literal["none", "replaced", "kept"]
@@ -131,7 +136,15 @@ class Work:
 
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""
+        for name, (event, at) in sorted(self._at_commit.items()):
+            self._insert_event(event, at, name, "kept")
+        self._at_commit.clear()
         self.session.commit()
+
+    def rollback(self) -> None:
+        """Take back what was done and posted in the transaction so far."""
+        self._at_commit.clear()
+        self.session.rollback()
 
 
 def _database_clock(url: str) -> DatabaseClock:

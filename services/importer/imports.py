@@ -67,7 +67,7 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     except CallFailed as failed:
         page, failure = None, failed
     if not leases.holds(work, lease, holder):  # another worker has taken the run over, and goes on from where it stood
-        work.session.rollback()
+        work.rollback()
         raise NotYet(work.now + timedelta(seconds=5), "the call took longer than the lease")
     if page is None:
         _after_failure(work, account, window, failure)
