@@ -12,32 +12,31 @@ from schemas.personal_data import PersonalDataState
 
 _REPLACE = (
     update(PersonalDataRow)
-    .where(PersonalDataRow.order_id == bindparam("id"), PersonalDataRow.redacted_at.is_(None))
-    .values(seal=None, redacted_at=bindparam("at"))
+    .where(
+        PersonalDataRow.order_id == bindparam("id"),
+        PersonalDataRow.redacted_at.is_(None),
+        PersonalDataRow.dies_at <= bindparam("now"),
+    )
+    .values(seal=None, redacted_at=bindparam("now"))
     .returning(PersonalDataRow.order_id)
 )
 
 
 def redact(event: OrderAged, work: Work) -> None:
     """Replace the order's personal data and tell the store, with the whole order as it is now."""
-    order = work.lock_order(event.order_id)
-    kept = work.session.get(PersonalDataRow, event.order_id, populate_existing=True)
-    if order is None or kept is None or kept.redacted_at is not None:
-        return
     now = work.now
-    if kept.dies_at > now:  # its clock was changed, or this event came early: a date is a hint, never an order
-        work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
-        return
-    if work.session.connection().execute(_REPLACE, {"id": event.order_id, "at": now}).first() is None:
+    order = work.next_sequence(event.order_id)
+    replaced = work.session.connection().execute(_REPLACE, {"id": event.order_id, "now": now}).first()
+    if order is None or replaced is None:
+        work.session.rollback()  # a number that no event carries would say that the store was told
+        kept = work.session.get(PersonalDataRow, event.order_id) if order else None
+        if kept is not None and kept.redacted_at is None and kept.dies_at > now:
+            # Its clock was changed, or this event came early: a date is a hint, never an order.
+            work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
         return
     document = OrderDocument.model_validate_json(order.document)
-    work.post(
-        OrderRedacted.from_document(
-            document,
-            sequence=work.next_sequence(order),
-            personal_data=PersonalDataState.redacted(now, document.ship_to_country or ""),
-        )
-    )
+    state = PersonalDataState.redacted(now, document.ship_to_country or "")
+    work.post(OrderRedacted.from_document(document, sequence=order.sequence, personal_data=state))
 
 
 def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
