@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.orm.attributes import set_committed_value
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database import outbox
@@ -38,7 +37,12 @@ _LOCK_ORDER = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
-_COUNT_UP = update(OrderRow).where(OrderRow.order_id == bindparam("id")).values(sequence=bindparam("number"))
+_COUNT_UP = (
+    update(OrderRow)
+    .where(OrderRow.order_id == bindparam("id"))
+    .values(sequence=case((OrderRow.sequence < bindparam("moment"), bindparam("moment")), else_=OrderRow.sequence + 1))
+    .returning(OrderRow.sequence, OrderRow.document)
+)
 
 
 class TransactionOpen(RuntimeError):
@@ -127,12 +131,13 @@ class Work:
         """The order's row, locked until the transaction ends: events of one order are posted under this lock."""
         return self.session.scalars(_LOCK_ORDER, {"id": order_id}).one_or_none()
 
-    def next_sequence(self, order: OrderRow) -> int:
-        """The next number of the order's one counter; it never falls back, not even after a restore."""
-        number = max(order.sequence + 1, int(self.now.timestamp() * 1000))
-        self.session.connection().execute(_COUNT_UP, {"id": order.order_id, "number": number})
-        set_committed_value(order, "sequence", number)
-        return number
+    def next_sequence(self, order_id: str) -> Row[int, str] | None:
+        """The next `sequence` of the order's one counter, with its `document`; None where there is no such order.
+
+        The number never falls back, not even after a restore. The order is locked as by `lock_order`.
+        """
+        parameters = {"id": order_id, "moment": int(self.now.timestamp() * 1000)}
+        return self.session.connection().execute(_COUNT_UP, parameters).one_or_none()
 
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""
