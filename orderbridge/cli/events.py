@@ -11,9 +11,9 @@ from kafka import KafkaConsumer
 from pydantic import ValidationError
 from sqlalchemy import delete, select
 
+from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import first_sighting, open_envelope
 from orderbridge.bus.outcomes import Rejected
-from orderbridge.bus.publisher import client_options
 from orderbridge.cli.application import Json, app, console, database, fail, show
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Work
