@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ _POSTGRES_ARGUMENTS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+_SQLITE_SECONDS = 30.0
 _OPTIONS = "-c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=20s"
 """A process that is stopped in the middle of a transaction (SIGSTOP, a machine put to sleep) would hold its locks for
 as long, and everybody would wait for it: the standby ticker too. No handler is idle between two statements for longer,
@@ -32,7 +35,12 @@ def connect(url: str, *, pool_size: int = 16) -> Engine:
         # Its writers take turns, so one connection a process does: threads wait for it in a queue, instead of polling
         # for SQLite's lock with ever longer sleeps while it is free.
         engine = create_engine(
-            parsed, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=30, connect_args={"timeout": 30}
+            parsed,
+            hide_parameters=True,
+            pool_size=1,
+            max_overflow=0,
+            pool_timeout=_SQLITE_SECONDS,
+            connect_args={"timeout": _SQLITE_SECONDS},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
@@ -57,9 +65,22 @@ def _arguments(url: URL) -> dict[str, str | int]:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # or Python's driver would open transactions of its own, and open them lazily
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Of several that open a new file at once SQLite lets one switch it, and tells others "locked" without waiting."""
+    end = time.monotonic() + _SQLITE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -117,10 +117,13 @@ class Relay:
         if not rows:
             return
         with self._database.unit_of_work() as work:
-            # By event id: a row that was replaced while it was under way (same name, new event) is not marked.
+            # By event id: a row that was replaced while it was under way (same name, new event) is not marked; nor is
+            # one that is being replaced now, or we would wait crosswise with whoever replaces several. Should he take
+            # it back, the event is published again.
+            free = select(OutboxRow.position).where(OutboxRow.event_id.in_([row.event_id for row in rows]))
             work.session.execute(
                 update(OutboxRow)
-                .where(OutboxRow.event_id.in_([row.event_id for row in rows]))
+                .where(OutboxRow.position.in_(free.with_for_update(skip_locked=True)))
                 .values(published_at=work.now)
                 .execution_options(synchronize_session=False)
             )
