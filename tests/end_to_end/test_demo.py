@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[StandingHouse]:
-    house = StandingHouse(tmp_path, "demo", "--orders", "12", "--once", "--report", "report.json")
+    house = StandingHouse(tmp_path, "demo", "--orders", "12", "--json", "--report", "report.json")
     yield house
     house.close()
 
@@ -28,6 +28,7 @@ def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None
     told = demo.output.read_text()
     assert status == 0, told[-3000:]
     report = json.loads((demo.folder / "report.json").read_text())
+    assert json.loads(told.splitlines()[-1]) == report
     assert report["orders"]["placed"] == report["orders"]["imported"] == 12
     assert report["orders"]["redacted"] == 2
     assert report["shipments"]["rejected"] == 1
