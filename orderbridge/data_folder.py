@@ -65,7 +65,7 @@ def kept_values(store: Path, keys: Mapping[str, str], sandbox_port: int) -> dict
                 "of .env, or use another folder with --data."
             )
     made = {"vault_key": new_installation_key(), "secrets_key": new_installation_key()}
-    values = {**made, "sandbox_port": str(sandbox_port), **keys, **kept}
+    values = {**made, "sandbox_port": str(sandbox_port), **kept, **keys}
     if values != kept:
         _write_private(file, json.dumps(values))
     return values

@@ -116,7 +116,12 @@ def test_another_key_than_the_one_that_is_kept_is_refused(command: Command, name
 def test_what_is_no_key_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(InvalidKeyText, match="ORDERBRIDGE_VAULT_KEY"):
         kept_values(tmp_path, {"vault_key": "short"}, 8402)
-    assert kept_values(tmp_path, {"vault_key": A_KEY}, 8402) == kept_values(tmp_path, {"vault_key": f"{A_KEY}="}, 1)
+
+
+def test_the_same_key_written_otherwise_is_the_same(tmp_path: Path) -> None:
+    kept = kept_values(tmp_path, {"vault_key": A_KEY}, 8402)
+    assert kept_values(tmp_path, {"vault_key": f"{A_KEY}="}, 1) == {**kept, "vault_key": f"{A_KEY}="}
+    assert kept["sandbox_port"] == "8402"
 
 
 def test_an_environment_that_commands_would_follow_elsewhere_is_refused(command: Command) -> None:
