@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
 from orderbridge.accounts import AccountSettings
-from orderbridge.cli import app
+from orderbridge.cli import app, application
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import LIVE, Command
@@ -26,7 +26,9 @@ def command(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) ->
         if name.startswith("ORDERBRIDGE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ORDERBRIDGE_DATABASE_URL", sqlite_url)
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "300")  # Typer's own messages; ours were given a width when they were imported
+    for console in (application.console, application.errors):
+        monkeypatch.setattr(console, "_width", 300)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, **options: Any) -> Result:
