@@ -30,9 +30,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import open_envelope, original_of, validate
 from orderbridge.bus.outcomes import Rejected
-from orderbridge.bus.publisher import client_options
 from orderbridge.settings import Settings, load_settings
 from schemas.accounts import StoreOptions
 from schemas.base import Event
@@ -253,7 +253,8 @@ class Store:
                 self._producer = KafkaProducer(
                     **({"bootstrap_timeout_ms": self._answer_ms} | self._options),
                     acks="all",
-                    linger_ms=0,
+                    enable_idempotence=False,  # one refused message would end it for good: orderbridge/bus/publisher.py
+                    max_in_flight_requests_per_connection=1,
                     max_block_ms=self._answer_ms,
                     request_timeout_ms=self._answer_ms,
                     delivery_timeout_ms=self._answer_ms + 1000,

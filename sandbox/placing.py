@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
 from sandbox.catalogue import COUNTRIES, GIFT_MESSAGES, PRODUCTS, Country
 from sandbox.clock import to_amazon
@@ -15,6 +15,10 @@ from sandbox.errors import Impossible
 from sandbox.marketplaces import MARKETPLACES, Marketplace
 from sandbox.orders import Order
 from sandbox.pricing import price_items, price_order
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
 
 
 class LineWish(BaseModel):
@@ -37,7 +41,8 @@ class OrderWish(BaseModel):
     count: Annotated[int, Field(ge=1, le=100_000)] = 1
     marketplace_id: str | None = None
     """The account's first marketplace unless told."""
-    fulfilled_by: Literal["MERCHANT", "AMAZON"] = "MERCHANT"
+    fulfilled_by: Annotated[Literal["MERCHANT", "AMAZON"], BeforeValidator(_upper)] = "MERCHANT"
+    """In either case: `merchant` too."""
     created_at: AwareDatetime | None = None
     """When the buyer bought it: now unless told."""
     lines: Annotated[int, Field(ge=1, le=len(PRODUCTS))] | Annotated[list[LineWish], Field(min_length=1)] | None = None

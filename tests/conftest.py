@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 import uuid
@@ -172,6 +173,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """An empty database: the test runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def kcat() -> str:
+    """The program kcat: a test types into it what a store's developer would."""
+    if (program := shutil.which("kcat")) is None:
+        skip_or_fail("kcat", "not installed (Debian: apt install kcat)")
+    found["kcat"] = program
+    return program
 
 
 @pytest.fixture(scope="session")

@@ -93,10 +93,10 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
     else:
         return Envelope(original.place(), f"{original.topic}@{_sighted_ms(original)}", None, None, body)
     # The library makes up an id and a time where the sender gave none; a made-up id would differ at each reading.
-    source = storable_name("source", event.get_source())
+    source = event.get_source() if "id" in given else f"{event.get_source()}@{_sighted_ms(original)}"
     return Envelope(
         storable_name("id", event.get_id()) if "id" in given else original.place(),
-        source if "id" in given else f"{source}@{_sighted_ms(original)}",
+        storable_name("source", source),
         event.get_type(),
         _aware(event.get_time()) if "time" in given else None,
         body,

@@ -70,6 +70,14 @@ class _HandledElsewhere(Exception):
     """Another process has committed the same event meanwhile: this one's effect is rolled back."""
 
 
+class _IdReused(Rejected):
+    """The id stands in the inbox already, for another event."""
+
+    def __init__(self, event_id: str) -> None:
+        message = f"The event id {event_id!r} was used before, for another event."
+        super().__init__("event_id_reused", message, "Give every event an id of its own, or none at all.")
+
+
 class Pipeline:
     """Handles the messages of one service."""
 
@@ -104,7 +112,7 @@ class Pipeline:
         if original.topic.removeprefix(self._prefix) == f"{self.service}.retry":
             try:
                 given_back = validate(GivenBack, open_envelope(original, most=MAX_ORIGINAL).body)
-                storable_name("original", given_back.original.place())
+                storable_name("original", first_sighting(given_back.original))
             except Rejected as rejected:
                 return self._reject(original, 0, None, None, rejected)
             original, failures = given_back.original, given_back.failures
@@ -119,9 +127,10 @@ class Pipeline:
         envelope = None
         try:
             envelope = open_envelope(original)
-            return self._handle(original, failures, envelope, subscription)
-        except _HandledElsewhere:
-            return "repeated"
+            try:
+                return self._handle(original, failures, envelope, subscription)
+            except _HandledElsewhere:  # its row is there now, and tells a copy from another event under the same id
+                return self._handle(original, failures, envelope, subscription)
         except Rejected as rejected:
             return self._reject(original, failures, envelope, subscription, rejected)
         except Skipped as skipped:
@@ -141,11 +150,7 @@ class Pipeline:
             if seen == "repeated":
                 return "repeated"
             if seen == "reused":
-                raise Rejected(
-                    "event_id_reused",
-                    f"The event id {envelope.event_id!r} was used before, for another event.",
-                    "Give every event an id of its own, or none at all.",
-                )
+                raise _IdReused(envelope.event_id)
             if subscription is None or envelope.type not in (None, subscription.event.event_type):
                 raise Rejected("unexpected_type", f"No event of this type is read from {original.topic}.")
             subscription.handler(validate(subscription.event, envelope.body), work)
@@ -162,16 +167,22 @@ class Pipeline:
         rejected: Rejected,
     ) -> str:
         cause = _cause(original, envelope, failures)
-        if rejected.reason == "event_id_reused":
+        if isinstance(rejected, _IdReused):
             # Its own id stands in the inbox for another event.
             cause = replace(cause, event_id=original.place(), source=first_sighting(original))
         answer = subscription.answer_rejected if subscription else None
         try:
             return self._close_rejected(original, failures, cause, rejected, _body(original, envelope), answer)
+        except _IdReused as reused:
+            if isinstance(rejected, _IdReused):
+                return "repeated"  # even its place was used before: forged
+            return self._reject(original, failures, envelope, subscription, reused)
         except Exception as error:
-            if is_outage(error) or answer is None:
+            if is_outage(error):
                 raise
             log.error("could not answer", place=original.place(), exception=describe(error))
+        # Without the answer, and under the one name that is ours and not the sender's.
+        cause = _cause(original, None, failures)
         return self._close_rejected(original, failures, cause, rejected, {}, None)
 
     def _close_rejected(
@@ -189,7 +200,9 @@ class Pipeline:
                 outcome = "dead-letter"
                 work.post(self._dead_letter(original, failures, rejected.reason, rejected.message, None, work.now))
             if not inbox.record(work, self.service, digest(original), outcome, rejected.reason):
-                work.session.rollback()
+                work.rollback()
+                if inbox.look_up(work, self.service, digest(original)) == "reused":
+                    raise _IdReused(cause.event_id)
                 return "repeated"
         log.warning("event refused", outcome=outcome, reason=rejected.reason, place=original.place())
         return outcome

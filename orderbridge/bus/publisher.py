@@ -15,7 +15,9 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import MAX_ORIGINAL
+from orderbridge.database.unit_of_work import refuse_open_transaction
 from orderbridge.settings import Settings
 
 log = structlog.get_logger()
@@ -30,14 +32,6 @@ class Outgoing:
     key: str
     headers: list[tuple[str, bytes]]
     value: bytes
-
-
-def client_options(settings: Settings) -> dict[str, Any]:
-    """What every kafka-python client of ours is told."""
-    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers.split(",")}
-    if settings.kafka_embedded:
-        options["api_version"] = (2, 3)  # librdkafka's broker answers no version request that kafka-python understands
-    return options
 
 
 _METADATA_MS = 2000
@@ -63,7 +57,11 @@ class Publisher:
         )
 
     def publish(self, messages: Iterable[Outgoing]) -> dict[str, Exception | None]:
-        """Send all and wait for each answer: per name None where the broker took it, else why not."""
+        """Send all and wait for each answer: per name None where the broker took it, else why not.
+
+        Raises TransactionOpen if this thread has a transaction open: the broker may keep us waiting.
+        """
+        refuse_open_transaction()
         sent: dict[str, Any] = {}
         results: dict[str, Exception | None] = {}
         unknown: dict[str, Exception] = {}  # topics the broker does not tell us of: each would block once a message

@@ -8,8 +8,8 @@ import typer
 from kafka import KafkaConsumer
 from pydantic import ValidationError
 
+from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import original_of
-from orderbridge.bus.publisher import client_options
 from orderbridge.cli.application import Json, app, done, wrong_values
 from orderbridge.settings import load_settings
 from orderbridge.store import Store

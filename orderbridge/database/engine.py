@@ -29,7 +29,11 @@ def connect(url: str, *, pool_size: int = 16) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
+        # Its writers take turns, so one connection a process does: threads wait for it in a queue, instead of polling
+        # for SQLite's lock with ever longer sleeps while it is free.
+        engine = create_engine(
+            parsed, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=30, connect_args={"timeout": 30}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine

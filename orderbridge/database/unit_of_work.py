@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.orm.attributes import set_committed_value
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database import outbox
@@ -38,7 +37,12 @@ _LOCK_ORDER = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
-_COUNT_UP = update(OrderRow).where(OrderRow.order_id == bindparam("id")).values(sequence=bindparam("number"))
+_COUNT_UP = (
+    update(OrderRow)
+    .where(OrderRow.order_id == bindparam("id"))
+    .values(sequence=case((OrderRow.sequence < bindparam("moment"), bindparam("moment")), else_=OrderRow.sequence + 1))
+    .returning(OrderRow.sequence, OrderRow.document)
+)
 
 
 class TransactionOpen(RuntimeError):
@@ -68,6 +72,7 @@ class Work:
         self.clock = clock
         self._cause = cause
         self._dialect = session.get_bind().dialect.name
+        self._at_commit: dict[str, tuple[Event, datetime]] = {}
 
     @property
     def now(self) -> datetime:
@@ -90,8 +95,12 @@ class Work:
         return self._insert_event(event, at, name, "none" if name is None else "replaced")
 
     def post_once(self, event: Event, at: datetime, name: str) -> None:
-        """Like `post`, but an unpublished event of that name stays as it is."""
-        self._insert_event(event, at, name, "kept")
+        """Like `post`, but an unpublished event of that name stays as it is.
+
+        Such names are shared by many orders. They are written at the commit, in their order: transactions that share
+        some, each with an order's lock that the other wants, would wait for each other crosswise.
+        """
+        self._at_commit.setdefault(name, (event, at))
 
     def _insert_event(
         self, event: Event, at: datetime | None, name: str | None, same_name: Literal["none", "replaced", "kept"]
@@ -122,16 +131,25 @@ class Work:
         """The order's row, locked until the transaction ends: events of one order are posted under this lock."""
         return self.session.scalars(_LOCK_ORDER, {"id": order_id}).one_or_none()
 
-    def next_sequence(self, order: OrderRow) -> int:
-        """The next number of the order's one counter; it never falls back, not even after a restore."""
-        number = max(order.sequence + 1, int(self.now.timestamp() * 1000))
-        self.session.connection().execute(_COUNT_UP, {"id": order.order_id, "number": number})
-        set_committed_value(order, "sequence", number)
-        return number
+    def next_sequence(self, order_id: str) -> Row[int, str] | None:
+        """The next `sequence` of the order's one counter, with its `document`; None where there is no such order.
+
+        The number never falls back, not even after a restore. The order is locked as by `lock_order`.
+        """
+        parameters = {"id": order_id, "moment": int(self.now.timestamp() * 1000)}
+        return self.session.connection().execute(_COUNT_UP, parameters).one_or_none()
 
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""
+        for name, (event, at) in sorted(self._at_commit.items()):
+            self._insert_event(event, at, name, "kept")
+        self._at_commit.clear()
         self.session.commit()
+
+    def rollback(self) -> None:
+        """Take back what was done and posted in the transaction so far."""
+        self._at_commit.clear()
+        self.session.rollback()
 
 
 def _database_clock(url: str) -> DatabaseClock:

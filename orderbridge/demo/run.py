@@ -168,18 +168,10 @@ class _Demo:
 
     def _line(self, order_id: str, note: str, order: dict[str, Any] | None, states: list[str]) -> dict[str, str]:
         personal = {"sealed": "sealed", "redacted": "Amazon Replaced", "none": "FBA Orders"}
-        state = "placed"
-        if order is not None:
-            state = "imported"
-            if order["amazon_status"] == "shipped":
-                state = "at Amazon"
-            elif states:
-                waiting = [one for one in states if one not in ("confirmed", "rejected")]
-                state = {"held": "held", "sent": "shipped"}.get(waiting[0], "shipped") if waiting else states[-1]
         return {
             "order": order_id,
             "market": ("DE" if order["marketplace_id"] == DE else "US") if order else "",
-            "state": state,
+            "state": order_state(order, states),
             "personal": personal.get(order["personal_data"], "") if order else "",
             "note": ", ".join(filter(None, (note, self.merchant.notes.get(order_id)))),
         }
@@ -193,6 +185,18 @@ class _Demo:
         answer = requests.get(base + path, timeout=30)
         answer.raise_for_status()
         return answer.json()
+
+
+def order_state(order: dict[str, Any] | None, shipments: list[str]) -> str:
+    """How far an order has come: as the store has it (None: not yet), with the states of its shipments."""
+    if order is None:
+        return "placed"
+    waiting = [state for state in shipments if state not in ("confirmed", "rejected")]
+    if waiting:  # even if Amazon calls it shipped: the answer may be read after the import's news
+        return "held" if waiting[0] == "held" else "shipped"
+    if order["amazon_status"] == "shipped":
+        return "at Amazon"
+    return shipments[-1] if shipments else "imported"
 
 
 def _is_done(line: dict[str, str]) -> bool:

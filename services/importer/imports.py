@@ -67,7 +67,7 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     except CallFailed as failed:
         page, failure = None, failed
     if not leases.holds(work, lease, holder):  # another worker has taken the run over, and goes on from where it stood
-        work.session.rollback()
+        work.rollback()
         raise NotYet(work.now + timedelta(seconds=5), "the call took longer than the lease")
     if page is None:
         _after_failure(work, account, window, failure)
@@ -90,24 +90,22 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
             window = window.with_problem(f"Order {order.order_id} cannot be stored: {what_is_wrong(error)}")
     for unreadable in page.unreadable:
         window = window.with_problem(f"Order {unreadable.order_id or '(no number)'} cannot be read: {unreadable.error}")
-    if page.next_token is not None and page.next_token == window.next_token:
-        if _SAME_PAGE in window.problems:
-            _finish(work, account, window)
-            return
-        window = window.with_problem(_SAME_PAGE)
-        page_token, repeated = None, True
-    else:
-        page_token, repeated = page.next_token, False
+    repeated = page.next_token is not None and page.next_token == window.next_token
+    if repeated and window.restarted:
+        _finish(work, account, window.with_problem(_SAME_PAGE))
+        return
     window = window.model_copy(
         update={
             "counts": ImportCounts(**counts),
             "amazon_calls": window.amazon_calls + 1,
-            "next_token": page_token,
+            "next_token": page.next_token,
             "updated_before": window.updated_before or page.last_updated_before,
             "last_order_id": page.orders[-1].order_id if page.orders else window.last_order_id,
         }
     )
-    if page_token is not None or repeated:
+    if repeated:
+        window = window.with_problem(_SAME_PAGE).start_over()
+    if window.next_token is not None or repeated:
         _state(work, account.account_id).window = window.model_dump_json()
         _go_on(work, account, work.now)
     else:
@@ -121,10 +119,10 @@ def _after_failure(work: Work, account: ConnectedAccount, window: Window, failur
         _go_on(work, account, failure.retry_at)
     elif failure.error.code is None:  # not in Amazon's own form: a proxy's page, and no word about our window
         _go_on(work, account, work.now + _AFTER_A_STRANGERS_ANSWER)
-    elif window.next_token is not None:  # the paging token has expired, or Amazon lost it
+    elif window.next_token is not None and not window.restarted:  # the token has expired, or Amazon lost it
         restarted = window.with_problem(f"Amazon refused a page ({failure.error.message}); the run starts over.")
         state = _state(work, account.account_id)
-        state.window = restarted.model_copy(update={"next_token": None, "updated_before": None}).model_dump_json()
+        state.window = restarted.start_over().model_dump_json()
         _go_on(work, account, work.now)
     else:
         told = failure.error.code or failure.error.status

@@ -62,9 +62,9 @@ def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Ord
     _update(row, document)
     if not changes:
         return "unchanged"
-    work.post(
-        OrderUpdated.from_document(document, sequence=work.next_sequence(row), personal_data=state, changes=changes)
-    )
+    told = work.next_sequence(row.order_id)
+    assert told is not None  # noqa: S101  (we hold its lock)
+    work.post(OrderUpdated.from_document(document, sequence=told.sequence, personal_data=state, changes=changes))
     return "updated"
 
 

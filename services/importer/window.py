@@ -28,6 +28,8 @@ class Window(BaseModel):
     amazon_calls: int = 0
     last_order_id: str | None = None
     problems: tuple[str, ...] = ()
+    restarted: bool = False
+    """It has started over once: its paging failed. A second time ends it, and the next slot tries again."""
 
     @classmethod
     def open(cls, account: ConnectedAccount, cursor: datetime | None, now: datetime) -> Window:
@@ -39,6 +41,10 @@ class Window(BaseModel):
     def with_problem(self, problem: str) -> Window:
         """The run with one more thing that needs a person."""
         return self.model_copy(update={"problems": (*self.problems, problem)[-20:]})
+
+    def start_over(self) -> Window:
+        """The run from its first page again; what it has counted and found stays."""
+        return self.model_copy(update={"next_token": None, "updated_before": None, "restarted": True})
 
     def finished(self, account_id: str, now: datetime) -> ImportFinished:
         """The run's log."""

@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, update
+from datetime import timedelta
 
-from orderbridge.database.models import PersonalDataRow
+import structlog
+from sqlalchemy import bindparam, select, update
+
+from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.orders import KeyExpired, OrderAged, OrderDocument, OrderRedacted
 from schemas.personal_data import PersonalDataState
 
+log = structlog.get_logger()
+_LOOK_AGAIN = timedelta(minutes=10)
+_AT_ONCE = 500
 _REPLACE = (
     update(PersonalDataRow)
-    .where(PersonalDataRow.order_id == bindparam("id"), PersonalDataRow.redacted_at.is_(None))
-    .values(seal=None, redacted_at=bindparam("at"))
+    .where(
+        PersonalDataRow.order_id == bindparam("id"),
+        PersonalDataRow.redacted_at.is_(None),
+        PersonalDataRow.dies_at <= bindparam("now"),
+    )
+    .values(seal=None, redacted_at=bindparam("now"))
     .returning(PersonalDataRow.order_id)
 )
 
 
 def redact(event: OrderAged, work: Work) -> None:
     """Replace the order's personal data and tell the store, with the whole order as it is now."""
-    order = work.lock_order(event.order_id)
-    kept = work.session.get(PersonalDataRow, event.order_id, populate_existing=True)
-    if order is None or kept is None or kept.redacted_at is not None:
-        return
     now = work.now
-    if kept.dies_at > now:  # its clock was changed, or this event came early: a date is a hint, never an order
-        work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
-        return
-    if work.session.connection().execute(_REPLACE, {"id": event.order_id, "at": now}).first() is None:
+    order = work.next_sequence(event.order_id)
+    replaced = work.session.connection().execute(_REPLACE, {"id": event.order_id, "now": now}).first()
+    if order is None or replaced is None:
+        work.rollback()  # a number that no event carries would say that the store was told
+        kept = work.session.get(PersonalDataRow, event.order_id) if order else None
+        if kept is not None and kept.redacted_at is None and kept.dies_at > now:
+            # Its clock was changed, or this event came early: a date is a hint, never an order.
+            work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
         return
     known = OrderDocument.model_validate_json(order.document)
     document = known.redacted()
     if document is not known:
-        order.document = document.model_dump_json(exclude_none=True)
-    work.post(
-        OrderRedacted.from_document(
-            document,
-            sequence=work.next_sequence(order),
-            personal_data=PersonalDataState.redacted(now, document.ship_to_country or ""),
-        )
-    )
+        text = document.model_dump_json(exclude_none=True)
+        work.session.execute(update(OrderRow).where(OrderRow.order_id == event.order_id).values(document=text))
+    state = PersonalDataState.redacted(now, document.ship_to_country or "")
+    work.post(OrderRedacted.from_document(document, sequence=order.sequence, personal_data=state))
 
 
 def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
-    """Destroy the key whose moment is over: every seal under it, wherever it lies, is dead."""
+    """Destroy the key whose moment is over: every seal under it, wherever it lies, is dead.
+
+    Some minutes later it is looked whether the orders know: one whose `order.aged` was lost (a dead letter, a restored
+    database) is redacted then.
+    """
     now = work.now
     if event.moment > now:
         work.post(event, at=event.moment, name=f"key:{event.moment.isoformat()}")
         return
-    for moment in {event.moment, *ring.alive()}:  # also one whose own event was lost, by a restore perhaps
-        if moment <= now:
-            ring.destroy(moment)
+    # Also one whose own event was lost, by a restore perhaps.
+    destroyed = [ring.destroy(moment) for moment in {event.moment, *ring.alive()} if moment <= now]
+    if any(destroyed):
+        work.post(event, at=now + _LOOK_AGAIN, name=f"key:{event.moment.isoformat()}")
+        return
+    overdue = (
+        select(OrderRow.order_id, OrderRow.account_id)
+        .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
+        .where(PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at <= event.moment)
+        .limit(_AT_ONCE)
+    )
+    forgotten = work.session.execute(overdue).all()
+    for order_id, account_id in forgotten:
+        work.post_once(OrderAged(order_id=order_id, account_id=account_id), at=now, name=f"aged:{order_id}")
+    if forgotten:
+        log.warning("personal data was overdue", orders=len(forgotten))
+    if len(forgotten) == _AT_ONCE:
+        work.post(event, at=now + _LOOK_AGAIN, name=f"key:{event.moment.isoformat()}")

@@ -41,8 +41,12 @@ def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
         (PackageRow.claimed_until > PackageRow.hold_until, PackageRow.claimed_until), else_=PackageRow.hold_until
     )
     waiting = select(PackageRow).where(PackageRow.account_id == event.account_id, PackageRow.state == "waiting")
-    for early in work.session.scalars(waiting.where(may_start_at > now, may_start_at <= now + _SOON).limit(20)):
-        look_again(work, early, max(early.hold_until, early.claimed_until or early.hold_until))
+    soon = waiting.where(may_start_at > now, may_start_at <= now + _SOON)
+    in_order = (PackageRow.order_id, PackageRow.package_key)  # two shippers never wait for each other crosswise
+    if early := work.session.scalars(soon.order_by(*in_order).limit(20)).all():
+        for row in early:
+            look_again(work, row, max(row.hold_until, row.claimed_until or row.hold_until))
+        work.commit()  # before the order's lock: locks on the outbox come after it, or stand alone
     ready = waiting.where(may_start_at <= now).order_by(PackageRow.ship_by, PackageRow.hold_until).limit(2)
     keys = [(row.order_id, row.package_key) for row in work.session.scalars(ready)]
     if not keys:

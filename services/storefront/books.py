@@ -46,6 +46,8 @@ class Shipment:
     event_id: str
     order_id: str
     package_id: str | None
+    carrier: str | None
+    """As we wrote it; None where somebody else said it."""
     tracking_number: str | None
     lines: list[dict[str, Any]]
     state: str
@@ -53,9 +55,11 @@ class Shipment:
     answers: list[dict[str, Any]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """What the books say of it: the answers are counted."""
-        reason = self.answers[-1].get("reason") if self.answers else None
-        return {**asdict(self), "answers": len(self.answers), **({"reason": reason} if reason else {})}
+        """What the books say of it: the answers are counted, `confirmed` is what Amazon took, as we were told."""
+        latest = self.answers[-1] if self.answers else {}
+        reason = {"reason": latest["reason"]} if latest.get("reason") else {}
+        taken = {name: latest[name] for name in ("package_reference_id", "lines") if self.state == "confirmed"}
+        return {**asdict(self), "answers": len(self.answers), "confirmed": taken or None, **reason}
 
 
 @dataclass
@@ -209,15 +213,15 @@ class Books:
 
 def _shipments(connection: sqlite3.Connection, order: str | None = None) -> Iterator[Shipment]:
     rows = connection.execute(
-        "SELECT event_id, order_id, package_id, tracking_number, lines, sent FROM shipments"
-        " WHERE ?1 IS NULL OR order_id = ?1 ORDER BY rowid",
+        "SELECT event_id, order_id, package_id, json_extract(event, '$.carrier'), tracking_number, lines, sent"
+        " FROM shipments WHERE ?1 IS NULL OR order_id = ?1 ORDER BY rowid",
         (order,),
     ).fetchall()
-    for event_id, order_id, package_id, tracking_number, lines, sent in rows:
+    for event_id, order_id, package_id, carrier, tracking_number, lines, sent in rows:
         # Topics are not ordered among each other: "held" may be read after what followed it.
         answers = connection.execute(
             "SELECT state, answer FROM answers WHERE caused_by = ? ORDER BY state != 'held', said_at", (event_id,)
         ).fetchall()
         state = answers[-1][0] if answers else "sent" if sent else "unsent"
         told = [{"state": state, **json.loads(answer)} for state, answer in answers]
-        yield Shipment(event_id, order_id, package_id, tracking_number, json.loads(lines), state, told)
+        yield Shipment(event_id, order_id, package_id, carrier, tracking_number, json.loads(lines), state, told)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
-from orderbridge.database.models import Attempt, HandlerFailure, InboxRow, OutboxRow, Slot
+from orderbridge.database.models import Attempt, HandlerFailure, InboxRow, OutboxRow, Slot, UnknownOrder
 from orderbridge.database.unit_of_work import Database
 
 BATCH = 1000
@@ -18,6 +18,8 @@ HANDLED_FOR = timedelta(days=45)
 ATTEMPTS_FOR = timedelta(days=30)
 FAILURES_FOR = timedelta(days=1)
 SLOTS_FOR = timedelta(days=7)
+UNKNOWN_FOR = timedelta(days=2)
+"""Longer than the shipper takes the answer for a fresh one."""
 
 
 def prune(database: Database) -> int:
@@ -29,6 +31,7 @@ def prune(database: Database) -> int:
         (Attempt.attempt_id, _before(Attempt.started_at, now - ATTEMPTS_FOR)),
         (HandlerFailure.failure_id, _before(HandlerFailure.failed_at, now - FAILURES_FOR)),
         (Slot.starts_at, _before(Slot.starts_at, now - SLOTS_FOR)),
+        (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0
     for key, is_old in old:

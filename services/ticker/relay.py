@@ -23,7 +23,8 @@ from orderbridge.telemetry import PUBLISH_FAILURES, PUBLISHED
 log = structlog.get_logger()
 LEASE = "relay"
 LEASE_SECONDS = 5.0
-BATCH = 500
+BATCH = 100
+"""Dead letters of a megabyte among them: so many are in memory at once."""
 HELD_BACK = timedelta(seconds=2)
 AHEAD = timedelta(seconds=5)
 """How far the clock of whoever posted an event may be ahead of ours."""

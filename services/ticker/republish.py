@@ -29,7 +29,7 @@ def republish_after_restart(database: Database) -> int:
     to_store = [name for name, event in topics.items() if "store" in event.read_by]
     retries = [f"{worker}.retry" for worker in WORKERS]
     with database.unit_of_work() as work:
-        recent = OutboxRow.published_at > work.now - timedelta(days=STORE_DAYS)
+        for_the_store = OutboxRow.topic.in_(to_store) & (OutboxRow.published_at > work.now - timedelta(days=STORE_DAYS))
         handled = exists(
             select(InboxRow.event_id).where(
                 InboxRow.event_id == OutboxRow.event_id,
@@ -37,10 +37,10 @@ def republish_after_restart(database: Database) -> int:
                 InboxRow.consumer.in_(WORKERS),
             )
         )
-        unread = OutboxRow.topic.in_(to_store) | OutboxRow.topic.in_(retries) | (OutboxRow.topic.in_(ours) & ~handled)
+        unread = for_the_store | OutboxRow.topic.in_(retries) | (OutboxRow.topic.in_(ours) & ~handled)
         result = work.session.execute(
             update(OutboxRow)
-            .where(OutboxRow.published_at.is_not(None), recent, unread)
+            .where(OutboxRow.published_at.is_not(None), unread)
             .values(published_at=None, name=None)
             .execution_options(synchronize_session=False)
         )

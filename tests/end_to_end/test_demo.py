@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,32 @@ from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
 pytestmark = pytest.mark.timeout(300)
+ORDERS = 25
+SERVICES = {"ticker", "importer", "shipper", "redactor"}
+
+Moment = Callable[[StandingHouse], bool]
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[StandingHouse]:
-    house = StandingHouse(tmp_path, "demo", "--orders", "12", "--json", "--report", "report.json")
+    house = StandingHouse(tmp_path, "demo", "--orders", str(ORDERS), "--json", "--report", "report.json")
     yield house
     house.close()
+
+
+def says(words: str) -> Moment:
+    """The moment at which the demo has said this."""
+    return lambda demo: words in demo.output.read_text()
+
+
+stands = says("librdkafka's embedded broker")
+
+
+def a_package_is_confirmed(demo: StandingHouse) -> bool:
+    """The moment at which the loop has come round for the first time."""
+    return stands(demo) and any(
+        one["state"] == "confirmed" for one in demo.get("storefront", "/api/books")["shipments"]
+    )
 
 
 def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None:
@@ -29,22 +47,61 @@ def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None
     assert status == 0, told[-3000:]
     report = json.loads((demo.folder / "report.json").read_text())
     assert json.loads(told.splitlines()[-1]) == report
-    assert report["orders"]["placed"] == report["orders"]["imported"] == 12
-    assert report["orders"]["redacted"] == 2
-    assert report["shipments"]["rejected"] == 1
-    assert report["shipments"]["held"] == 1
-    assert report["shipments"]["confirmed"] == report["shipments"]["emitted"] - 1
-    assert (report["lost"], report["doubled"], report["dead_letters"]) == (0, 0, 0)
-    assert report["amazon"]["throttled"] == 0
+    assert set(report) == {
+        *("orders", "shipments", "amazon"),
+        *("dead_letters", "lost", "doubled", "repeated", "seconds"),
+    }
+    orders, shipments, amazon = report["orders"], report["shipments"], report["amazon"]
+    assert set(orders) == {"placed", "imported", "updated", "redacted"}
+    assert set(shipments) == {"emitted", "confirmed", "rejected", "held"}
+    assert set(amazon) == {"calls", "throttled"}
+    aged, by_amazon, rejected = 2, 3, 1
+    assert orders["placed"] == orders["imported"] == ORDERS
+    assert orders["redacted"] == aged
+    assert orders["updated"] >= ORDERS - by_amazon  # shipped, each of them; some in two steps
+    assert (shipments["rejected"], shipments["held"]) == (rejected, 1)
+    assert shipments["confirmed"] == shipments["emitted"] - rejected >= ORDERS - by_amazon
+    assert amazon["calls"] > shipments["confirmed"]
+    assert amazon["throttled"] == 0
+    assert (report["lost"], report["doubled"], report["repeated"], report["dead_letters"]) == (0, 0, 0, 0)
+    assert report["seconds"] > 0
     assert "librdkafka" in told
     assert "SQLite" in told
     assert demo.processes() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "moment",
+    [says("Starting the sandbox"), says("Starting the services"), a_package_is_confirmed],
+    ids=["starting the sandbox", "starting the services", "in the middle"],
+)
+def test_ctrl_c_ends_it_at_any_moment(demo: StandingHouse, moment: Moment) -> None:
+    wait_until(lambda: moment(demo), seconds=90, what="the moment")
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(30) == 1
+    assert demo.processes() == []
+    assert "Traceback" not in demo.output.read_text()
+
+
+def test_ctrl_c_again_while_it_stops(demo: StandingHouse) -> None:
+    wait_until(lambda: stands(demo), seconds=60, what="the house stands")
+    assert set(demo.addresses) == {"kafka", "storefront", "sandbox", "health"}
+    assert set(demo.addresses["health"]) == SERVICES
+    everything = len(demo.processes())
+    assert everything == 1 + len(SERVICES | {"storefront", "sandbox"})
+    demo.process.send_signal(signal.SIGINT)
+    wait_until(lambda: len(demo.processes()) < everything, seconds=30, what="the first has ended")
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(30) == 1
+    assert demo.processes() == []
+    assert not (demo.folder / ".orderbridge" / "addresses.json").exists()
+    assert "Traceback" not in demo.output.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_however_it_ends(demo: StandingHouse, number: signal.Signals) -> None:
     wait_until(lambda: len(demo.processes()) >= 5, seconds=60, what="the services run")
-    os.kill(demo.process.pid, number)
+    demo.process.send_signal(number)
     demo.process.wait(30)
     wait_until(lambda: demo.processes() == [], seconds=30, what="all are gone")
 

@@ -4,6 +4,7 @@
 
     raise             fails with a canary in the exception's text
     fail-until FILE   fails until the file is there
+    fail-once FILE    fails once: FILE remembers it
     hang FILE         says so in FILE.begun, then blocks until FILE is there
     kill FILE         kills its own process with SIGKILL in the open transaction, once: FILE remembers it
     not-yet FILE      gives the event back for 200 ms until the file is there
@@ -48,6 +49,9 @@ def handle(event: OrderShipped, work: Work) -> None:
         case "raise":
             raise RuntimeError(f"the buyer is {CANARY}")
         case "fail-until" if not file.exists():
+            raise RuntimeError(f"the buyer is {CANARY}")
+        case "fail-once" if not file.exists():
+            file.touch()
             raise RuntimeError(f"the buyer is {CANARY}")
         case "hang":
             file.with_name(file.name + ".begun").touch()

@@ -10,6 +10,7 @@ import pytest
 
 import schemas.generate
 from schemas.events import EVENTS
+from tests.parts.compatibility import forgotten, refused
 from tests.parts.contract import EXAMPLES, SCHEMAS, problems, schema_of
 
 RELEASED = sorted((SCHEMAS / "released").glob("*/*.json"))
@@ -28,7 +29,13 @@ def test_the_first_release_is_kept() -> None:
     assert {path.name for path in RELEASED if path.parent.name == "0.1.0"} >= {"order.imported.json"}
 
 
-every_released = pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name} {path.stem}")
+def of(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=lambda path: f"{path.parent.name} {path.stem}")
+
+
+every_released = of(RELEASED)
+FROM_STORES = {name for name, event in EVENTS.items() if "store" in event.sent_by}
+every_sent_by_us = of([path for path in RELEASED if event_of(path) not in FROM_STORES])
 
 
 @every_released
@@ -47,14 +54,21 @@ def test_todays_event_is_valid_for_a_released_schema(path: Path) -> None:
 
 
 @every_released
-def test_no_field_became_required(path: Path) -> None:
-    def required(schema: dict[str, Any]) -> set[tuple[str, str]]:
-        objects = {"": schema, **schema.get("$defs", {})}
-        return {(name, field) for name, inner in objects.items() for field in inner.get("required", ())}
+def test_what_a_released_schema_takes_is_taken_today(path: Path) -> None:
+    """An older producer, or an older event on its topic: whatever it may say, not its example alone."""
+    assert refused(load(path), by=schema_of(event_of(path))) == []
 
-    released, today = load(path), schema_of(event_of(path))
-    known = {"", *released.get("$defs", {})}
-    assert {(name, field) for name, field in required(today) - required(released) if name in known} == set()
+
+@every_released
+def test_nothing_that_was_named_is_forgotten(path: Path) -> None:
+    """A property or a value that is gone would be passed over in what is sent, and missed in what is read."""
+    assert forgotten(load(path), schema_of(event_of(path))) == []
+
+
+@every_sent_by_us
+def test_what_we_may_send_today_was_promised(path: Path) -> None:
+    """An older consumer: what its released schema does not take would be news to it. (Input may be widened.)"""
+    assert refused(schema_of(event_of(path)), by=load(path)) == []
 
 
 def release(version: str, monkeypatch: pytest.MonkeyPatch) -> int:

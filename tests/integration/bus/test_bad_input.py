@@ -47,6 +47,7 @@ BAD: dict[str, tuple[bytes | None, Headers, str, str]] = {
     "an id with a NUL": (GOOD, attributes("a\0b"), "broken_envelope", "id"),
     "an endless id": (GOOD, attributes("x" * 2000), "broken_envelope", "id"),
     "an endless source": (GOOD, attributes("h-7", source="x" * 2000), "broken_envelope", "source"),
+    "no id, an endless source": (GOOD, attributes("h-8", source="x" * 287)[1:], "broken_envelope", "source"),
     "structured, no source": (structured(source=None, id="s-2"), [], "broken_envelope", "source"),
     "structured, an id that is a number": (structured(id=5), [], "broken_envelope", "id"),
     "structured, a lone surrogate": (structured(id="\ud800"), [], "broken_envelope", "id"),

@@ -1,7 +1,6 @@
 """The database away, the broker away, the group's coordinator away: good events wait, none is lost or given up.
 
-Ten seconds are longer than every time-out on the way (connecting 5 s, the session 2 s) but the pool's, which is not
-reached: a connection is refused long before.
+31 seconds are longer than every time-out on the way: connecting 5 s, the session 2 s, the pool 30 s.
 """
 
 from __future__ import annotations

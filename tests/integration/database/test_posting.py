@@ -16,7 +16,7 @@ from orderbridge.database.models import Lease, OutboxRow
 from orderbridge.database.outbox import CHANNEL
 from orderbridge.database.unit_of_work import Cause, Database
 from schemas.failures import GivenBack, Original
-from tests.parts.databases import aged, cause, migrated, outbox, post
+from tests.parts.databases import add_order, aged, cause, empty, migrated, outbox, post
 from tests.parts.hand_clock import START, HandClock
 from tests.parts.process import wait_until
 
@@ -99,6 +99,36 @@ def test_post_once_keeps_the_first(database: Database) -> None:
     with database.unit_of_work() as work:
         work.post_once(aged("B"), SOON, "due:A")
     assert [row.key for row in outbox(database)] == ["A", "B"]
+
+
+@pytest.mark.timeout(60)
+def test_orders_that_share_a_name_never_wait_for_each_other_crosswise(migrated_postgres: Database) -> None:
+    """A page that holds A and wants B, beside a single import that holds B: both post the same key's death."""
+    database = migrated_postgres
+    empty(database)
+    for order_id in "AB":
+        add_order(database, order_id)
+    both_hold_one = threading.Barrier(2)
+
+    def store(*order_ids: str) -> None:
+        with database.unit_of_work() as work:
+            for order_id in order_ids:
+                work.lock_order(order_id)
+                work.post_once(aged("key"), LATER, "key")
+                if order_id == order_ids[0]:
+                    both_hold_one.wait(20)
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(store, "A", "B"), pool.submit(store, "B")]:
+            future.result(30)
+    assert [row.name for row in outbox(database)] == ["key"]
+
+
+def test_what_was_to_be_posted_once_is_rolled_back_too(database: Database) -> None:
+    with database.unit_of_work() as work:
+        work.post_once(aged("A"), LATER, "due:A")
+        work.rollback()
+    assert outbox(database) == []
 
 
 class Bug(Exception):

@@ -5,16 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from orderbridge.amazon import search_orders
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.bus.worker import Worker
+from orderbridge.database.models import InboxRow, OutboxRow
+from orderbridge.database.unit_of_work import Database, Work
+from schemas.failures import DeadLetter
 from schemas.imports import ImportFinished
 from schemas.orders import OrderImported, OrderRedacted
 from schemas.shipments import OrderShipped, ShipmentConfirmed
 from services.importer import imports
 from tests.parts.in_process import System
+from tests.parts.process import wait_until
 
 LINES = [{"sku": "MUG-BLUE", "quantity": 3}]
 
@@ -76,6 +84,46 @@ def test_one_message_read_by_two_workers_takes_effect_once(postgres_system: Syst
     system.advance(180)
     assert len(system.events(ShipmentConfirmed)) == 1
     assert next(iter(system.packages(order_id).values()))["calls"] == 1
+
+
+@pytest.mark.parametrize("second", ["good", "bad"])
+def test_one_event_id_used_twice_at_once_loses_neither(postgres_system: System, second: str) -> None:
+    """Both look into the inbox before either has written there; the one that comes late is refused, not dropped."""
+    system, both = postgres_system, threading.Barrier(2)
+    worker = Worker("shipper", system.settings, system.database)
+    first_try = {"UPS": True, "DHL": True}
+
+    def handler(event: OrderShipped, _work: Work) -> None:
+        if first_try[event.carrier]:
+            first_try[event.carrier] = False
+            both.wait(20)
+            if event.carrier == "DHL":
+                assert wait_for_row(system.database)
+                if second == "bad":
+                    raise Rejected("not_wanted", "It is not.")
+
+    worker.on(OrderShipped, handler)
+    pipeline = worker.pipeline()
+    (order_id,) = system.imported()
+    messages = [system.store_says(event_id="e-1", order_id=order_id, carrier=carrier) for carrier in ("UPS", "DHL")]
+    outcomes = together(*(partial(pipeline.process, message) for message in messages))
+    assert outcomes == ["handled", "dead-letter"]
+    with system.database.unit_of_work() as work:
+        rows = work.session.scalars(select(OutboxRow.body).where(OutboxRow.topic == "shipper.dead-letter")).all()
+    (letter,) = map(DeadLetter.model_validate_json, rows)
+    assert letter.reason == "event_id_reused"
+    assert letter.original == messages[1]
+
+
+def wait_for_row(database: Database) -> bool:
+    """Once the other event stands in the inbox."""
+
+    def there() -> bool:
+        with database.unit_of_work() as work:
+            return work.session.scalars(select(InboxRow).where(InboxRow.event_id == "e-1")).first() is not None
+
+    wait_until(there, seconds=20, what="the first event's row")
+    return True
 
 
 def test_two_imports_at_once(postgres_system: System, monkeypatch: pytest.MonkeyPatch) -> None:

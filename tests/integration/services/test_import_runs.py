@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -198,6 +199,32 @@ def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.M
     assert len(run.problems) == 1
     assert "starts over" in run.problems[0]
     assert calls == 5  # two pages, then three from the start
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("trouble", ["repeated", "refused"])
+def test_paging_that_never_works_ends_the_run(system: System, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """The second page fails in every run: it starts over once, then it ends, and the next slot tries again."""
+    whole, broken = vars(imports)["search_orders"], True
+
+    def search(connection: Any, **options: Any) -> amazon_orders.OrdersPage:
+        if broken and options["pagination_token"] is not None:
+            if trouble == "refused":
+                options["pagination_token"] = "nonsense"
+            page: amazon_orders.OrdersPage = whole(connection, **options)
+            return dataclasses.replace(page, next_token=options["pagination_token"])
+        first: amazon_orders.OrdersPage = whole(connection, **options)
+        return first
+
+    monkeypatch.setattr(imports, "search_orders", search)
+    order_ids = system.imported(count=5)
+    (run,) = system.events(ImportFinished)
+    assert len(run.problems) == 2
+    assert sum(system.calls("searchOrders").values()) == 4
+    broken = False
+    system.import_now()
+    imported_once_each(system, order_ids)
+    assert system.events(ImportFinished)[-1].problems == ()
 
 
 def test_what_cannot_be_read_takes_no_other_with_it(system: System) -> None:

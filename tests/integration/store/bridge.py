@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
 import tests.parts.kafka_python  # noqa: F401 - before whatever imports Kafka
 from orderbridge.bus.envelope import Envelope, binary_message, open_envelope
@@ -68,6 +70,14 @@ class Bridge:
         )
         assert self._producer.flush(30) == 0
         assert not failures
+
+    def set_max_message_bytes(self, topic: str, number: int) -> None:
+        """Have the broker refuse larger messages on this topic."""
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        change = {"max.message.bytes": str(number)}
+        topic = self.settings.topic_prefix + topic
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=change)])
+        admin.close()
 
     def told(self, event_type: str) -> list[tuple[Original, Envelope]]:
         """All messages of this type that a store has sent so far."""

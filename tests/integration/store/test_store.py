@@ -35,6 +35,27 @@ def take(store: Store, number: int) -> list[Received]:
     return taken
 
 
+@pytest.mark.parametrize("settings", ["kafka"], indirect=True)
+def test_a_message_that_the_broker_refuses_is_the_only_one_that_is_not_sent(settings: Settings, bridge: Bridge) -> None:
+    bridge.set_max_message_bytes("order.shipped", 10_000)
+    large = SHIPPED.model_copy(update={"tracking_number": "1" * 20_000})
+    with Store.from_settings(settings, name="my-store") as store:
+
+        def refused() -> bool:
+            try:
+                store.shipped(large)
+            except NotSent:
+                return True
+            return False
+
+        wait_until(refused, seconds=20, what="the broker knows its new bound")
+        for number in range(2):
+            store.shipped(SHIPPED, event_id=f"after-{number}")
+            assert refused()
+    ids = [envelope.event_id for _, envelope in bridge.told("order.shipped")]
+    assert ids[-2:] == ["after-0", "after-1"]
+
+
 def test_what_a_store_sends_is_read_by_the_bridge(settings: Settings, bridge: Bridge) -> None:
     said_at = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
     with Store.from_settings(settings, name="my-store") as store:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +21,6 @@ REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "your-store.md").read_text()
 LIST, FOLLOW, SHIP, OPTIONS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 READ, EMIT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-needs_kcat = pytest.mark.skipif(shutil.which("kcat") is None, reason="no kcat (Debian: apt install kcat)")
 
 
 def adapted(example: str, settings: Settings) -> str:
@@ -41,7 +39,7 @@ def run(script: str) -> str:
     return subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-@needs_kcat
+@pytest.mark.usefixtures("kcat")
 def test_reading_with_kcat(settings: Settings, bridge: Bridge, tmp_path: Path) -> None:
     bridge.say(example("order.imported"))
     listed = run(adapted(LIST, settings))
@@ -58,7 +56,7 @@ def test_reading_with_kcat(settings: Settings, bridge: Bridge, tmp_path: Path) -
         following.close()
 
 
-@needs_kcat
+@pytest.mark.usefixtures("kcat")
 def test_writing_with_kcat(settings: Settings, bridge: Bridge) -> None:
     run(adapted(SHIP, settings))
     ((original, envelope),) = bridge.told("order.shipped")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from orderbridge.database.models import InboxRow, OutboxRow, Slot
-from services.ticker.prune import BATCH, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, prune
+from orderbridge.database.models import InboxRow, OutboxRow, Slot, UnknownOrder
+from services.ticker.prune import BATCH, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, UNKNOWN_FOR, prune
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
 
@@ -19,13 +19,16 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
                 work.session.add(_outbox(f"published-{number}", START - PUBLISHED_FOR - more))
                 work.session.add(_inbox(f"event-{number}", START - HANDLED_FOR - more))
                 work.session.add(Slot(account_id="main", starts_at=START - SLOTS_FOR - more))
+                asked_at = START - UNKNOWN_FOR - more
+                work.session.add(UnknownOrder(account_id="main", order_id=str(number), asked_at=asked_at, why=""))
             work.session.add(_outbox("waits", None))
-        assert prune(database) == 3
+        assert prune(database) == 4
         assert prune(database) == 0
         with database.unit_of_work() as work:
             assert set(work.session.scalars(select(OutboxRow.event_id))) == {"published-1", "waits"}
             assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
             assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
+            assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
 
 
 def test_a_long_backlog_goes_a_batch_at_a_time(sqlite_url: str) -> None:

@@ -48,6 +48,13 @@ def test_what_no_inbox_shows_as_handled_is_published_again(database: Database) -
     assert broker.ids() == [unread]
 
 
+def test_what_no_worker_has_handled_is_published_again_however_old(database: Database, clock: HandClock) -> None:
+    ids = published(database, aged("A"))
+    clock.advance(days=STORE_DAYS + 10)  # paused for so long
+    assert republish_after_restart(database) == 1
+    assert waiting(database) == ids
+
+
 def test_what_a_store_was_sent_lately_is_published_again(database: Database, clock: HandClock) -> None:
     order = EVENTS["order.imported"].model_validate(EXAMPLES["order.imported"])
     (old,) = published(database, order)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orderbridge.database.models import PersonalDataRow
+from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.vault.key_ring import FolderKeyRing, KeyDead
 from orderbridge.vault.keys import KEY_BYTES
-from schemas.orders import KeyExpired, OrderRedacted
+from schemas.orders import CancelRequest, KeyExpired, OrderAged, OrderDocument, OrderRedacted
 from services.redactor.redact import destroy_key, redact
 from tests.parts.contract import EXAMPLES
 from tests.parts.databases import add_order, aged, migrated, outbox
@@ -77,6 +77,48 @@ def test_an_order_without_personal_data_and_one_we_do_not_have(database: Databas
         redact(aged("fba"), work)
         redact(aged("nobody's"), work)
     assert outbox(database) == []
+
+
+def test_an_order_that_was_forgotten_is_redacted_after_its_key_has_died(
+    database: Database, clock: HandClock, tmp_path: Path
+) -> None:
+    """Its `order.aged` was lost: the database was restored, or a person discarded it."""
+    FolderKeyRing(tmp_path / "ring", bytes(KEY_BYTES)).key(DIES_AT, clock.now())
+    ring = FolderKeyRing(tmp_path / "ring", None)
+    clock.advance(hours=2)
+    with database.unit_of_work() as work:
+        destroy_key(KeyExpired(moment=DIES_AT), work, ring)
+    (again,) = outbox(database)
+    assert (again.event_type, again.due_at) == ("key.expired", DIES_AT + timedelta(minutes=10))
+    clock.advance(minutes=10)
+    for posted in (1, 1):
+        with database.unit_of_work() as work:
+            destroy_key(KeyExpired(moment=DIES_AT), work, ring)
+        rows = [row for row in outbox(database) if row.event_type == "order.aged"]
+        assert [row.key for row in rows] == [ORDER] * posted
+    with database.unit_of_work() as work:
+        redact(OrderAged.model_validate_json(rows[0].body), work)
+    assert kept(database)[0] is None
+    with database.unit_of_work() as work:
+        work.withdraw(f"aged:{ORDER}")
+        destroy_key(KeyExpired(moment=DIES_AT), work, ring)
+    assert [row.event_type for row in outbox(database)] == ["key.expired", "order.redacted"]
+
+
+def test_the_words_of_a_wish_to_cancel_go_too(database: Database, clock: HandClock) -> None:
+    with database.unit_of_work() as work:
+        order = work.lock_order(ORDER)
+        assert order is not None
+        document = OrderDocument.model_validate_json(order.document)
+        wish = CancelRequest(requested_by="buyer", reason="my husband Jim has bought one")
+        order.document = document.model_copy(update={"cancel_requested": wish}).model_dump_json()
+    clock.advance(hours=2)
+    with database.unit_of_work() as work:
+        redact(aged(ORDER), work)
+    (row,) = outbox(database)
+    assert OrderRedacted.model_validate_json(row.body).cancel_requested == CancelRequest(requested_by="buyer")
+    with database.unit_of_work() as work:
+        assert "Jim" not in work.session.get_one(OrderRow, ORDER).document
 
 
 def test_a_key_dies_at_its_moment_and_not_before(database: Database, clock: HandClock, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from sandbox.accounts import ADDRESS_ROLE, BASE_ROLE, Account
 from sandbox.clock import ManualClock
+from sandbox.placing import OrderWish
 from sandbox.seller_central import SellerCentral
 from sandbox.views import DATASETS
 
 ALL = ",".join(DATASETS)
 GIFT = [{"sku": "MUG-BLUE", "gift_message": "For you"}]
+GERMANY = "A1PA6795UKMFR9"
 TAX_ROLE = "Tax Invoicing (Restricted)"
 
 
@@ -56,6 +58,32 @@ def test_a_dataset_shows_only_when_asked_for(
     if item_field:
         assert item_field in with_it["orderItems"][0]
         assert item_field not in without["orderItems"][0]
+
+
+@pytest.mark.parametrize(("dataset", "field"), [("PROMOTION", "promotion"), ("TAX", "tax")])
+def test_what_only_some_items_have_shows_only_when_asked_for(
+    central: SellerCentral, account: Account, dataset: str, field: str
+) -> None:
+    order_ids = central.place_orders(OrderWish(count=30))
+
+    def show(included: str) -> list[bool]:
+        orders = [get(central, order_id, account, included) for order_id in order_ids]
+        return [field in item for order in orders for item in order["orderItems"]]
+
+    have_it = show(ALL)
+    assert True in have_it
+    assert False in have_it
+    assert show(dataset) == have_it
+    assert True not in show(",".join(name for name in DATASETS if name != dataset))
+
+
+def test_the_buyers_tax_registration_shows_only_when_asked_for(
+    central: SellerCentral, account: Account, place: Any
+) -> None:
+    order_id = place(marketplace_id=GERMANY, programs=["AMAZON_BUSINESS"])
+    (registration,) = get(central, order_id, account, "TAX")["tax"]["taxRegistrations"]
+    assert registration["taxRegistrationNumber"].startswith("DE")
+    assert "tax" not in get(central, order_id, account, ",".join(name for name in DATASETS if name != "TAX"))
 
 
 def test_without_the_address_role_nobody_is_named(central: SellerCentral, place: Any) -> None:

@@ -77,6 +77,19 @@ def test_what_was_held_stays_settled_though_read_late(scribe: Scribe) -> None:
     assert (shipment.state, len(shipment.answers)) == ("confirmed", 2)
 
 
+def test_a_shipment_in_short_says_what_amazon_took(scribe: Scribe) -> None:
+    scribe.ship("s1")
+    assert scribe.books.shipments()[0].summary()["confirmed"] is None
+    scribe.confirm("s1", quantity=1)
+    scribe.confirm("typed by hand")
+    ours, typed = (shipment.summary() for shipment in scribe.books.shipments())
+    assert (ours["carrier"], typed["carrier"]) == ("UPS", None)
+    assert ours["confirmed"] == {
+        "package_reference_id": EXAMPLES["shipment.confirmed"]["package_reference_id"],
+        "lines": [{"order_item_id": ITEM, "quantity": 1}],
+    }
+
+
 def test_unanswered_shipments_are_sent_again_with_what_was_said(scribe: Scribe) -> None:
     for name in ("s1", "s2"):
         scribe.ship(name, package_id=name)
