@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
@@ -24,6 +25,13 @@ MODELS_VARIABLE = "ORDERBRIDGE_TEST_MODELS"
 
 allowed_hosts = ["127.0.0.1", "::1", "localhost"]
 found: dict[str, str] = {}
+
+
+# No example is a timed test: on a busy machine any may be slow.
+hypothesis.settings.register_profile(
+    "orderbridge", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("orderbridge")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -73,9 +73,13 @@ class _HandledElsewhere(Exception):
 class _IdReused(Rejected):
     """The id stands in the inbox already, for another event."""
 
-    def __init__(self, event_id: str) -> None:
-        message = f"The event id {event_id!r} was used before, for another event."
-        super().__init__("event_id_reused", message, "Give every event an id of its own, or none at all.")
+
+def _reused(event_id: str) -> _IdReused:
+    return _IdReused(
+        "event_id_reused",
+        f"The event id {event_id!r} was used before, for another event.",
+        "Give every event an id of its own, or none at all.",
+    )
 
 
 class Pipeline:
@@ -150,7 +154,7 @@ class Pipeline:
             if seen == "repeated":
                 return "repeated"
             if seen == "reused":
-                raise _IdReused(envelope.event_id)
+                raise _reused(envelope.event_id)
             if subscription is None or envelope.type not in (None, subscription.event.event_type):
                 raise Rejected("unexpected_type", f"No event of this type is read from {original.topic}.")
             subscription.handler(validate(subscription.event, envelope.body), work)
@@ -202,7 +206,7 @@ class Pipeline:
             if not inbox.record(work, self.service, digest(original), outcome, rejected.reason):
                 work.rollback()
                 if inbox.look_up(work, self.service, digest(original)) == "reused":
-                    raise _IdReused(cause.event_id)
+                    raise _reused(cause.event_id)
                 return "repeated"
         log.warning("event refused", outcome=outcome, reason=rejected.reason, place=original.place())
         return outcome

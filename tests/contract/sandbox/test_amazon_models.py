@@ -145,7 +145,7 @@ def test_orders_of_every_kind(check: Check, country: str, fulfilled_by: str, kin
     world.database.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6),

@@ -178,7 +178,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_the_books_end_as_the_model_says(migrated: Path, sandbox: SandboxServer, steps: list[Step]) -> None:
     with TemporaryDirectory() as folder:

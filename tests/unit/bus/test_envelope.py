@@ -105,7 +105,7 @@ TEXTS = st.none() | st.binary(max_size=20) | st.sampled_from([b"1.0", b"store", 
 HEADERS = st.lists(st.tuples(NAMES.map(lambda name: f"ce_{name}") | st.text(max_size=8), TEXTS), max_size=8)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(VALUES, HEADERS)
 @example(b"[" * 200_000, [])
 @example(b"1" * 5000, [])

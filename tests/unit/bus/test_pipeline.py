@@ -157,7 +157,7 @@ HEADERS = st.lists(st.tuples(NAMES | st.text(max_size=6), KEYS | st.just(b"order
 EXTENSION = b'{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "\\ud800": "x", "data": {}}'
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.none() | st.binary() | st.sampled_from([BODY, EXTENSION]), KEYS, HEADERS, st.integers(0, 2**40), st.booleans()
 )

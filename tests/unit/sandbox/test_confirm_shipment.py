@@ -258,7 +258,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     field=st.sampled_from(
         ["packageReferenceId", "carrierCode", "carrierName", "trackingNumber", "shipDate", "orderItems"]

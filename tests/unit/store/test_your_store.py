@@ -45,7 +45,7 @@ def reasons(name: str, *, keyword: str | None = None) -> set[str]:
 
 
 def test_every_reason_is_in_the_table() -> None:
-    codes = reasons("Rejected") | reasons("ShipmentRejected", keyword="reason")
+    codes = reasons("Rejected") | reasons("_IdReused") | reasons("ShipmentRejected", keyword="reason")
     assert table("The answers") == sorted(codes - {"malformed"})
     assert reasons("ShipmentHeld", keyword="reason") == {"ship_date_ahead"}
     assert "`malformed`" in PAGE

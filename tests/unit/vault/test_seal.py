@@ -166,7 +166,7 @@ def test_a_seal_of_another_ring_is_refused(ring: FolderKeyRing, tmp_path: Path) 
     assert MOMENT + timedelta(days=9) not in ring.alive(), "opening never makes a key"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_seal_is_refused(ring: FolderKeyRing, data: st.DataObject) -> None:
     token = seal(ring, ORDER, PAYLOAD, DIES_AT, NOW)
@@ -190,7 +190,7 @@ def test_every_single_bit_counts(ring: FolderKeyRing) -> None:
             open_seal(ring, ORDER, token[:place] + other + token[place + 1 :], NOW)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(token=st.text() | st.text('{}[]".=eyJhbGciOi-_', max_size=60))
 def test_garbage_is_refused(ring: FolderKeyRing, token: str) -> None:
     with pytest.raises(SealRefused):
@@ -208,7 +208,7 @@ def test_deep_nesting_is_refused(ring: FolderKeyRing) -> None:
         call_deep_in_the_stack(500)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order_id=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64))
 def test_the_largest_payload_fits_with_any_order_id(ring: FolderKeyRing, order_id: str) -> None:
     token = seal(ring, order_id, b"x" * MAX_PAYLOAD_BYTES, DIES_AT, NOW)
