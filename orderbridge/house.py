@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 
 from orderbridge.accounts import AccountSettings, find_account
+from orderbridge.amazon import AmazonError
 from orderbridge.bus.embedded import EmbeddedBroker
+from orderbridge.data_folder import HouseError, kept_values, tell
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
 from orderbridge.onboarding import check_endpoints, connect_account
-from orderbridge.settings import ENVIRONMENT_FILE, PREFIX, load_settings
+from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
-from orderbridge.vault.keys import new_installation_key
 
 ENGINE = ("ticker", "importer", "shipper", "redactor")
 _READY_SECONDS = 60.0
 _SANDBOX_CLIENT = {"amazon_client_id": "sandbox-client", "amazon_client_secret": "sandbox-secret"}
 _SANDBOX_TOKEN = "sandbox-refresh-token-main"  # noqa: S105  (of our own sandbox, which anyone may read)
-
-
-class HouseError(Exception):
-    """The house cannot be started; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +44,48 @@ class Plan:
     sandbox: bool
     account: AccountSettings | None
     """Settings of the sandbox's account."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """`vault_key` and `secrets_key`, as far as the installation was given them; else the house makes its own."""
+
+
+def plan_to_stand(data: Path, key_ring: Path | None, speed: int) -> Plan:
+    """What `orderbridge up` runs, by its settings; the folder is its own already (`one_house`).
+
+    Raises HouseError if the key ring lies in the data folder, BadSettings.
+    """
+    given = load_settings(data)
+    beside = given.key_ring if "key_ring" in given.model_fields_set else data.parent / f"{data.name}-key-ring"
+    ring = key_ring or beside
+    if ring.resolve().is_relative_to(data.resolve()):
+        raise HouseError(
+            f"The key ring {ring} lies within the data folder: a copy of the data would carry its keys along. "
+            "Choose another place with --key-ring."
+        )
+    sandbox = given.amazon_client_id is None
+    if not sandbox:
+        given.need("amazon_client_secret")
+    return Plan(
+        data=data,
+        store=data,
+        key_ring=ring,
+        grid=timedelta(hours=1),
+        speed=speed,
+        sandbox=sandbox,
+        account=AccountSettings(enabled=True, import_every_minutes=1),
+        keys={name: given.need(name) for name in ("vault_key", "secrets_key") if getattr(given, name) is not None},
+    )
 
 
 class House:
-    """A running house. `settings` are those of its services; `addresses` where its parts answer."""
+    """A running house, within `one_house`. `settings` are its services', `addresses` where its parts answer."""
 
     def __init__(self, plan: Plan, stop: threading.Event, say: Callable[[str], None] = lambda _: None) -> None:
         self.plan = plan
         self._stop = stop
         self._say = say
-        self._lock = _take_lock(plan.data)
         plan.store.mkdir(parents=True, exist_ok=True)
         self._supervisor = Supervisor(plan.store / "logs")
-        self._kept = _kept_values(plan)
+        self._kept = kept_values(plan.store, plan.keys, _free_port(8402))
         self._broker = EmbeddedBroker()
         values = self._values()
         self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
@@ -70,14 +93,23 @@ class House:
         self.database = Database(self.settings.database_url)
         self.addresses = self._addresses()
 
+    def refuse_contradictions(self) -> None:
+        """Raises HouseError if the environment gives another value than the house: commands would follow that."""
+        names = contradicted(self.settings)
+        if names:
+            raise HouseError(
+                f"The environment has its own {', '.join(names)}, and a command typed beside this house would follow "
+                "that. Unset it and start again."
+            )
+
     def start(self) -> None:
         """Start everything and return when all is ready.
 
-        Raises HouseError naming what is not, or when it is told to stop meanwhile.
+        Raises HouseError naming what is not, or when it is told to stop meanwhile; WrongEndpoint if an account was
+        connected elsewhere.
         """
         upgrade(self.database.engine)
-        _write_private(self.plan.data / ENVIRONMENT_FILE, "".join(f"{k}={v}\n" for k, v in self.environment.items()))
-        (self.plan.data / "addresses.json").write_text(json.dumps(self.addresses, indent=2) + "\n")
+        tell(self.plan.data, self.environment, self.addresses)
         if self.plan.sandbox:
             self._say("Starting the sandbox: a small Amazon of your own")
             port = self.addresses["sandbox"].rsplit(":", 1)[1]
@@ -87,7 +119,10 @@ class House:
             with self.database.unit_of_work() as work:
                 known = find_account(work, "main")
             if known is None:
-                connect_account(self.settings, self.database, "main", _SANDBOX_TOKEN, self.plan.account)
+                try:
+                    connect_account(self.settings, self.database, "main", _SANDBOX_TOKEN, self.plan.account)
+                except AmazonError as error:
+                    raise HouseError(f"The sandbox did not take its own account: {error}") from error
         check_endpoints(self.settings, self.database)
         self._say("Starting the services")
         for service in ENGINE:
@@ -112,9 +147,6 @@ class House:
         self._supervisor.stop()
         self.database.close()
         self._broker.close()
-        for name in (ENVIRONMENT_FILE, "addresses.json"):
-            (self.plan.data / name).unlink(missing_ok=True)
-        self._lock.close()
 
     def _wait(self, name: str, url: str, *, joined: bool = False) -> None:
         end = time.monotonic() + _READY_SECONDS
@@ -143,7 +175,7 @@ class House:
             "topic_partitions": "4",
             "vault_key": kept["vault_key"],
             "secrets_key": kept["secrets_key"],
-            "key_ring": str(plan.key_ring.resolve()),
+            "key_ring": str(plan.key_ring),
             "key_ring_grid_seconds": str(int(plan.grid.total_seconds())),
             "storefront_port": str(_free_port(8401)),
             "storefront_database": str(plan.store.resolve() / "storefront.sqlite"),
@@ -167,42 +199,6 @@ class House:
 def clean(folder: Path) -> None:
     """Empty a demo's store."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _kept_values(plan: Plan) -> dict[str, str]:
-    """Secrets and the sandbox's port, made at the first start and kept: accounts and seals depend on them."""
-    file = plan.store / "kept.json"
-    if file.exists():
-        kept: dict[str, str] = json.loads(file.read_text())
-        return kept
-    kept = {
-        "vault_key": new_installation_key(),
-        "secrets_key": new_installation_key(),
-        "sandbox_port": str(_free_port(8402)),
-    }
-    _write_private(file, json.dumps(kept))
-    return kept
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-
-
-def _take_lock(data: Path) -> IO[str]:
-    """One house per data folder; the lock falls with its process."""
-    data.mkdir(parents=True, exist_ok=True)
-    lock = (data / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise HouseError(
-            f"Another `orderbridge up` or `demo` runs in {data}. Stop it, or use another folder with --data."
-        ) from None
-    return lock
 
 
 def _free_port(preferred: int) -> int:

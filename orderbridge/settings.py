@@ -135,3 +135,13 @@ def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:
     except ValidationError as error:
         problems = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise BadSettings("\n".join(problems)) from None
+
+
+def contradicted(settings: Settings) -> list[str]:
+    """The variables to which the environment itself (or a `…_FILE`) gives another value than `settings` has."""
+    given = Settings(_env_file=None)
+    return [
+        f"{PREFIX}{name.upper()}"
+        for name in sorted(given.model_fields_set)
+        if getattr(given, name) != getattr(settings, name)
+    ]

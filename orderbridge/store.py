@@ -31,7 +31,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from orderbridge.bus.client_options import client_options
-from orderbridge.bus.envelope import open_envelope, validate
+from orderbridge.bus.envelope import open_envelope, original_of, validate
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.settings import Settings, load_settings
 from schemas.accounts import StoreOptions
@@ -186,7 +186,7 @@ class Store:
                 while not over():
                     for partition, messages in consumer.poll(timeout_ms=_POLL_MS, max_records=_BATCH).items():
                         for message in messages:
-                            original = _original(message)
+                            original = original_of(message)
                             try:
                                 received = _receive(original, topics[message.topic])
                             except Rejected as rejected:
@@ -263,22 +263,6 @@ class Store:
                 self.close()  # it was closed meanwhile
                 raise NotSent("the store is closed")
             return self._producer
-
-
-def _original(message: Any) -> Original:
-    try:
-        timestamp = datetime.fromtimestamp(message.timestamp / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        timestamp = datetime.now(UTC)  # whoever sends a message may give it any number
-    return Original.model_construct(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp=timestamp,
-        key=message.key,
-        value=message.value,
-        headers=tuple(message.headers),
-    )
 
 
 def _receive(original: Original, expected: type[Event]) -> Received:

@@ -49,6 +49,23 @@ class Envelope:
     body: dict[str, Any]
 
 
+def original_of(message: Any) -> Original:
+    """A record as kafka-python read it. Its time is its producer's word: now where that is none."""
+    try:
+        timestamp = datetime.fromtimestamp(message.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        timestamp = datetime.now(UTC)
+    return Original.model_construct(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=timestamp,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers),
+    )
+
+
 def digest(original: Original) -> str:
     """SHA-256 of the body, to tell a repeated event from another under the same id."""
     return hashlib.sha256(original.value or b"").hexdigest()

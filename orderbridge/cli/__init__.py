@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+import structlog
 
-from orderbridge.cli import accounts, data, events, running
+# A command registers itself when its module is imported.
+from orderbridge.cli import accounts, data, dead_letters, events, imports, orders, running
 from orderbridge.cli.application import app
-from orderbridge.settings import BadSettings
 
-__all__ = ["app", "main"]
-for _module in (running, data, accounts, events):
-    _module.register(app)
+__all__ = ["accounts", "app", "data", "dead_letters", "events", "imports", "main", "orders", "running"]
 
 
 def main() -> None:
-    """Run the command line; settings that are missing or wrong end in a sentence, not a traceback."""
-    try:
-        app()
-    except BadSettings as error:
-        Console(stderr=True).print(f"[red]Settings:[/red] {error}")
-        sys.exit(1)
+    """Run the command line. Standard output is for what a command prints; what is logged goes to standard error."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    app()

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
 from orderbridge.accounts import AccountSettings, read_account
-from orderbridge.amazon import AmazonError
-from orderbridge.cli.application import Json, app, console, database, fail, show
+from orderbridge.cli.application import (
+    Json,
+    app,
+    done,
+    fail,
+    open_database,
+    print_json,
+    show,
+    unit_of_work,
+    wrong_values,
+)
 from orderbridge.database.models import Account
+from orderbridge.database.unit_of_work import Work
 from orderbridge.onboarding import connect_account, disconnect_account
 from orderbridge.settings import load_settings
 from schemas.accounts import AccountSettingsChanged
-
-
-def register(_app: typer.Typer) -> None:
-    """The commands below register themselves when this module is imported."""
-
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")
 app.add_typer(accounts_app, name="accounts")
@@ -30,8 +35,11 @@ app.add_typer(settings_app, name="settings")
 
 @accounts_app.command(name="list")
 def list_accounts(as_json: Json = False) -> None:
-    """All accounts, and whether they are connected and enabled."""
-    with database().unit_of_work() as work:
+    """All accounts, and whether they are connected and enabled.
+
+    Next: `orderbridge accounts connect NAME` adds one, `orderbridge settings show NAME` has what is set.
+    """
+    with unit_of_work() as work:
         rows = work.session.scalars(select(Account)).all()
     accounts = [
         {
@@ -53,38 +61,55 @@ def connect(
         str,
         typer.Option(prompt=True, hide_input=True, envvar="REFRESH_TOKEN", help="Of your private app's authorisation."),
     ],
+    as_json: Json = False,
 ) -> None:
-    """Connect an account with a refresh token. It is tried at Amazon first, kept sealed, and never shown again."""
-    settings = load_settings()
-    try:
-        connected = connect_account(settings, database(), account, refresh_token)
-    except AmazonError as error:
-        fail(f"Amazon did not accept it: {error.message}")
-    console.print(f"{account} is connected, for {len(connected.marketplace_ids)} marketplaces.")
-    if not connected.settings.enabled:
-        console.print(f"Switch its import on with: orderbridge settings set {account} enabled=true")
+    """Connect an account with a refresh token. It is tried at Amazon first, kept sealed, and never shown again.
+
+    Example: `orderbridge accounts connect main` asks for the token; a script gives it in the variable REFRESH_TOKEN.
+
+    Next: `orderbridge settings set main enabled=true` switches its import on.
+    """
+    with open_database() as database:
+        connected = connect_account(load_settings(), database, account, refresh_token)
+    enabled = connected.settings.enabled
+    next_step = "" if enabled else f"\nSwitch its import on with: orderbridge settings set {account} enabled=true"
+    done(
+        f"{account} is connected, for {len(connected.marketplace_ids)} marketplaces.{next_step}",
+        as_json,
+        account=account,
+        connected=True,
+        enabled=enabled,
+        marketplaces=connected.marketplace_ids,
+    )
 
 
 @accounts_app.command()
-def disconnect(account: str) -> None:
-    """Destroy our token of an account. Its orders stay, and their redaction goes on."""
-    if not disconnect_account(database(), account):
-        fail(f"{account} is not connected.")
-    console.print(
-        f"{account} is disconnected. End the grant in Seller Central too: Apps & Services > Manage Your Apps."
+def disconnect(account: str, as_json: Json = False) -> None:
+    """Destroy our token of an account. Its orders stay, and their redaction goes on.
+
+    Next: end the grant in Seller Central too, under Apps & Services > Manage Your Apps.
+    """
+    with open_database() as database:
+        if not disconnect_account(database, account):
+            fail(f"{account} is not connected. `orderbridge accounts list` shows which are.")
+    done(
+        f"{account} is disconnected. End the grant in Seller Central too: Apps & Services > Manage Your Apps.",
+        as_json,
+        account=account,
+        connected=False,
     )
 
 
 @settings_app.command(name="show")
 def show_settings(account: Annotated[str, typer.Argument()] = "main", as_json: Json = False) -> None:
-    """All settings of an account."""
-    with database().unit_of_work() as work:
-        row = work.session.get(Account, account)
-    if row is None:
-        fail(f"There is no account {account}.")
-    values = json.loads(row.settings)
+    """All settings of an account, as JSON values.
+
+    Next: `orderbridge settings set ACCOUNT NAME=VALUE` changes one.
+    """
+    with unit_of_work() as work:
+        values = json.loads(_account(work, account).settings)
     if as_json:
-        typer.echo(json.dumps(values, indent=2))
+        print_json(values)
     else:
         show([{"setting": name, "value": json.dumps(value)} for name, value in values.items()], False, "")
 
@@ -93,28 +118,20 @@ def show_settings(account: Annotated[str, typer.Argument()] = "main", as_json: J
 def set_settings(
     account: str,
     assignments: Annotated[list[str], typer.Argument(help="name=value; a value that is not text is JSON.")],
+    as_json: Json = False,
 ) -> None:
-    """Change settings of an account, all or none of them."""
-    with database().unit_of_work() as work:
-        row = work.session.get(Account, account)
-        if row is None:
-            fail(f"There is no account {account}.")
-        values = json.loads(row.settings)
-        for assignment in assignments:
-            name, equals, value = assignment.partition("=")
-            if not equals:
-                fail(f"{assignment!r}: expected name=value.")
-            if name not in AccountSettings.model_fields:
-                fail(f"There is no setting {name!r}; `orderbridge settings show` lists them.")
-            try:
-                values[name] = json.loads(value)
-            except json.JSONDecodeError:
-                values[name] = value
+    """Change settings of an account, all or none of them.
+
+    Example: `orderbridge settings set main enabled=true import_every_minutes=15 invoice_number_prefix=AMZ-`
+
+    Next: `orderbridge import` asks Amazon at once; else the next slot does.
+    """
+    with unit_of_work() as work:
+        row = _account(work, account)
         try:
-            changed = AccountSettings.model_validate(values)
+            changed = AccountSettings.model_validate(json.loads(row.settings) | dict(map(_assignment, assignments)))
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False)
-            fail("\n".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems))
+            raise wrong_values(error) from None
         row.settings = changed.model_dump_json()
         work.post(
             AccountSettingsChanged(
@@ -123,4 +140,23 @@ def set_settings(
                 exclude_from_sales_reports=changed.exclude_from_sales_reports,
             )
         )
-    console.print("Saved.")
+    done("Saved.", as_json, **changed.model_dump(mode="json"))
+
+
+def _account(work: Work, account: str) -> Account:
+    row = work.session.get(Account, account)
+    if row is None:
+        fail(f"There is no account {account}. `orderbridge accounts list` shows which there are.")
+    return row
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r}: expected name=value")
+    if name not in AccountSettings.model_fields:
+        raise typer.BadParameter(f"there is no setting {name!r}; `orderbridge settings show` lists them")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

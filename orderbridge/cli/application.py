@@ -1,26 +1,61 @@
-"""The command line's frame: the application, and how its commands print and fail."""
+"""The command line's frame: the application, and how its commands print and fail.
+
+Exit status: 0 done, 1 failed (`fail`, or a trouble that the frame knows), 2 wrong usage (`typer.BadParameter`). With
+`--json` a command prints JSON alone to standard output, a line each; what went wrong is always a sentence to standard
+error.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Annotated, Any, NoReturn
 
 import typer
+from kafka.errors import KafkaError
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from typer.core import TyperGroup
 
-from orderbridge.database.unit_of_work import Database
-from orderbridge.settings import load_settings
+from orderbridge.amazon import AmazonError
+from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.settings import BadSettings, load_settings
+from orderbridge.store import NotSent
+from orderbridge.vault.keys import InvalidKeyText
+
+
+class _Commands(TyperGroup):
+    """The commands; what is no bug of ours but of the installation's ends in a sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BadSettings, InvalidKeyText) as error:
+            fail(f"Settings: {error}")
+        except AmazonError as error:
+            fail(f"Amazon did not accept it: {error}")
+        except (KafkaError, NotSent) as error:
+            fail(f"Kafka: {error or type(error).__name__}. Is it up, and is ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS right?")
+        except (OperationalError, ProgrammingError) as error:
+            what = str(error.orig).partition("\n")[0]
+            fail(f"Database: {what}. Is it up, and has `orderbridge migrate` given it this release's tables?")
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they might hold secrets
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     help="Joins an Amazon seller account to a web store over Kafka.\n\n"
-    "Start with [bold]orderbridge demo[/bold], or keep a house standing with [bold]orderbridge up[/bold]; "
-    "commands typed in the same folder find it.",
+    "Start with `orderbridge demo`, or keep a house standing with `orderbridge up`; "
+    "commands typed in the same folder find it.\n\n"
+    "Exit status: 0 done, 1 failed, 2 wrong usage.",
 )
 console = Console()
 errors = Console(stderr=True)
@@ -30,19 +65,44 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong and end with status 1."""
-    errors.print(f"[red]{message}[/red]")
+    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
-def database() -> Database:
+def done(message: str, as_json: bool, **facts: Any) -> None:
+    """Say what was done: the sentence, or the facts as one JSON object."""
+    if as_json:
+        print_json(facts)
+    else:
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def wrong_values(error: ValidationError) -> typer.BadParameter:
+    """Wrong usage, naming each wrong field and what was expected."""
+    problems = error.errors(include_url=False, include_input=False)
+    return typer.BadParameter(
+        "\n".join(": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in problems)
+    )
+
+
+@contextmanager
+def open_database() -> Iterator[Database]:
     """The installation's database."""
-    return Database(load_settings().database_url)
+    with closing(Database(load_settings().database_url)) as database:
+        yield database
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Work]:
+    """One transaction on the installation's database."""
+    with open_database() as database, database.unit_of_work() as work:
+        yield work
 
 
 def show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
     """Print rows as a table or as JSON; `empty` says what it means that there are none."""
     if as_json:
-        typer.echo(json.dumps(rows, default=_plain, indent=2))
+        print_json(rows)
         return
     if not rows:
         console.print(empty)
@@ -51,8 +111,17 @@ def show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else _plain(value) for value in row.values()))
+        table.add_row(*("" if value is None else escape(_plain(value)) for value in row.values()))
     console.print(table)
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON; a moment as in events (RFC 3339)."""
+    typer.echo(json.dumps(value, default=_in_json))
+
+
+def _in_json(value: Any) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def _plain(value: Any) -> str:

@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from orderbridge.cli.application import app, console, fail
-from orderbridge.service import run_service
-from orderbridge.settings import DATA_FOLDER, load_settings
+from orderbridge.cli.application import Json, app, console, errors, fail, print_json
+from orderbridge.service import run_service, services
+from orderbridge.settings import DATA_FOLDER
 
 Data = Annotated[Path, typer.Option(help="Folder for the data.")]
 Speed = Annotated[
     int, typer.Option(min=1, max=1000, help="How much faster than life the sandbox's clocks and rates run.")
 ]
-
-
-def register(_app: typer.Typer) -> None:
-    """The commands below register themselves when this module is imported."""
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run(
-    context: typer.Context, service: Annotated[str, typer.Argument(help="importer, shipper, redactor, ticker, …")]
-) -> None:
-    """Run one service until SIGTERM or Ctrl-C. What it needs is in the environment (ORDERBRIDGE_…)."""
-    try:
-        run_service(service, context.args)
-    except LookupError as error:
-        console.print(str(error))
-        raise typer.Exit(2) from None
-
-
-@app.command()
-def up(
-    data: Data = DATA_FOLDER,
-    key_ring: Annotated[
-        Path | None, typer.Option(help="Folder of the keys of personal data; not within the data folder.")
-    ] = None,
-    speed: Speed = 60,
-) -> None:
-    """Run the whole house on this machine, without Docker, until Ctrl-C: embedded broker, SQLite, every service.
-
-    Without Amazon credentials (ORDERBRIDGE_AMAZON_CLIENT_ID) it starts the sandbox, a small Amazon of your own, with
-    one account connected and enabled. Its data stays, so that the next start goes on where this one ended.
-    """
-    from orderbridge.accounts import AccountSettings
-    from orderbridge.house import House, HouseError, Plan
-
-    sandbox = load_settings(data).amazon_client_id in (None, "sandbox-client")
-    ring = (key_ring or data.parent / f"{data.name}-key-ring").resolve()
-    if ring.is_relative_to(data.resolve()):
-        fail(f"The key ring {ring} lies within the data folder: a copy of the data would carry its keys along.")
-    plan = Plan(
-        data=data,
-        store=data,
-        key_ring=ring,
-        grid=timedelta(hours=1),
-        speed=speed,
-        sandbox=sandbox,
-        account=AccountSettings(enabled=True, import_every_minutes=1),
-    )
-    stop = threading.Event()
-    _stop_on_signals(stop)
-    try:
-        house = House(plan, stop, console.print)
-    except HouseError as error:
-        fail(str(error))
-    try:
-        house.start()
-        console.print("\nThe house stands. [bold]Ctrl-C[/bold] stops it.\n")
-        _print_addresses(house.addresses)
-        while not stop.wait(0.5):
-            house.watch()
-    except HouseError as error:
-        fail(str(error))
-    finally:
-        console.print("Stopping")
-        house.stop()
 
 
 @app.command()
@@ -91,21 +26,89 @@ def demo(
     report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
     data: Data = DATA_FOLDER,
     speed: Speed = 60,
+    as_json: Json = False,
 ) -> None:
     """Watch the whole loop: orders in, shipments back, personal data gone. Nothing is faked but Amazon itself.
 
-    Ends with status 0 only if the books of the sandbox and of the store agree.
+    Ends with status 0 only if the books of the sandbox and of the store agree. With --json it ends by itself and prints
+    its report to standard output, the rest to standard error.
+
+    Example: `orderbridge demo --orders 100 --once`
+
+    Next: `orderbridge up` keeps such a house standing.
     """
+    from orderbridge.data_folder import HouseError, one_house
     from orderbridge.demo.run import run_demo
-    from orderbridge.house import HouseError
 
     stop = threading.Event()
     _stop_on_signals(stop)
+    view = errors if as_json else console
+    stay = view.is_terminal and not once and not as_json
     try:
-        agreed = run_demo(orders, data, speed, report, stop, stay=console.is_terminal and not once)
+        with one_house(data):
+            agreed, counted = run_demo(orders, data, speed, report, stop, view, stay=stay)
     except HouseError as error:
         fail(str(error))
+    if as_json:
+        print_json(counted)
     raise typer.Exit(0 if agreed else 1)
+
+
+@app.command()
+def up(
+    data: Data = DATA_FOLDER,
+    key_ring: Annotated[
+        Path | None, typer.Option(help="Folder of the keys of personal data; not within the data folder.")
+    ] = None,
+    speed: Speed = 60,
+    as_json: Json = False,
+) -> None:
+    """Run the whole house on this machine, without Docker, until Ctrl-C: embedded broker, SQLite, every service.
+
+    Without Amazon credentials (ORDERBRIDGE_AMAZON_CLIENT_ID) it starts the sandbox, a small Amazon of your own, with
+    one account connected and enabled. Its data stays, so that the next start goes on where this one ended. Keys that
+    the environment or .env gives are used and kept. With --json it prints its addresses once it stands, and the rest to
+    standard error.
+
+    Next: in another terminal, in the same folder, `orderbridge import` and `orderbridge events tail`; with credentials
+    `orderbridge accounts connect main` first.
+    """
+    from orderbridge.data_folder import HouseError, one_house
+    from orderbridge.house import House, plan_to_stand
+
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    view = errors if as_json else console
+    try:
+        with one_house(data):
+            house = House(plan_to_stand(data, key_ring, speed), stop, view.print)
+            try:
+                house.refuse_contradictions()
+                house.start()
+                view.print("\nThe house stands. [bold]Ctrl-C[/bold] stops it.\n")
+                print_json(house.addresses) if as_json else _print_addresses(house.addresses)
+                while not stop.wait(0.5):
+                    house.watch()
+            finally:
+                view.print("Stopping")
+                house.stop()
+    except HouseError as error:
+        fail(str(error))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context, service: Annotated[str, typer.Argument(help=f"One of {', '.join(services())}.")]
+) -> None:
+    """Run one service until SIGTERM or Ctrl-C. What it needs is in the environment (ORDERBRIDGE_…).
+
+    Example: `orderbridge run importer`
+
+    Next: its /healthz, /readyz and /metrics, on ORDERBRIDGE_HEALTH_PORT.
+    """
+    if service not in services():
+        raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(services())}")
+    run_service(service, context.args)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

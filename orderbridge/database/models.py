@@ -177,7 +177,10 @@ class InboxRow(Base):
 
 
 class OutboxRow(Base):
-    """An event to be published, now or at its date. Posted by all, published by the ticker."""
+    """An event to be published, now or at its date. Posted by all, published by the ticker.
+
+    A dead letter is settled by `orderbridge dead-letters`.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -197,6 +200,9 @@ class OutboxRow(Base):
     posted_at: Mapped[datetime]
     due_at: Mapped[datetime]
     published_at: Mapped[datetime | None] = mapped_column(index=True)
+    settled_as: Mapped[str | None] = mapped_column(String(20))
+    """A dead letter's end: replayed | discarded; empty while it waits for somebody."""
+    settled_at: Mapped[datetime | None]
 
 
 class Quota(Base):

@@ -29,10 +29,19 @@ _IMPORT_EVERY = 3.0
 
 
 def run_demo(
-    orders: int, data: Path, speed: int, report_file: Path | None, stop: threading.Event, *, stay: bool
-) -> bool:
-    """Run the loop once; True if the books agree. With `stay` the house is kept for a look until `stop`."""
-    console = Console()
+    orders: int,
+    data: Path,
+    speed: int,
+    report_file: Path | None,
+    stop: threading.Event,
+    console: Console,
+    *,
+    stay: bool,
+) -> tuple[bool, dict[str, Any]]:
+    """Run the loop once, showing it on `console`: whether the books agree, and the report.
+
+    With `stay` the house is kept for a look until `stop`. Raises HouseError.
+    """
     began = time.monotonic()
     store = data / "demo"
     clean(store)
@@ -58,7 +67,7 @@ def run_demo(
             console.print(f"  its Amazon   {house.addresses['sandbox']}\n")
             while not stop.wait(0.5):
                 house.watch()
-        return comparison.agree and demo.finished
+        return comparison.agree and demo.finished, report
     finally:
         house.stop()
 

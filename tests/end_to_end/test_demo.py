@@ -21,7 +21,7 @@ Moment = Callable[[StandingHouse], bool]
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[StandingHouse]:
-    house = StandingHouse(tmp_path, "demo", "--orders", str(ORDERS), "--once", "--report", "report.json")
+    house = StandingHouse(tmp_path, "demo", "--orders", str(ORDERS), "--json", "--report", "report.json")
     yield house
     house.close()
 
@@ -46,6 +46,7 @@ def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None
     told = demo.output.read_text()
     assert status == 0, told[-3000:]
     report = json.loads((demo.folder / "report.json").read_text())
+    assert json.loads(told.splitlines()[-1]) == report
     assert set(report) == {
         *("orders", "shipments", "amazon"),
         *("dead_letters", "lost", "doubled", "repeated", "seconds"),

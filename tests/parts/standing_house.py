@@ -20,15 +20,15 @@ from tests.parts.process import wait_until
 class StandingHouse:
     """An `orderbridge` command that keeps a house, in `folder`."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERBRIDGE_")}
+        others = {name: value for name, value in os.environ.items() if not name.startswith("ORDERBRIDGE_")}
         self.output = folder / f"output-{len(list(folder.glob('output-*')))}.txt"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "orderbridge", *arguments],
                 cwd=folder,
-                env=environment,
+                env={**others, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from alembic import command
 from sqlalchemy import inspect, text
 
 from orderbridge.database.engine import connect
-from orderbridge.database.migrate import current_and_head, differences, upgrade
+from orderbridge.database.migrate import _config, current_and_head, differences, upgrade
 from orderbridge.database.models import Base
 from orderbridge.database.unit_of_work import Database
 from tests.parts import at_once
@@ -41,6 +42,23 @@ def test_a_second_upgrade_does_nothing(database: Database) -> None:
     upgrade(database.engine)
     with database.engine.connect() as connection:
         assert connection.execute(text("SELECT holder FROM leases")).scalar_one() == "b"
+
+
+def test_rows_of_the_first_tables_stay(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO outbox (event_id, event_type, topic, key, body, posted_at, due_at) VALUES "
+                "('a', 'shipper.dead-letter', 'shipper.dead-letter', 'k', '{}', '2026-11-24 09:00', '2026-11-24 09:00')"
+            )
+        )
+    upgrade(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT event_id, settled_as, settled_at FROM outbox")).all()
+    engine.dispose()
+    assert rows == [("a", None, None)]
 
 
 def test_before_the_first_upgrade_there_is_no_revision(database_url: str) -> None:

@@ -1,0 +1,122 @@
+"""`orderbridge accounts` and `settings`; `init` and `resume`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from orderbridge.database.models import Account, OutboxRow, ServiceState
+from orderbridge.database.unit_of_work import Database
+from orderbridge.vault.keys import new_installation_key
+from tests.parts.command_line import LIVE, Command
+from tests.parts.process import free_port
+
+
+def test_they_are_listed(command: Command, account: str) -> None:
+    (row,) = json.loads(command("accounts", "list", "--json").stdout)
+    assert row == {
+        "account": account,
+        "connected": True,
+        "enabled": True,
+        "marketplaces": "ATVPDKIKX0DER",
+        "api": LIVE["api_url"],
+    }
+    assert account in command("accounts", "list").stdout
+
+
+def test_disconnect(command: Command, account: str, database: Database) -> None:
+    assert json.loads(command("accounts", "disconnect", account, "--json").stdout) == {
+        "account": account,
+        "connected": False,
+    }
+    with database.unit_of_work() as work:
+        assert work.session.get_one(Account, account).refresh_token is None
+    again = command("accounts", "disconnect", account)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "main is not connected" in again.stderr
+
+
+def test_a_token_that_cannot_be_tried_is_not_kept(command: Command, database: Database) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    environment = {
+        "ORDERBRIDGE_AMAZON_API_URL": url,
+        "ORDERBRIDGE_AMAZON_LOGIN_URL": f"{url}/auth",
+        "ORDERBRIDGE_AMAZON_CLIENT_ID": "client",
+        "ORDERBRIDGE_AMAZON_CLIENT_SECRET": "swordfish",
+        "ORDERBRIDGE_SECRETS_KEY": new_installation_key(),
+        "REFRESH_TOKEN": "swordfish",
+    }
+    result = command("accounts", "connect", "main", "--json", env=environment)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Amazon did not accept it" in result.stderr
+    assert "swordfish" not in result.stderr
+    with database.unit_of_work() as work:
+        assert work.session.scalars(select(Account)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"), [("", "ORDERBRIDGE_SECRETS_KEY is not set"), ("short", "ORDERBRIDGE_SECRETS_KEY")]
+)
+def test_a_wrong_secrets_key_is_named(command: Command, database: Database, variable: str, expected: str) -> None:
+    environment = {"ORDERBRIDGE_SECRETS_KEY": variable, "REFRESH_TOKEN": "x"}
+    result = command("accounts", "connect", "main", env=environment)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Settings: {expected}")
+
+
+def test_settings_are_changed_and_told(command: Command, account: str, database: Database) -> None:
+    result = command("settings", "set", account, "import_every_minutes=15", "invoice_number_prefix=A-", "--json")
+    changed = json.loads(result.stdout)
+    assert (changed["import_every_minutes"], changed["invoice_number_prefix"]) == (15, "A-")
+    assert json.loads(command("settings", "show", account, "--json").stdout) == changed
+    assert "import every minutes" not in command("settings", "show").stdout  # names stay as `set` takes them
+    with database.unit_of_work() as work:
+        assert work.session.scalars(select(OutboxRow.topic)).all() == ["account.settings"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("enabled", "expected name=value"),
+        ("enable=true", "there is no setting 'enable'"),
+        ("enabled=perhaps", "enabled: "),
+        ("import_every_minutes=61", "import_every_minutes: "),
+        ("time_zone=Mars", "expected an IANA time zone"),
+    ],
+)
+def test_a_wrong_setting_is_wrong_usage(
+    command: Command, account: str, database: Database, assignment: str, told: str
+) -> None:
+    result = command("settings", "set", account, "import_fba=true", assignment)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+    with database.unit_of_work() as work:
+        assert '"import_fba":false' in work.session.get_one(Account, account).settings
+
+
+def test_an_account_that_is_not_there_is_no_wrong_usage(command: Command, database: Database) -> None:
+    assert command("settings", "set", "other", "enabled=true").exit_code == 1
+    assert command("settings", "show", "other", "--json").exit_code == 1
+
+
+def test_init_writes_secrets_once(command: Command, tmp_path: Path) -> None:
+    assert json.loads(command("init", "--json").stdout) == {"file": ".env"}
+    written = (tmp_path / ".env").read_text()
+    assert [line.partition("=")[0] for line in written.splitlines()] == [
+        "ORDERBRIDGE_VAULT_KEY",
+        "ORDERBRIDGE_SECRETS_KEY",
+    ]
+    assert command("init").exit_code == 1
+    assert command("init", "--file", "nowhere/.env").exit_code == 1
+    assert (tmp_path / ".env").read_text() == written
+
+
+def test_resume(command: Command, database: Database) -> None:
+    with database.unit_of_work() as work:
+        work.session.add(ServiceState(service="shipper", paused_at=work.now, reason="20 events failed"))
+    assert json.loads(command("resume", "shipper", "--json").stdout) == {"service": "shipper", "resumed": True}
+    assert command("resume", "shipper").stdout == "shipper was not paused.\n"
+    assert command("resume", "ticker").exit_code == 2

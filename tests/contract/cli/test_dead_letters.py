@@ -1,0 +1,84 @@
+"""`orderbridge dead-letters`: what waits for somebody, and what became of the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from orderbridge.database.models import InboxRow, OutboxRow
+from orderbridge.database.unit_of_work import Database
+from schemas.failures import GivenBack
+from tests.parts.command_line import Command
+from tests.parts.pipeline_bench import Bench, MovableClock, original
+
+
+@pytest.fixture
+def letters(database: Database) -> list[str]:
+    """Ids of two dead letters of the shipper's: wrong input, the older first."""
+    bench = Bench(database, MovableClock())
+    for offset in (1, 2):
+        headers = [("trace", b"\xff"), ("empty", None)]
+        bench.pipeline.process(original(b"\xc3(", offset=offset, headers=headers))
+    return [row.event_id for row in bench.posted()]
+
+
+def listed(command: Command, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(command("dead-letters", "list", "--json", *options).stdout)
+    return found
+
+
+def test_the_newest_first(command: Command, letters: list[str]) -> None:
+    rows = listed(command)
+    assert [row["id"] for row in rows] == letters[::-1]
+    assert rows[0].keys() == {"id", "service", "from", "reason", "message", "at"}
+    assert (rows[0]["service"], rows[0]["from"]) == ("shipper", "order.shipped/0/2")
+    assert letters[0] in command("dead-letters", "list").stdout
+
+
+def test_show(command: Command, letters: list[str]) -> None:
+    told = json.loads(command("dead-letters", "show", letters[0], "--json").stdout)
+    assert (told["key"], told["value"]) == ("k", "\\xc3(")
+    assert told["headers"] == {"trace": "\\xff", "empty": None}
+    assert told["settled_as"] is None
+    text = command("dead-letters", "show", letters[0]).stdout
+    assert "from: order.shipped/0/1\n" in text
+    assert "settled" not in text
+
+
+def test_discard_settles_it(command: Command, letters: list[str]) -> None:
+    done = json.loads(command("dead-letters", "discard", letters[0], "--json").stdout)
+    assert done == {"id": letters[0], "service": "shipper", "settled_as": "discarded"}
+    assert [row["id"] for row in listed(command)] == [letters[1]]
+    everything = listed(command, "--all")
+    assert [(row["id"], row["settled_as"]) for row in everything] == [(letters[1], None), (letters[0], "discarded")]
+    assert everything[1]["settled_at"] is not None
+    again = command("dead-letters", "discard", letters[0])
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "It is settled already: discarded at " in again.stderr
+
+
+def test_replay_settles_it_and_hands_it_back(command: Command, letters: list[str], database: Database) -> None:
+    done = json.loads(command("dead-letters", "replay", letters[0], "--json").stdout)
+    assert done == {"id": letters[0], "service": "shipper", "settled_as": "replayed"}
+    assert [row["id"] for row in listed(command)] == [letters[1]]
+    assert [row["settled_as"] for row in listed(command, "--all")] == [None, "replayed"]
+    with database.unit_of_work() as work:
+        (body,) = work.session.scalars(select(OutboxRow.body).where(OutboxRow.topic == "shipper.retry"))
+        inbox = work.session.scalars(select(InboxRow.event_id)).all()
+    assert GivenBack.model_validate_json(body).original.value == b"\xc3("
+    assert inbox == ["order.shipped/0/2"]
+
+
+@pytest.mark.parametrize("name", ["show", "replay", "discard"])
+def test_one_that_is_not_there(command: Command, database: Database, name: str) -> None:
+    result = command("dead-letters", name, "nothing", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no dead letter nothing." in result.stderr
+
+
+def test_none(command: Command, database: Database) -> None:
+    assert listed(command) == []
+    assert command("dead-letters", "list").stdout == "No dead letters.\n"

@@ -1,0 +1,110 @@
+"""What all commands have in common: `--json`, help that teaches, and sentences where the installation is at fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from kafka.errors import KafkaTimeoutError
+from typer.core import TyperGroup
+
+import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
+from orderbridge.cli import app
+from tests.parts.command_line import Command
+
+
+def leaves(at: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(at, TyperGroup):
+        for name, below in at.commands.items():
+            yield from leaves(below, *path, name)
+    else:
+        yield " ".join(path), at
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    """Design, section 8, as far as it is built: scripts call them by these names."""
+    assert set(COMMANDS) == {
+        "demo",
+        "up",
+        "run",
+        "init",
+        "migrate",
+        "topics",
+        "resume",
+        "import",
+        "orders show",
+        "shipments list",
+        "accounts list",
+        "accounts connect",
+        "accounts disconnect",
+        "settings show",
+        "settings set",
+        "emit order.shipped",
+        "events tail",
+        "dead-letters list",
+        "dead-letters show",
+        "dead-letters replay",
+        "dead-letters discard",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"run"}))
+def test_all_take_json(name: str) -> None:
+    assert "--json" in [option for parameter in COMMANDS[name].params for option in parameter.opts]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_says_what_it_does_and_what_to_do_next(command: Command, name: str) -> None:
+    result = command(*name.split(), "--help")
+    assert result.exit_code == 0
+    assert COMMANDS[name].help.splitlines()[0].strip() in result.stdout
+    assert "Next: " in result.stdout
+
+
+def test_a_database_without_tables_says_what_to_do(command: Command) -> None:
+    result = command("accounts", "list", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no such table: accounts" in result.stderr
+    assert "orderbridge migrate" in result.stderr
+
+
+def test_a_wrong_variable_is_named(command: Command) -> None:
+    result = command("accounts", "list", env={"ORDERBRIDGE_TOPIC_PARTITIONS": "many"})
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Settings: ORDERBRIDGE_TOPIC_PARTITIONS: ")
+
+
+def test_a_broker_that_is_away_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_topics: str, **_options: Any) -> None:
+        raise KafkaTimeoutError("no broker")
+
+    monkeypatch.setattr("orderbridge.cli.events.KafkaConsumer", away)
+    result = command("events", "tail")
+    assert result.exit_code == 1
+    assert "no broker" in result.stderr
+    assert "ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS" in result.stderr
+
+
+def test_brackets_are_no_markup(command: Command) -> None:
+    command("migrate")
+    assert "There is no account [/red]." in command("settings", "show", "[/red]").stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["no-such-command", "import --no-such-option", "run no-such-service", "shipments list --state lost"]
+)
+def test_wrong_usage(command: Command, line: str) -> None:
+    result = command(*line.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_json_line_is_one_object(command: Command) -> None:
+    assert json.loads(command("migrate", "--json").stdout) == {"before": None, "now": "0002"}
+    assert json.loads(command("migrate", "--json").stdout) == {"before": "0002", "now": "0002"}
+    assert command("migrate").stdout == "The database is at 0002.\n"

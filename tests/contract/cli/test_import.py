@@ -1,0 +1,152 @@
+"""`orderbridge import`: what it says of a run, and that it fails at once where nothing can come of it.
+
+The importer is the real one, on the sandbox; it goes on while the command sleeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from orderbridge.database.models import Account, AccountState, OutboxRow
+from orderbridge.database.unit_of_work import Database
+from tests.parts.command_line import Command
+from tests.parts.in_process import System
+from tests.parts.sandbox_server import sandbox_server
+
+
+@pytest.fixture
+def system(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """The system on the command line's database, with its clock."""
+
+    with sandbox_server() as server, closing(System(sqlite_url, tmp_path, server)) as there, capture_logs():
+        monkeypatch.setattr("orderbridge.cli.imports.open_database", lambda: closing(Database(sqlite_url, there.clock)))
+        monkeypatch.setattr("orderbridge.cli.imports.sleep", lambda _: there.run_until_idle())
+        yield there
+
+
+def test_a_run_says_what_it_did(command: Command, system: System) -> None:
+    system.place_orders(count=3)
+    system.advance(180)
+    result = command("import", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert (told["account_id"], told["problems"]) == ("main", [])
+    assert (told["counts"]["seen"], told["counts"]["imported"]) == (3, 3)
+    assert command("import").stdout.endswith(": 3 seen, 3 unchanged.\n")
+
+
+def test_a_refused_run_is_a_failure_that_says_why(command: Command, system: System) -> None:
+    system.imported()
+    system.amazon.save_account(system.amazon_account().model_copy(update={"roles": []}))
+    system.advance(600)
+    result = command("import")
+    assert result.exit_code == 1
+    assert result.stdout == "The import ended with a problem: 0 seen.\n"
+    assert "Amazon refused the import (Unauthorized)" in result.stderr
+    told = command("import", "--json")
+    assert told.exit_code == 1
+    assert "Unauthorized" in json.loads(told.stdout)["problems"][0]
+
+
+def test_an_order_that_is_known_is_asked_for_again(command: Command, system: System) -> None:
+    (order_id,) = system.imported()
+    system.amazon.change_order(order_id, lambda order, now: order.cancel("BUYER", "mistake", now))
+    system.advance(180)
+    told = json.loads(command("import", "--order", order_id, "--json").stdout)
+    assert told == {"order_id": order_id, "amazon_status": "cancelled"}
+    assert system.calls("getOrder") == {"200": 1}
+    assert command("import", "--order", order_id).stdout == f"{order_id} is here: cancelled.\n"
+
+
+def test_an_order_that_amazon_does_not_know(command: Command, system: System) -> None:
+    result = command("import", "--order", "114-0000000-0000000")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "114-0000000-0000000: Amazon does not know this order." in result.stderr
+
+
+def test_an_order_that_is_known_and_that_amazon_has_forgotten(command: Command, system: System) -> None:
+    (order_id,) = system.imported()
+    system.advance(60)
+    system.amazon.save_account(system.amazon_account().model_copy(update={"roles": []}))
+    result = command("import", "--order", order_id)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert order_id in result.stderr
+
+
+def test_an_account_that_is_disconnected_meanwhile(command: Command, system: System, monkeypatch: Any) -> None:
+    def disconnect(_seconds: float) -> None:
+        with system.database.unit_of_work() as work:
+            work.session.get_one(Account, "main").refresh_token = None
+        system.run_until_idle()
+
+    monkeypatch.setattr("orderbridge.cli.imports.sleep", disconnect)
+    result = command("import")
+    assert result.exit_code == 1
+    assert "The importer did not take it: account_not_connected." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, "There is no account main. `orderbridge accounts connect main` adds it."),
+        ({"refresh_token": None}, "main is not connected. `orderbridge accounts connect main` does it."),
+        ({"settings": "{}"}, "The import of main is off. `orderbridge settings set main enabled=true` switches it on."),
+    ],
+)
+def test_what_is_in_vain_fails_at_once(
+    command: Command, account: str, database: Database, change: dict[str, Any] | None, told: str
+) -> None:
+    with database.unit_of_work() as work:
+        row = work.session.get_one(Account, account)
+        if change is None:
+            work.session.delete(row)
+        for name, value in (change or {}).items():
+            setattr(row, name, value)
+    result = command("import", "--json")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{told}\n")
+    with database.unit_of_work() as work:
+        assert work.session.scalars(select(OutboxRow)).all() == []
+
+
+def test_without_waiting(command: Command, account: str, database: Database) -> None:
+    told = json.loads(command("import", "--no-wait", "--json").stdout)
+    with database.unit_of_work() as work:
+        (row,) = work.session.scalars(select(OutboxRow))
+    assert (row.topic, told) == ("import.due", {"account": account, "event_id": row.event_id})
+
+
+def test_progress_is_shown_and_prolongs_the_wait(
+    command: Command, account: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of pages, nine minutes apart; then the importer is killed."""
+    at = [0.0]
+    shown: list[str] = []
+
+    def sleep(_seconds: float) -> None:
+        at[0] += 540
+        if at[0] > 3600:
+            return
+        window = {"amazon_calls": len(shown) + 1, "counts": {"seen": 100 * (len(shown) + 1)}}
+        with database.unit_of_work() as work:
+            work.session.merge(AccountState(account_id=account, window=json.dumps(window)))
+
+    monkeypatch.setattr("orderbridge.cli.imports.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.imports.sleep", sleep)
+    monkeypatch.setattr("rich.status.Status.update", lambda _status, text: shown.append(text))
+    result = command("import")
+    assert result.exit_code == 1
+    assert "Nothing has come of it for ten minutes." in result.stderr
+    assert shown[:2] == ["Importing: 1 pages, 100 orders so far", "Importing: 2 pages, 200 orders so far"]
+    assert len(shown) == 6
+
+
+def test_an_empty_order_number_is_wrong_usage(command: Command, account: str) -> None:
+    assert command("import", "--order", "").exit_code == 2
