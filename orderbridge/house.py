@@ -94,8 +94,11 @@ class House:
         self.addresses = self._addresses()
 
     def refuse_contradictions(self) -> None:
-        """Raises HouseError if the environment gives another value than the house: commands would follow that."""
-        names = contradicted(self.settings)
+        """Raises HouseError if the environment gives another value than the house: commands would follow that.
+
+        The form of log lines is everybody's own.
+        """
+        names = [name for name in contradicted(self.settings) if name != f"{PREFIX}LOG_FORMAT"]
         if names:
             raise HouseError(
                 f"The environment has its own {', '.join(names)}, and a command typed beside this house would follow "
