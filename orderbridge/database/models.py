@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from orderbridge.database.types import Counter, Utc
 
 _UNPUBLISHED = text("published_at IS NULL")
+_ALIVE = text("redacted_at IS NULL")
 
 
 class Base(DeclarativeBase):
@@ -84,10 +85,11 @@ class PersonalDataRow(Base):
     """An order's personal data, sealed. Written by the importer while `redacted_at` is empty, then by the redactor."""
 
     __tablename__ = "personal_data"
+    __table_args__ = (Index("ix_alive", "dies_at", postgresql_where=_ALIVE, sqlite_where=_ALIVE),)
 
     order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     seal: Mapped[str | None]
-    dies_at: Mapped[datetime] = mapped_column(index=True)
+    dies_at: Mapped[datetime]
     redacted_at: Mapped[datetime | None]
 
 
