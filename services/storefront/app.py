@@ -88,10 +88,13 @@ class Storefront:
                 for account_id in set(self.books.accounts()) - told:
                     self._store.publish_options(store_options(account_id))
                     told.add(account_id)
-                for event_id, said_at, event in self.books.unsent():
-                    self._store.shipped(event, event_id=event_id, time=said_at)
-                    self.books.mark_sent(event_id)
                 self._troubles["sending"] = None
+                for event_id, said_at, event in self.books.unsent():
+                    try:
+                        self._store.shipped(event, event_id=event_id, time=said_at)
+                        self.books.mark_sent(event_id)
+                    except NotSent as error:  # one that Kafka refuses holds up no other
+                        self._failed("sending", error)
             except (NotSent, sqlite3.Error) as error:
                 self._failed("sending", error)
             self._wake.wait(1)

@@ -144,6 +144,31 @@ def test_the_way_of_an_order_through_the_store(bridge: Bridge, shop: Shop) -> No
     assert shop.ask("/healthz") == (200, {"trouble": None, "unsent": 0})
 
 
+@pytest.mark.parametrize("settings", ["kafka"], indirect=True)
+def test_a_shipment_that_kafka_refuses_holds_up_no_other(bridge: Bridge, shop: Shop) -> None:
+    bridge.say(example("order.imported"))
+    shop.wait_for_order(status="New")
+    bridge.set_max_message_bytes("order.shipped", 900)
+
+    def bound_is_known() -> bool:
+        try:
+            bridge.put("order.shipped", json.dumps({"order_id": "x" * 1000}).encode())
+        except AssertionError:
+            return True
+        return False
+
+    wait_until(bound_is_known, seconds=20, what="the broker knows its new bound")
+    large = {"carrier": "c" * 200, "tracking_number": "1" * 200, "lines": [{"sku": "s" * 90, "quantity": 1}] * 5}
+    assert shop.ask(f"/api/orders/{ORDER}/ship", FORM | large)[0] == 202
+    event_id = shop.ask(f"/api/orders/{ORDER}/ship", FORM | {"package_id": "P2"})[1]["event_id"]
+    wait_until(
+        lambda: event_id in {envelope.event_id for original, envelope in bridge.told("order.shipped")[-1:]},
+        seconds=20,
+        what="the second shipment",
+    )
+    assert shop.ask("/healthz")[1]["unsent"] == 1
+
+
 def test_what_was_not_answered_is_sent_again_with_its_id_and_time(bridge: Bridge, shop: Shop) -> None:
     bridge.say(example("order.imported"))
     shop.wait_for_order(status="New")
