@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ STOP_SECONDS = 60.0
 # Below the ports that the kernel hands out for outgoing connections (Linux: 32768 and up). One from up there could be
 # taken while its server is down, even by a client that tries to reach that very server and so connects to itself.
 PORTS = range(20_000, 32_000)
+_TAKEN = Path(tempfile.gettempdir()) / "orderbridge-test-ports"
 
 
 class Server(Protocol):
@@ -38,13 +41,20 @@ class Server(Protocol):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens."""
+    """A TCP port of 127.0.0.1 on which nobody listens, and which no test process on this machine is given again.
+
+    Its server binds it only later: meanwhile the lock of a file keeps it for us, until this process ends.
+    """
+    _TAKEN.mkdir(mode=0o777, exist_ok=True)
     while True:
-        port = random.choice(PORTS)
+        port = random.SystemRandom().choice(PORTS)  # a test's seed must not lead all of them to the same ports
+        lock = os.open(_TAKEN / str(port), os.O_RDWR | os.O_CREAT, 0o666)
         with socket.socket() as probe:
             try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                os.close(lock)
                 continue
             return port
 

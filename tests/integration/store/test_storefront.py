@@ -51,7 +51,11 @@ class Shop:
     def start(self) -> None:
         """Start it (again) and wait until it answers."""
         self.server.start()
-        wait_until(lambda: self.ask("/healthz")[0] != 0, seconds=30, what=f"the storefront, see {self._log}")
+        try:
+            wait_until(lambda: self.ask("/healthz")[0] != 0, seconds=30, what=f"the storefront, see {self._log}")
+        except TimeoutError:
+            self.server.close()
+            raise
 
     def ask(self, path: str, form: Any = None) -> tuple[int, Any]:
         """Status and body of an answer; (0, None) if there is none."""
