@@ -16,9 +16,10 @@ from bench.parts import arguments, kafka_and_postgres, report
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
+from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, load_settings
 from orderbridge.vault.keys import new_installation_key
-from tests.parts.process import free_port, wait_until
+from tests.parts.process import wait_until
 
 SERVICES = ("ticker", "importer", "shipper", "redactor")
 

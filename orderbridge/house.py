@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from orderbridge.data_folder import HouseError, kept_values, tell
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
 from orderbridge.onboarding import check_endpoints, connect_account
+from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
 
@@ -85,7 +85,7 @@ class House:
         self._say = say
         plan.store.mkdir(parents=True, exist_ok=True)
         self._supervisor = Supervisor(plan.store / "logs")
-        self._kept = kept_values(plan.store, plan.keys, _free_port(8402))
+        self._kept = kept_values(plan.store, plan.keys, free_port([8402]))
         self._broker = EmbeddedBroker()
         values = self._values()
         self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
@@ -180,7 +180,7 @@ class House:
             "secrets_key": kept["secrets_key"],
             "key_ring": str(plan.key_ring),
             "key_ring_grid_seconds": str(int(plan.grid.total_seconds())),
-            "storefront_port": str(_free_port(8401)),
+            "storefront_port": str(free_port([8401])),
             "storefront_database": str(plan.store.resolve() / "storefront.sqlite"),
             "log_format": "json",
         }
@@ -190,7 +190,7 @@ class House:
         return values
 
     def _addresses(self) -> dict[str, Any]:
-        health = {name: f"http://127.0.0.1:{_free_port(8410 + index)}" for index, name in enumerate(ENGINE)}
+        health = {name: f"http://127.0.0.1:{free_port([8410 + index])}" for index, name in enumerate(ENGINE)}
         return {
             "kafka": self.settings.kafka_bootstrap_servers,
             "storefront": f"http://127.0.0.1:{self.settings.storefront_port}",
@@ -202,15 +202,3 @@ class House:
 def clean(folder: Path) -> None:
     """Empty a demo's store."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port(preferred: int) -> int:
-    """The preferred port of loopback, or any free one where it is taken."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise HouseError("no free port on 127.0.0.1")

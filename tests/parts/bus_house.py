@@ -24,9 +24,10 @@ from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import HandlerFailure, InboxRow
 from orderbridge.database.unit_of_work import Database
+from orderbridge.ports import free_port
 from orderbridge.settings import Settings
 from schemas.failures import DeadLetter
-from tests.parts.process import ServerProcess, free_port, wait_until
+from tests.parts.process import ServerProcess, wait_until
 
 Headers = Sequence[tuple[str, bytes | None]]
 TICKER = [sys.executable, "-c", "from services.ticker.app import main; main()"]

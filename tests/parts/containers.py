@@ -6,7 +6,8 @@ import contextlib
 import os
 import socket
 
-from tests.parts.process import STOP_SECONDS, free_port
+from orderbridge.ports import free_port
+from tests.parts.process import STOP_SECONDS
 from tests.parts.requirement import Missing
 
 # testcontainers' reaper is one more image to fetch. CONTRIBUTING.md says how to clear up after a killed run.

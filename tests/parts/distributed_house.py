@@ -18,11 +18,12 @@ from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
 from orderbridge.onboarding import connect_account
+from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, load_settings
 from orderbridge.supervisor import Supervisor
 from orderbridge.vault.keys import new_installation_key
 from schemas.imports import ImportDue
-from tests.parts.process import free_port, wait_until
+from tests.parts.process import wait_until
 
 WORKERS = ("ticker", "importer", "shipper", "redactor")
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
+from orderbridge.ports import free_port
 from tests.parts.containers import Container
-from tests.parts.process import Server, ServerProcess, free_port
+from tests.parts.process import Server, ServerProcess
 from tests.parts.requirement import Missing
 
 VARIABLE = "ORDERBRIDGE_TEST_KAFKA"

@@ -19,8 +19,9 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from orderbridge.ports import free_port
 from tests.parts.containers import Container
-from tests.parts.process import Server, ServerProcess, free_port, wait_until
+from tests.parts.process import Server, ServerProcess, wait_until
 from tests.parts.requirement import Missing
 
 VARIABLE = "ORDERBRIDGE_TEST_POSTGRES"

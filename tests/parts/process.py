@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import random
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +13,6 @@ from typing import Protocol
 import psutil
 
 STOP_SECONDS = 60.0
-
-# Below the ports that the kernel hands out for outgoing connections (Linux: 32768 and up). One from up there could be
-# taken while its server is down, even by a client that tries to reach that very server and so connects to itself.
-PORTS = range(20_000, 32_000)
-_TAKEN = Path(tempfile.gettempdir()) / "orderbridge-test-ports"
 
 
 class Server(Protocol):
@@ -38,25 +29,6 @@ class Server(Protocol):
 
     def failure(self) -> str | None:
         """The end of its log if it has died, else None."""
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens, and which no test process on this machine is given again.
-
-    Its server binds it only later: meanwhile the lock of a file keeps it for us, until this process ends.
-    """
-    _TAKEN.mkdir(mode=0o777, exist_ok=True)
-    while True:
-        port = random.SystemRandom().choice(PORTS)  # a test's seed must not lead all of them to the same ports
-        lock = os.open(_TAKEN / str(port), os.O_RDWR | os.O_CREAT, 0o666)
-        with socket.socket() as probe:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                os.close(lock)
-                continue
-            return port
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str, interval: float = 0.02) -> None:

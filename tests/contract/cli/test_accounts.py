@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from orderbridge.database.models import Account, OutboxRow, ServiceState
 from orderbridge.database.unit_of_work import Database
+from orderbridge.ports import free_port
 from orderbridge.vault.keys import new_installation_key
 from tests.parts.command_line import LIVE, Command
-from tests.parts.process import free_port
 
 
 def test_they_are_listed(command: Command, account: str) -> None:

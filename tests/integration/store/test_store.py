@@ -12,6 +12,7 @@ import pytest
 
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.ports import free_port
 from orderbridge.settings import Settings
 from orderbridge.store import STORE_EVENTS, NotSent, Received, Store
 from schemas.accounts import StoreOptions
@@ -20,7 +21,7 @@ from schemas.imports import ImportDue
 from schemas.orders import OrderImported, OrderUpdated
 from schemas.shipments import OrderShipped
 from tests.integration.store.bridge import ORDER, Bridge, example
-from tests.parts.process import free_port, wait_until
+from tests.parts.process import wait_until
 
 SHIPPED = OrderShipped(order_id=ORDER, carrier="UPS", tracking_number="1Z999AA10123456784")
 

@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from orderbridge.bus.envelope import validate
+from orderbridge.ports import free_port
 from orderbridge.settings import Settings
 from schemas.accounts import StoreOptions
 from schemas.personal_data import PersonalDataState
 from schemas.shipments import OrderShipped
 from tests.integration.store.bridge import ORDER, Bridge, example, updated
 from tests.parts.kafka import Kafka
-from tests.parts.process import ServerProcess, free_port, wait_until
+from tests.parts.process import ServerProcess, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 FORM = {"carrier": "UPS", "tracking_number": "1Z999AA10123456784", "package_id": "P1"}

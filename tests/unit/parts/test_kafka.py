@@ -10,9 +10,9 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from orderbridge.ports import free_port
 from tests.parts import kafka as roads
 from tests.parts.kafka import Kafka, find_kafka, mock
-from tests.parts.process import free_port
 from tests.parts.requirement import Missing
 
 

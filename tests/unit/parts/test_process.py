@@ -9,8 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.parts import process
-from tests.parts.process import ServerProcess, free_port, wait_until
+from tests.parts.process import ServerProcess, wait_until
 
 OWNER = """
 import pathlib, sys, time
@@ -78,13 +77,6 @@ def test_a_server_does_not_outlive_killed_tests(tmp_path: Path) -> None:
         assert server.is_running()
         owner.send_signal(signal.SIGKILL)
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, seconds=20, what="its end")
-
-
-def test_free_ports_differ_and_are_below_the_outgoing_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "PORTS", range(31_900, 31_960))
-    ports = [free_port() for _ in range(20)]
-    assert len(set(ports)) == len(ports)
-    assert max(ports) < 32_000
 
 
 def test_waiting_ends_at_its_bound() -> None:
