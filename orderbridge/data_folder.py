@@ -48,14 +48,21 @@ def tell(data: Path, environment: Mapping[str, str], addresses: Mapping[str, Any
     (data / _ADDRESSES_FILE).write_text(json.dumps(addresses, indent=2) + "\n")
 
 
-def kept_values(store: Path, keys: Mapping[str, str], sandbox_port: int) -> dict[str, str]:
-    """`vault_key`, `secrets_key` and the sandbox's port, kept since the first start: seals and accounts depend on them.
+def kept_values(store: Path, keys: Mapping[str, str], key_ring: Path, sandbox_port: int) -> dict[str, str]:
+    """`vault_key`, `secrets_key`, the key ring and the sandbox's port, kept since the first start: seals and accounts
+    depend on them.
 
-    `keys` are those that the installation was given; what nobody gave is made. Raises HouseError if another key is kept
-    than the one given, InvalidKeyText if that is none.
+    `keys` are those that the installation was given; what nobody gave is made. Raises HouseError if another key or ring
+    is kept than the one given, InvalidKeyText if a key is none.
     """
     file = store / "kept.json"
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    ring = os.path.relpath(key_ring, store)  # a house and its ring may be moved together
+    if kept.get("key_ring", ring) != ring:
+        raise HouseError(
+            f"{key_ring} is not the key ring under which {store} keeps its personal data: that is "
+            f"{(store / kept['key_ring']).resolve()}. Name it with --key-ring, or use another folder with --data."
+        )
     for name, text in keys.items():
         variable = f"{PREFIX}{name.upper()}"
         key = key_from_text(text, variable)
@@ -65,7 +72,7 @@ def kept_values(store: Path, keys: Mapping[str, str], sandbox_port: int) -> dict
                 "of .env, or use another folder with --data."
             )
     made = {"vault_key": new_installation_key(), "secrets_key": new_installation_key()}
-    values = {**made, "sandbox_port": str(sandbox_port), **kept, **keys}
+    values = {**made, "sandbox_port": str(sandbox_port), **kept, **keys, "key_ring": ring}
     if values != kept:
         _write_private(file, json.dumps(values))
     return values

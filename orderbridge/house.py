@@ -46,6 +46,8 @@ class Plan:
     """Settings of the sandbox's account."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """`vault_key` and `secrets_key`, as far as the installation was given them; else the house makes its own."""
+    storefront_port: int = 8401
+    """Where the example store is to answer, if that is free."""
 
 
 def plan_to_stand(data: Path, key_ring: Path | None, speed: int) -> Plan:
@@ -72,6 +74,7 @@ def plan_to_stand(data: Path, key_ring: Path | None, speed: int) -> Plan:
         speed=speed,
         sandbox=sandbox,
         account=AccountSettings(enabled=True, import_every_minutes=1),
+        storefront_port=given.storefront_port,
         keys={name: given.need(name) for name in ("vault_key", "secrets_key") if getattr(given, name) is not None},
     )
 
@@ -85,7 +88,7 @@ class House:
         self._say = say
         plan.store.mkdir(parents=True, exist_ok=True)
         self._supervisor = Supervisor(plan.store / "logs")
-        self._kept = kept_values(plan.store, plan.keys, free_port([8402]))
+        self._kept = kept_values(plan.store, plan.keys, plan.key_ring, free_port([8402]))
         self._broker = EmbeddedBroker()
         values = self._values()
         self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
@@ -180,7 +183,7 @@ class House:
             "secrets_key": kept["secrets_key"],
             "key_ring": str(plan.key_ring),
             "key_ring_grid_seconds": str(int(plan.grid.total_seconds())),
-            "storefront_port": str(free_port([8401])),
+            "storefront_port": str(free_port([plan.storefront_port])),
             "storefront_database": str(plan.store.resolve() / "storefront.sqlite"),
             "log_format": "json",
         }

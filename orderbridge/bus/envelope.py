@@ -103,6 +103,13 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
     )
 
 
+def identity(original: Original, envelope: Envelope | None) -> tuple[str, str]:
+    """Source and id under which the inbox knows a message; by its place where its envelope cannot be read."""
+    if envelope is None:
+        return first_sighting(original), original.place()
+    return envelope.source, envelope.event_id
+
+
 def first_sighting(original: Original) -> str:
     """Where and when a message was first seen.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from orderbridge.bus.envelope import (
     Envelope,
     digest,
     first_sighting,
+    identity,
     open_envelope,
     read_object,
     storable_name,
@@ -39,6 +41,7 @@ AnswerRejected = Callable[[dict[str, Any], Rejected, Work], bool]
 """Answers the sender of a bad event from its raw body; False if nothing in it says whom to answer."""
 
 log = structlog.get_logger()
+_GIVEN_UP = "handler_failed"
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,9 @@ class Pipeline:
             log.error("could not answer", place=original.place(), exception=describe(error))
         # Without the answer, and under the one name that is ours and not the sender's.
         cause = _cause(original, None, failures)
-        return self._close_rejected(original, failures, cause, rejected, {}, None)
+        with suppress(_IdReused):
+            return self._close_rejected(original, failures, cause, rejected, {}, None)
+        return "repeated"
 
     def _close_rejected(
         self,
@@ -233,13 +238,17 @@ class Pipeline:
             work.session.add(
                 HandlerFailure(service=self.service, place=original.place(), exception=description, failed_at=now)
             )
+            given_up = delay is None and inbox.record(work, self.service, digest(original), "dead-letter", _GIVEN_UP)
             if delay is not None:
                 self._post_again(work, original, failures, now + delay)
-            elif inbox.record(work, self.service, digest(original), "dead-letter", "handler_failed"):
+            elif given_up:
                 message = f"The {self.service} failed {failures} times on this event."
-                work.post(self._dead_letter(original, failures, "handler_failed", message, description, now))
+                work.post(self._dead_letter(original, failures, _GIVEN_UP, message, description, now))
         self.self_pause.consider()
-        return "failed" if delay is not None else "dead-letter"
+        if delay is not None:
+            return "failed"
+        # Its id stands in the inbox meanwhile: whether for a copy or for another event, the look-up tells.
+        return "dead-letter" if given_up else self._process(original, failures)
 
     def _post_again(self, work: Work, original: Original, failures: int, at: datetime) -> None:
         event = GivenBack(service=self.service, original=original, failures=failures)
@@ -262,9 +271,10 @@ class Pipeline:
 def _cause(original: Original, envelope: Envelope | None, failures: int) -> Cause:
     """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic."""
     said_at = (envelope.time if envelope else None) or original.timestamp
+    source, event_id = identity(original, envelope)
     return Cause(
-        event_id=envelope.event_id if envelope else original.place(),
-        source=envelope.source if envelope else first_sighting(original),
+        event_id=event_id,
+        source=source,
         place=original.place(),
         rank=f"{int(said_at.timestamp() * 1_000_000):020d}/{original.partition:06d}/{original.offset:020d}",
         first_seen=original.timestamp,

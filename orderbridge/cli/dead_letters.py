@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import typer
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
-from orderbridge.bus.envelope import first_sighting, open_envelope
+from orderbridge.bus.envelope import identity, open_envelope
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
 from orderbridge.cli.events import legible
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Work
-from schemas.failures import DeadLetter, GivenBack, Original
+from schemas.failures import DeadLetter, GivenBack
 
 dead_letters_app = typer.Typer(no_args_is_help=True, help="Events that a service gave up, kept for 30 days.")
 app.add_typer(dead_letters_app, name="dead-letters")
@@ -118,22 +118,16 @@ def _settle(work: Work, row: OutboxRow, how: Literal["replayed", "discarded"]) -
 
 
 def _forget(work: Work, letter: DeadLetter) -> None:
-    """Take the original out of its service's inbox, where it stands as done."""
-    source, event_id = _identity(letter.original)
+    """Take the original out of its service's inbox, where it stands as done: under its own name, or by its place."""
+    try:
+        envelope = open_envelope(letter.original)
+    except Rejected:
+        envelope = None
+    names = [identity(letter.original, envelope), identity(letter.original, None)]
     work.session.execute(
         delete(InboxRow).where(
             InboxRow.consumer == letter.service,
-            InboxRow.source == source,
-            InboxRow.event_id == event_id,
+            tuple_(InboxRow.source, InboxRow.event_id).in_(names),
             InboxRow.outcome == "dead-letter",
         )
     )
-
-
-def _identity(original: Original) -> tuple[str, str]:
-    """Source and id under which the inbox knows it."""
-    try:
-        envelope = open_envelope(original)
-    except Rejected:
-        return first_sighting(original), original.place()
-    return envelope.source, envelope.event_id

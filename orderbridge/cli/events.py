@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -98,6 +99,9 @@ def tail(
         consumer.close()
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def legible(original: Original) -> dict[str, Any]:
     """Key, headers and value of a message as text, where they are any; what is no UTF-8 as `\\xff`."""
     return {
@@ -108,4 +112,7 @@ def legible(original: Original) -> dict[str, Any]:
 
 
 def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "backslashreplace")
+    """Control characters as `\\x1b`: whoever can write to a topic must not write to the operator's terminal."""
+    if value is None:
+        return None
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value.decode("utf-8", "backslashreplace"))

@@ -19,8 +19,8 @@ from orderbridge.database.unit_of_work import Database, Work
 from schemas.imports import ImportDue, ImportFinished
 
 T = TypeVar("T")
-_PATIENCE = 600.0
-"""Seconds without progress after which nobody waits on."""
+_PATIENCE = 1200.0
+"""Seconds without progress after which nobody waits on; after a trouble with its login Amazon is asked in 900."""
 
 
 @app.command(name="import")
@@ -90,7 +90,7 @@ def _wait(database: Database, account: str | None, look: Callable[[Work], T | No
                 window = json.loads(state.window or "{}")
                 status.update(f"Importing: {window['amazon_calls']} pages, {window['counts']['seen']} orders so far")
             if monotonic() > end:
-                fail("Nothing has come of it for ten minutes. Does the importer run? See its /healthz and its log.")
+                fail("Nothing has come of it for twenty minutes. Does the importer run? See its /healthz and its log.")
             sleep(0.2)
 
 

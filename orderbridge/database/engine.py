@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
@@ -20,19 +20,20 @@ _POSTGRES_ARGUMENTS = {
     "keepalives_count": 3,
 }
 _SQLITE_SECONDS = 30.0
-_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=20s"
+_NO_WAITING = ("idle_in_transaction_session_timeout = '10s'", "tcp_user_timeout = '20s'")
 """A process that is stopped in the middle of a transaction (SIGSTOP, a machine put to sleep) would hold its locks for
 as long, and everybody would wait for it: the standby ticker too. No handler is idle between two statements for longer,
-nor does any read so slowly that the server cannot send."""
+nor does any read so slowly that the server cannot send. Set on each connection: as start-up options they would take the
+place of those in the URL and in PGOPTIONS, and poolers refuse them."""
 
 
 def connect(url: str, *, pool_size: int = 16) -> Engine:
     """An engine for `url`. Values never appear in an error's text (`hide_parameters`)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
+        if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        # Its writers take turns, so one connection a process does: threads wait for it in a queue, instead of polling
+        # Its writers take turns, so one connection a process does: threads wait for it in memory, instead of polling
         # for SQLite's lock with ever longer sleeps while it is free.
         engine = create_engine(
             parsed,
@@ -45,22 +46,23 @@ def connect(url: str, *, pool_size: int = 16) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    return create_engine(
-        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_arguments(parsed)
+    engine = create_engine(
+        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_POSTGRES_ARGUMENTS
     )
+    event.listen(engine, "connect", _let_nobody_wait)
+    return engine
 
 
 def connect_unpooled(url: str) -> Engine:
     """An engine that opens a connection for each use: for the clock, which is read while every pooled one is busy."""
-    parsed = make_url(url)
-    return create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=_arguments(parsed))
+    return create_engine(make_url(url), hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRES_ARGUMENTS)
 
 
-def _arguments(url: URL) -> dict[str, str | int]:
-    """Ours, and after them the options that the URL names itself: arguments would take their place."""
-    own = url.query.get("options", ())
-    options = " ".join((_OPTIONS, *((own,) if isinstance(own, str) else own)))
-    return {**_POSTGRES_ARGUMENTS, "options": options}
+def _let_nobody_wait(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
+    for setting in _NO_WAITING:
+        connection.execute(f"SET {setting}")
+    connection.autocommit = False
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -77,8 +79,8 @@ def _write_ahead(connection: Any) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() > end:
                 raise
             time.sleep(0.02)
 

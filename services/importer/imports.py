@@ -91,9 +91,7 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     for unreadable in page.unreadable:
         window = window.with_problem(f"Order {unreadable.order_id or '(no number)'} cannot be read: {unreadable.error}")
     repeated = page.next_token is not None and page.next_token == window.next_token
-    if repeated and window.restarted:
-        _finish(work, account, window.with_problem(_SAME_PAGE))
-        return
+    over = repeated and window.restarted
     window = window.model_copy(
         update={
             "counts": ImportCounts(**counts),
@@ -105,7 +103,9 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     )
     if repeated:
         window = window.with_problem(_SAME_PAGE).start_over()
-    if window.next_token is not None or repeated:
+    if over:
+        _finish(work, account, window)
+    elif window.next_token is not None or repeated:
         _state(work, account.account_id).window = window.model_dump_json()
         _go_on(work, account, work.now)
     else:

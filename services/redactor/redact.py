@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -15,7 +15,7 @@ from schemas.personal_data import PersonalDataState
 
 log = structlog.get_logger()
 _LOOK_AGAIN = timedelta(minutes=10)
-_AT_ONCE = 500
+_AT_ONCE = 100
 _REPLACE = (
     update(PersonalDataRow)
     .where(
@@ -52,28 +52,33 @@ def redact(event: OrderAged, work: Work) -> None:
 def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
     """Destroy the key whose moment is over: every seal under it, wherever it lies, is dead.
 
-    Some minutes later it is looked whether the orders know: one whose `order.aged` was lost (a dead letter, a restored
-    database) is redacted then.
+    Keys go too whose own event was lost, by a restore perhaps. Ten minutes after a key it is looked whether its orders
+    know: one whose `order.aged` was lost is redacted then.
     """
     now = work.now
     if event.moment > now:
-        work.post(event, at=event.moment, name=f"key:{event.moment.isoformat()}")
+        _plan(work, event.moment, event.moment)
         return
-    # Also one whose own event was lost, by a restore perhaps.
-    destroyed = [ring.destroy(moment) for moment in {event.moment, *ring.alive()} if moment <= now]
-    if any(destroyed):
-        work.post(event, at=now + _LOOK_AGAIN, name=f"key:{event.moment.isoformat()}")
+    work.commit()  # destroying waits for the disk
+    over = [event.moment, *(moment for moment in ring.alive() if moment < now and moment != event.moment)]
+    destroyed = [moment for moment in over[:_AT_ONCE] if ring.destroy(moment)]
+    for moment in sorted(destroyed):
+        _plan(work, moment, now + _LOOK_AGAIN)
+    if event.moment in destroyed:
         return
-    overdue = (
+    if now < event.moment + _LOOK_AGAIN:  # we were cut off between its destruction and the plan
+        _plan(work, event.moment, event.moment + _LOOK_AGAIN)
+        return
+    forgotten = work.session.execute(
         select(OrderRow.order_id, OrderRow.account_id)
         .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
-        .where(PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at <= event.moment)
-        .limit(_AT_ONCE)
-    )
-    forgotten = work.session.execute(overdue).all()
+        .where(PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at == event.moment)
+    ).all()
     for order_id, account_id in forgotten:
         work.post_once(OrderAged(order_id=order_id, account_id=account_id), at=now, name=f"aged:{order_id}")
     if forgotten:
-        log.warning("personal data was overdue", orders=len(forgotten))
-    if len(forgotten) == _AT_ONCE:
-        work.post(event, at=now + _LOOK_AGAIN, name=f"key:{event.moment.isoformat()}")
+        log.warning("personal data was overdue", orders=len(forgotten), moment=event.moment.isoformat())
+
+
+def _plan(work: Work, moment: datetime, at: datetime) -> None:
+    work.post(KeyExpired(moment=moment), at=at, name=f"key:{moment.isoformat()}")

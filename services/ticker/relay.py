@@ -118,15 +118,21 @@ class Relay:
             return
         with self._database.unit_of_work() as work:
             # By event id: a row that was replaced while it was under way (same name, new event) is not marked; nor is
-            # one that is being replaced now, or we would wait crosswise with whoever replaces several. Should he take
-            # it back, the event is published again.
-            free = select(OutboxRow.position).where(OutboxRow.event_id.in_([row.event_id for row in rows]))
-            work.session.execute(
+            # one that is being replaced now, or we would wait crosswise with whoever replaces several. It is looked at
+            # again a little later, and published again should he take it back.
+            keys = {row.event_id: (row.topic, row.key) for row in rows}
+            free = select(OutboxRow.position).where(OutboxRow.event_id.in_(keys))
+            marked = work.session.scalars(
                 update(OutboxRow)
                 .where(OutboxRow.position.in_(free.with_for_update(skip_locked=True)))
                 .values(published_at=work.now)
+                .returning(OutboxRow.event_id)
                 .execution_options(synchronize_session=False)
             )
+            if unmarked := keys.keys() - set(marked):
+                there = select(OutboxRow.event_id).where(OutboxRow.event_id.in_(unmarked))
+                for event_id in work.session.scalars(there):
+                    self._held_back[keys[event_id]] = work.now + HELD_BACK
 
 
 def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.bus.pipeline import Pipeline, Subscription
 from orderbridge.database.models import InboxRow, OutboxRow
-from orderbridge.database.unit_of_work import Database
+from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import GivenBack
+from schemas.shipments import OrderShipped
 from tests.parts.command_line import Command
 from tests.parts.pipeline_bench import Bench, MovableClock, original
 
@@ -70,6 +73,25 @@ def test_replay_settles_it_and_hands_it_back(command: Command, letters: list[str
         inbox = work.session.scalars(select(InboxRow.event_id)).all()
     assert GivenBack.model_validate_json(body).original.value == b"\xc3("
     assert inbox == ["order.shipped/0/2"]
+
+
+def test_one_that_could_not_be_answered_is_replayed_as_often_as_you_like(command: Command, database: Database) -> None:
+    """Where the answer fails the event stands in the inbox by its place: replayed, it must not pass for a copy."""
+
+    def refuse(_event: OrderShipped, _work: Work) -> None:
+        raise Rejected("no", "No.")
+
+    def fail_to_answer(*_: object) -> bool:
+        raise RuntimeError
+
+    pipeline = Pipeline("shipper", database, [Subscription(OrderShipped, refuse, fail_to_answer)])
+    attributes = {"id": "e-1", "source": "store", "type": "order.shipped", "specversion": "1.0"}
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    message = original(b'{"order_id": "1", "carrier": "ups", "tracking_number": "1"}', headers=headers)
+    for _ in range(3):
+        assert pipeline.process(message) == "dead-letter"
+        (letter,) = listed(command)
+        assert command("dead-letters", "replay", letter["id"]).exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["show", "replay", "discard"])

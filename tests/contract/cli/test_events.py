@@ -84,7 +84,7 @@ def test_tail_prints_lines_that_are_parseable(command: Command, monkeypatch: pyt
         "value": '{"order_id": "114", "x": "ü"}',
     }
     assert (second["key"], second["value"], second["headers"]) == (None, None, {})
-    assert (third["key"], third["value"]) == ("\x00", "a\nb")
+    assert (third["key"], third["value"]) == ("\\x00", "a\nb")
 
 
 def test_tail_for_people(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_progress_is_shown_and_prolongs_the_wait(
     monkeypatch.setattr("rich.status.Status.update", lambda _status, text: shown.append(text))
     result = command("import")
     assert result.exit_code == 1
-    assert "Nothing has come of it for ten minutes." in result.stderr
+    assert "Nothing has come of it for twenty minutes." in result.stderr
     assert shown[:2] == ["Importing: 1 pages, 100 orders so far", "Importing: 2 pages, 200 orders so far"]
     assert len(shown) == 6
 

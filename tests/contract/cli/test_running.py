@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from orderbridge import house
 from orderbridge.amazon import LoginRefused
 from orderbridge.data_folder import HouseError, kept_values, one_house
 from orderbridge.house import House, Plan, plan_to_stand
+from orderbridge.ports import free_port
 from orderbridge.settings import BadSettings, load_settings
 from orderbridge.vault.keys import InvalidKeyText, new_installation_key
 from tests.parts.command_line import Command
 
 DATA = Path(".orderbridge")
+RING = Path(".orderbridge-key-ring")
 CREDENTIALS = {"ORDERBRIDGE_AMAZON_CLIENT_ID": "amzn1.client", "ORDERBRIDGE_AMAZON_CLIENT_SECRET": "swordfish"}
 A_KEY, ANOTHER_KEY = new_installation_key(), new_installation_key()
 
@@ -113,14 +116,42 @@ def test_another_key_than_the_one_that_is_kept_is_refused(command: Command, name
     assert (DATA / "kept.json").read_text() == kept
 
 
+def test_another_key_ring_than_the_one_that_is_kept_is_refused(command: Command) -> None:
+    """Keys in the first would never die, and seals would open no more."""
+    assert command("up").exit_code == 0
+    Supervisor.started = ()
+    for arguments, environment in (((), {"ORDERBRIDGE_KEY_RING": "elsewhere"}), (("--key-ring", "elsewhere"), {})):
+        result = command("up", *arguments, env=environment)
+        assert (result.exit_code, Supervisor.started) == (1, ())
+        assert "elsewhere is not the key ring" in result.stderr
+        assert str(RING.resolve()) in result.stderr.replace("\n", "")
+
+
+def test_a_house_may_be_moved_with_its_key_ring(tmp_path: Path) -> None:
+    kept = kept_values(tmp_path / "a" / "data", {}, tmp_path / "a" / "ring", 8402)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert kept_values(tmp_path / "b" / "data", {}, tmp_path / "b" / "ring", 8402) == kept
+
+
+def test_the_port_of_the_storefront_can_be_chosen(command: Command) -> None:
+    port = free_port()
+    result = command("up", "--json", env={"ORDERBRIDGE_STOREFRONT_PORT": str(port)})
+    assert result.exit_code == 1  # this process has just taken it for itself
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    result = command("up", "--json", env={"ORDERBRIDGE_STOREFRONT_PORT": str(port)})
+    assert json.loads(result.stdout)["storefront"] == f"http://127.0.0.1:{port}"
+
+
 def test_what_is_no_key_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(InvalidKeyText, match="ORDERBRIDGE_VAULT_KEY"):
-        kept_values(tmp_path, {"vault_key": "short"}, 8402)
+        kept_values(tmp_path, {"vault_key": "short"}, RING, 8402)
 
 
 def test_the_same_key_written_otherwise_is_the_same(tmp_path: Path) -> None:
-    kept = kept_values(tmp_path, {"vault_key": A_KEY}, 8402)
-    assert kept_values(tmp_path, {"vault_key": f"{A_KEY}="}, 1) == {**kept, "vault_key": f"{A_KEY}="}
+    kept = kept_values(tmp_path, {"vault_key": A_KEY}, RING, 8402)
+    assert kept_values(tmp_path, {"vault_key": f"{A_KEY}="}, RING, 1) == {**kept, "vault_key": f"{A_KEY}="}
     assert kept["sandbox_port"] == "8402"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -66,12 +68,20 @@ def test_a_failed_unit_of_work_leaves_no_transaction_behind(database: Database) 
     post(database, aged("B"))
 
 
-def test_options_in_the_url_are_kept_beside_ours(postgres_url: str) -> None:
+def test_ours_takes_the_place_of_no_options_in_the_url(postgres_url: str) -> None:
     database = Database(f"{postgres_url}?options=-c%20application_name%3Dmine")
     with database.unit_of_work() as work:
         shown = [work.session.execute(text(f"SHOW {name}")).scalar_one() for name in ("application_name", _IDLE)]
     database.close()
     assert shown == ["mine", "10s"]
+
+
+def test_a_file_that_is_no_database_fails_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"no database at all" * 100)
+    began = time.monotonic()
+    with pytest.raises(DBAPIError, match="not a database"):
+        Database(f"sqlite:///{tmp_path / 'file'}").engine.connect()
+    assert time.monotonic() - began < 20
 
 
 def test_writers_wait_for_their_turn(database: Database) -> None:

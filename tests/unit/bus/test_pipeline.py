@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from orderbridge.bus.envelope import binary_message
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
+from orderbridge.bus.pipeline import RetryPolicy
 from orderbridge.bus.self_pause import resume
 from orderbridge.database.unit_of_work import Work
 from schemas.failures import DeadLetter, Original
@@ -47,6 +48,27 @@ def test_wrong_input_is_a_dead_letter_and_never_counts(bench: Bench) -> None:
     assert not bench.pipeline.self_pause.is_paused()
     assert bench.pipeline.process(original(b"garbage", offset=0)) == "repeated"
     assert len(bench.dead_letters()) == 50
+
+
+ENVELOPE = [("ce_id", b"e-1"), ("ce_source", b"store"), ("ce_type", b"order.shipped"), ("ce_specversion", b"1.0")]
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_an_id_used_by_another_event_during_the_last_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, copy: bool
+) -> None:
+    """What is to be given up finds its id in the inbox: as a copy it is done, as another event it is refused."""
+    other = original(BODY if copy else BODY.replace(b"1Z", b"2Z"), offset=1, headers=ENVELOPE)
+    let_handler_raise(bench, RuntimeError())
+
+    def no_more(_policy: RetryPolicy, _failures: int) -> None:
+        bench.handler = lambda _event, _work: None
+        assert bench.pipeline.process(other) == "handled"
+
+    monkeypatch.setattr(RetryPolicy, "next_delay", no_more)
+    outcome = bench.pipeline.process(original(BODY, offset=0, headers=ENVELOPE))
+    assert outcome == ("repeated" if copy else "dead-letter")
+    assert [letter.reason for letter in bench.dead_letters()] == ([] if copy else ["event_id_reused"])
 
 
 def test_an_effect_before_a_rejection_is_rolled_back(bench: Bench) -> None:

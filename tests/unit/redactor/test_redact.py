@@ -91,11 +91,11 @@ def test_an_order_that_was_forgotten_is_redacted_after_its_key_has_died(
     (again,) = outbox(database)
     assert (again.event_type, again.due_at) == ("key.expired", DIES_AT + timedelta(minutes=10))
     clock.advance(minutes=10)
-    for posted in (1, 1):
+    for _ in range(2):
         with database.unit_of_work() as work:
             destroy_key(KeyExpired(moment=DIES_AT), work, ring)
         rows = [row for row in outbox(database) if row.event_type == "order.aged"]
-        assert [row.key for row in rows] == [ORDER] * posted
+        assert [row.key for row in rows] == [ORDER]
     with database.unit_of_work() as work:
         redact(OrderAged.model_validate_json(rows[0].body), work)
     assert kept(database)[0] is None
@@ -103,6 +103,32 @@ def test_an_order_that_was_forgotten_is_redacted_after_its_key_has_died(
         work.withdraw(f"aged:{ORDER}")
         destroy_key(KeyExpired(moment=DIES_AT), work, ring)
     assert [row.event_type for row in outbox(database)] == ["key.expired", "order.redacted"]
+
+
+def test_cut_off_after_the_key_was_destroyed_it_still_looks_ten_minutes_later(
+    database: Database, clock: HandClock, tmp_path: Path
+) -> None:
+    ring = FolderKeyRing(tmp_path / "ring", None)  # the key is gone already
+    clock.advance(hours=2)
+    for _ in range(2):
+        with database.unit_of_work() as work:
+            destroy_key(KeyExpired(moment=DIES_AT), work, ring)
+    (row,) = outbox(database)
+    assert (row.event_type, row.due_at) == ("key.expired", DIES_AT + timedelta(minutes=10))
+
+
+def test_a_key_whose_own_event_was_lost_is_looked_after_too(
+    database: Database, clock: HandClock, tmp_path: Path
+) -> None:
+    earlier = DIES_AT - timedelta(hours=1)
+    with_key = FolderKeyRing(tmp_path / "ring", bytes(KEY_BYTES))
+    for moment in (earlier, DIES_AT):
+        with_key.key(moment, clock.now())
+    clock.advance(hours=2)
+    with database.unit_of_work() as work:
+        destroy_key(KeyExpired(moment=DIES_AT), work, FolderKeyRing(tmp_path / "ring", None))
+    assert with_key.alive() == []
+    assert [row.key for row in outbox(database)] == [earlier.isoformat(), DIES_AT.isoformat()]
 
 
 def test_the_words_of_a_wish_to_cancel_go_too(database: Database, clock: HandClock) -> None:
