@@ -15,7 +15,6 @@ from typing import Any
 
 import faust
 import structlog
-from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as drivers
 
 from orderbridge.bus.header_names import read_any_header_name
@@ -35,13 +34,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class _CannotGoOn(Exception):
     """No outcome of a message could be recorded; says which exception came from where, without its values."""
-
-
-class _NoTables(TableManager):
-    """Faust sleeps for a second at the start, for tables that are being made: we have none."""
-
-    async def sleep(self, n: Any) -> None:
-        """Does not wait."""
 
 
 def run(
@@ -71,7 +63,6 @@ def run(
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
-        TableManager=_NoTables,
     )
     pool = ThreadPoolExecutor(threads, thread_name_prefix=service)
     for topic in topics:
