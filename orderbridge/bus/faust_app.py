@@ -26,6 +26,8 @@ from orderbridge.telemetry import DATABASE_OUTAGES, describe
 from schemas.failures import Original
 
 log = structlog.get_logger()
+COMMIT_SECONDS, COMMIT_EVERY = 1.0, 100
+"""So many seconds, or messages, offsets may wait to be committed: that is read again after a crash or a rebalance."""
 _EMBEDDED_FETCH_WAIT_MS = 20
 _FOREVER = 30 * 86400.0
 """Seconds. A worker that waits in place, paused perhaps, must not leave its group: whoever took over would wait too."""
@@ -41,8 +43,11 @@ def run(
 ) -> None:
     """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `threads` threads. Ends the process."""
     read_any_header_name()
-    if settings.kafka_embedded:
-        _fetch_quickly()
+    drivers.Transport.Consumer = _Consumer
+    if (
+        settings.kafka_embedded
+    ):  # librdkafka's broker answers a long poll only at its end, and Faust fixes that at 1.5 s
+        _ConsumerThread.fetch_wait_ms = _EMBEDDED_FETCH_WAIT_MS
     app = faust.App(
         f"{settings.topic_prefix}orderbridge-{service}",
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -50,8 +55,8 @@ def run(
         web_enabled=False,
         topic_allow_declare=False,  # `orderbridge topics` creates them
         topic_disable_leader=False,
-        broker_commit_interval=1.0,
-        broker_commit_every=100,
+        broker_commit_interval=COMMIT_SECONDS,
+        broker_commit_every=COMMIT_EVERY,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=max(0.5, settings.session_timeout_seconds / 5),
         broker_max_poll_interval=_FOREVER,
@@ -163,17 +168,30 @@ def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
     return partitions
 
 
-def _fetch_quickly() -> None:
-    """librdkafka's embedded broker answers a long poll only at its end, and Faust fixes that at 1.5 s."""
+class _ConsumerThread(drivers.AIOKafkaConsumerThread):
+    """Faust's consumer, mended."""
 
-    class QuickFetch(drivers.AIOKafkaConsumerThread):
-        def _create_consumer(self, loop: Any) -> Any:
-            consumer = super()._create_consumer(loop)
-            consumer._fetch_max_wait_ms = _EMBEDDED_FETCH_WAIT_MS
-            return consumer
+    fetch_wait_ms: int | None = None
 
-    class Consumer(drivers.Consumer):
-        def _new_consumer_thread(self) -> Any:
-            return QuickFetch(self, loop=self.loop, beacon=self.beacon)
+    def _create_consumer(self, loop: Any) -> Any:
+        consumer = super()._create_consumer(loop)
+        if self.fetch_wait_ms is not None:
+            consumer._fetch_max_wait_ms = self.fetch_wait_ms
+        return consumer
 
-    drivers.Transport.Consumer = Consumer
+    async def seek_to_committed(self) -> Any:
+        """Back to what is committed, and to the beginning where nothing is yet.
+
+        Faust throws away what it fetches while partitions are handed out, and relies on this to read it again. Its own
+        leaves the position as it is where nothing was ever committed: in a new group's first second such a message
+        was never handled.
+        """
+        offsets = await super().seek_to_committed()
+        if never := [partition for partition, offset in offsets.items() if not offset]:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+        return offsets
+
+
+class _Consumer(drivers.Consumer):
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -28,6 +28,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from orderbridge.bus import faust_app
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
 from orderbridge.bus.pipeline import RetryPolicy
 from orderbridge.bus.worker import Worker
@@ -83,6 +84,8 @@ def main(options: dict[str, Any]) -> None:
     """Run the worker until SIGTERM."""
     settings = load_settings()
     configure_logging(settings, "shipper")
+    if not options.get("commits", True):
+        faust_app.COMMIT_SECONDS, faust_app.COMMIT_EVERY = 3600.0, 1_000_000
     retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
     database = Database(settings.database_url)
     worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))

@@ -19,9 +19,10 @@ LEAST = 300
 class Stream(threading.Thread):
     """A store that ships: packages 0, 1, 2, … of each order, in a steady flow until it is told to end."""
 
-    def __init__(self, house: BusHouse) -> None:
+    def __init__(self, house: BusHouse, pause: float = 0.02) -> None:
         super().__init__()
         self._house = house
+        self._pause = pause
         self._ended = threading.Event()
         self.sent = 0
 
@@ -31,7 +32,7 @@ class Stream(threading.Thread):
             body = shipped(f"order-{order}", package=f"{package:04}")
             self._house.send(body, key=f"order-{order}".encode(), partition=order % PARTITIONS)
             self.sent += 1
-            self._ended.wait(0.02)
+            self._ended.wait(self._pause)
 
     def end(self) -> None:
         """Return when it has sent the last."""
@@ -43,6 +44,24 @@ def wait_for_work(house: BusHouse, member: ChildProcess) -> None:
     """Return when the member has had its share of the messages."""
     pid = member.pid
     wait_until(lambda: pid in {e.process for e in house.effects()}, seconds=60, what="a member at work", interval=0.2)
+
+
+def test_a_member_joins_before_anything_was_committed(house: BusHouse) -> None:
+    """A new group in its first second: Faust throws away what it fetches while the partitions are handed out, and goes
+    back to what is committed for it. There is nothing yet.
+    """
+    house.ticker()
+    first = house.worker(commits=False)
+    first.wait_for_partitions()
+    stream = Stream(house, pause=0.002)
+    stream.start()
+    try:
+        wait_for_work(house, first)
+        second = house.worker(commits=False)
+        wait_for_work(house, second)
+    finally:
+        stream.end()
+    check(house, stream)
 
 
 def test_members_come_and_go(house: BusHouse) -> None:
@@ -65,6 +84,11 @@ def test_members_come_and_go(house: BusHouse) -> None:
         first.wait_for_partitions()
     finally:
         stream.end()
+    check(house, stream)
+
+
+def check(house: BusHouse, stream: Stream) -> None:
+    """Everything was handled, once in effect, an order's packages in order."""
     wait_until(lambda: len(house.effects()) >= stream.sent, seconds=60, what="all effects", interval=0.2)
     effects = house.effects()
     assert Counter((e.order_id, e.package) for e in effects).most_common(1)[0][1] == 1
