@@ -29,6 +29,7 @@ log = structlog.get_logger()
 COMMIT_SECONDS, COMMIT_EVERY = 1.0, 100
 """So many seconds, or messages, offsets may wait to be committed: that is read again after a crash or a rebalance."""
 _EMBEDDED_FETCH_WAIT_MS = 20
+"""librdkafka's broker answers a long poll only at its end, and Faust fixes that at 1.5 s."""
 _FOREVER = 30 * 86400.0
 """Seconds. A worker that waits in place, paused perhaps, must not leave its group: whoever took over would wait too."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,9 +45,7 @@ def run(
     """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `threads` threads. Ends the process."""
     read_any_header_name()
     drivers.Transport.Consumer = _Consumer
-    if (
-        settings.kafka_embedded
-    ):  # librdkafka's broker answers a long poll only at its end, and Faust fixes that at 1.5 s
+    if settings.kafka_embedded:
         _ConsumerThread.fetch_wait_ms = _EMBEDDED_FETCH_WAIT_MS
     app = faust.App(
         f"{settings.topic_prefix}orderbridge-{service}",
