@@ -185,9 +185,13 @@ class _ConsumerThread(drivers.AIOKafkaConsumerThread):
         leaves the position as it is where nothing was ever committed: in a new group's first second such a message
         was never handled.
         """
-        offsets = await super().seek_to_committed()
-        if never := [partition for partition, offset in offsets.items() if not offset]:
-            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+        return await self.call_thread(self._seek, self._ensure_consumer())
+
+    async def _seek(self, consumer: Any) -> Any:
+        offsets = await consumer.seek_to_committed()
+        for partition, offset in offsets.items():
+            if not offset and partition in consumer.assignment():
+                consumer.seek(partition, 0)  # if the topic begins later by now, Kafka says so and it goes there
         return offsets
 
 

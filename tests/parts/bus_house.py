@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kafka
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -194,6 +195,12 @@ class BusHouse:
     def ship(self, order_id: str, order: str = "", *, package: str = "P1", headers: Headers = ()) -> str:
         """Put an `order.shipped` on its topic, telling the handler what to do; all in one partition."""
         return self.send(shipped(order_id, order, package=package), key=order_id.encode(), headers=headers)
+
+    def expire(self, topic: str, *, partition: int, before: int) -> None:
+        """Have the broker forget a partition's messages before an offset, as when their retention is over."""
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        admin.delete_records({kafka.TopicPartition(self.topic(topic), partition): before})
+        admin.close()
 
     def effects(self) -> list[Effect]:
         """What the handlers have done, in the order of their commits as far as one partition goes."""

@@ -64,6 +64,17 @@ def test_a_member_joins_before_anything_was_committed(house: BusHouse) -> None:
     check(house, stream)
 
 
+def test_a_new_group_on_a_topic_whose_beginning_has_expired(house: BusHouse) -> None:
+    for number in range(5):
+        house.ship(f"expired-{number}")
+    house.expire("order.shipped", partition=0, before=3)
+    worker = house.worker()
+    worker.wait_for_partitions()
+    house.ship("after")
+    house.wait_for("after", "expired-3", "expired-4")
+    assert sorted(effect.order_id for effect in house.effects()) == ["after", "expired-3", "expired-4"]
+
+
 def test_members_come_and_go(house: BusHouse) -> None:
     house.ticker()
     first = house.worker()
