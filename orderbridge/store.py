@@ -97,7 +97,8 @@ class Store:
         process's share goes to the others. `embedded`: the broker is the one of `orderbridge up`. `kafka`: connection
         options of kafka-python, such as `security_protocol`.
         """
-        self._options = {"bootstrap_servers": bootstrap_servers.split(","), **kafka}
+        version = {"api_version": (2, 3)} if embedded else {}  # that broker does not tell its own
+        self._options = {"bootstrap_servers": bootstrap_servers.split(","), **version, **kafka}
         self._prefix = topic_prefix
         self._group = topic_prefix + group
         self._name = name

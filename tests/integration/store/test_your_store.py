@@ -30,7 +30,7 @@ def adapted(example: str, settings: Settings) -> str:
     if text.startswith("kcat"):
         text = text.replace("-G ", f"-G {prefix}")
         return re.sub(r" (?=(order|shipment|account|store)\.[a-z-]+\s)", f" {prefix}", text)
-    embedded = ", embedded=True, api_version=(2, 3)" if settings.kafka_embedded else ""
+    embedded = ", embedded=True" if settings.kafka_embedded else ""
     return text.replace('name="my-store"', f'name="my-store", topic_prefix="{prefix}"{embedded}')
 
 
