@@ -90,7 +90,7 @@ def _wait(database: Database, account: str | None, look: Callable[[Work], T | No
                 window = json.loads(state.window or "{}")
                 status.update(f"Importing: {window['amazon_calls']} pages, {window['counts']['seen']} orders so far")
             if monotonic() > end:
-                fail("Nothing has come of it for twenty minutes. Does the importer run (`orderbridge up`)? See its log.")
+                fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
             sleep(0.2)
 
 
