@@ -1,75 +1,23 @@
-"""What a seller sets for an account: the manual's settings, their defaults and their rules, in one place."""
+"""The accounts of this installation, read from their rows and checked."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
+from orderbridge.account_settings import AccountSettings
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import BadSettings, Settings
-from schemas.base import Moment
-from schemas.orders import Choice
-
-MANUAL_QUEUES = {
-    "new": Choice(id="1", name="New"),
-    "processing": Choice(id="2", name="Processing"),
-    "partial": Choice(id="3", name="Partial"),
-    "shipped": Choice(id="4", name="Shipped"),
-    "cancel": Choice(id="5", name="Cancel"),
-    "hold": Choice(id="6", name="Hold"),
-    "unpaid": Choice(id="9", name="Unpaid"),
-}
-"""The store's order queues as the manual names them, until a store publishes its own."""
 
 
 class WrongEndpoint(BadSettings):
     """An account was connected at other addresses than the ones this installation is set to."""
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("expected an IANA time zone such as America/New_York")
-    return name
-
-
-class AccountSettings(BaseModel):
-    """The settings of one account, with defaults with which a first import works."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    enabled: bool = False
-    """Enable Amazon Order."""
-    import_from: Moment | None = None
-    """Import Orders From; None is the day the account was connected."""
-    import_fba: bool = False
-    """Import FBA Orders."""
-    import_every_minutes: Annotated[int, Field(ge=1, le=60)] = 60
-    status_merchant: Choice = MANUAL_QUEUES["new"]
-    """Order Status (Fulfilled by Merchant)."""
-    status_fba: Choice = MANUAL_QUEUES["processing"]
-    """Order Status (Fulfilled by Amazon)."""
-    status_shipped: Choice = MANUAL_QUEUES["shipped"]
-    status_cancelled: Choice = MANUAL_QUEUES["cancel"]
-    payment_types: dict[str, Choice] = {}
-    """Payment Type: Amazon's payment method -> the store's."""
-    payment_type_default: Choice = Choice(id="14", name="Amazon")
-    invoice_number_prefix: Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9_.#/-]*$")] = "AMZ-"
-    """Invoice Number Prefix."""
-    deduct_inventory_when_shipped: bool = True
-    """Deduct inventory when order is shipped."""
-    exclude_from_sales_reports: bool = False
-    """Don't consider Amazon orders in sales reports."""
-    shipping_methods: dict[str, Choice] = {}
-    """Shipping Mapping: Amazon's service level -> the store's method."""
-    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
-    """Where a date is a day; None is the home marketplace's."""
 
 
 class ConnectedAccount(BaseModel):

@@ -13,7 +13,8 @@ from typing import Any
 
 import requests
 
-from orderbridge.accounts import AccountSettings, find_account
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import find_account
 from orderbridge.amazon import AmazonError
 from orderbridge.bus.embedded import EmbeddedBroker
 from orderbridge.data_folder import HouseError, kept_values, tell

@@ -6,7 +6,8 @@ import json
 
 from sqlalchemy.exc import DBAPIError
 
-from orderbridge.accounts import AccountSettings, ConnectedAccount, check_endpoint, read_account
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account
 from orderbridge.amazon import Connection, Login, get_marketplace_participations
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL
 from orderbridge.database.engine import is_outage

@@ -14,6 +14,15 @@ class PaymentType(Choice):
     kind: Annotated[Literal["online", "offline", "unknown"], OpenChoice()] = "offline"
 
 
+class StatusOption(Choice):
+    """One of the store's order queues. `kind` says which of the manual's it is; without it, its name does."""
+
+    kind: Annotated[
+        Literal["new", "unpaid", "processing", "partial", "shipped", "cancel", "hold", "other", "unknown"],
+        OpenChoice(),
+    ] = "other"
+
+
 class StoreOptions(AccountKeyed):
     """What the store offers: its statuses, payment types and shipping methods."""
 
@@ -21,7 +30,7 @@ class StoreOptions(AccountKeyed):
     sent_by = ("store",)
     read_by = ("importer", "console")
     compacted = True
-    statuses: tuple[Choice, ...] = ()
+    statuses: tuple[StatusOption, ...] = ()
     payment_types: tuple[PaymentType, ...] = ()
     shipping_methods: tuple[Choice, ...] = ()
 
@@ -35,16 +44,19 @@ class AccountSettingsChanged(AccountKeyed):
     compacted = True
     connected: bool
     exclude_from_sales_reports: bool = False
+    """Don't consider Amazon orders in sales reports: also for orders that came before this was said."""
 
 
 class AccountAttention(AccountKeyed):
-    """A trouble that a person must mend."""
+    """A trouble that a person must mend, or its end."""
 
     event_type: ClassVar[str] = "account.attention"
-    sent_by = ("importer", "shipper", "redactor")
+    sent_by = ("importer", "shipper", "redactor", "ticker", "console")
     read_by = ("reporter", "console")
     trouble: str
     """A stable code."""
     message: str
     what_to_do: str
     since: Moment
+    ended_at: Moment | None = None
+    """It is mended."""

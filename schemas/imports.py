@@ -4,29 +4,51 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from schemas.base import AccountKeyed, Identifier, Model, Moment, OpenChoice
+from schemas.base import AccountKeyed, Amount, Identifier, Model, Moment, OpenChoice
+
+RunKind = Annotated[Literal["search", "history", "reconciliation", "dry_run", "unknown"], OpenChoice()]
+"""What a run reads:
+
+- `search`: what Amazon changed since the last run;
+- `history`: what lies further back, from Amazon's reports;
+- `reconciliation`: a report, compared with what is here;
+- `dry_run`: what `search` would read, to tell what it would do.
+"""
+Did = Annotated[Literal["imported", "updated", "unchanged", "skipped", "unreadable", "unknown"], OpenChoice()]
+MOST_LINES = 500
+"""Lines that travel with a run's log; all of them are in `orderbridge runs show`."""
 
 
 class ImportDue(AccountKeyed):
     """Run the import of this account.
 
     - `slot`: its turn came; `now`: somebody asked for it;
-    - `rest`: go on with an open window;
-    - `order`: fetch this one order.
+    - `rest`: go on with the open run `run_id`;
+    - `order`: fetch this one order;
+    - `history`: read what was placed since `since`;
+    - `reconciliation`: compare the last `days` with Amazon's report;
+    - `dry_run`: tell what a run would do, and do nothing.
     """
 
     event_type: ClassVar[str] = "import.due"
-    sent_by = ("ticker", "console", "importer", "shipper")
+    sent_by = ("ticker", "console", "importer", "shipper", "listener")
     read_by = ("importer",)
-    reason: Annotated[Literal["slot", "now", "rest", "order", "unknown"], OpenChoice()]
+    reason: Annotated[
+        Literal["slot", "now", "rest", "order", "history", "reconciliation", "dry_run", "unknown"], OpenChoice()
+    ]
     order_id: Identifier | None = None
+    run_id: Identifier | None = None
+    since: Moment | None = None
+    days: Annotated[int, Field(ge=1, le=30)] | None = None
 
     @model_validator(mode="after")
-    def _names_the_order(self) -> ImportDue:
+    def _names_what_it_means(self) -> ImportDue:
         if self.reason == "order" and self.order_id is None:
             raise ValueError("an import of one order names its `order_id`")
+        if self.reason == "history" and self.since is None:
+            raise ValueError("an import of history names the moment it goes back to in `since`")
         return self
 
 
@@ -41,6 +63,31 @@ class ImportCounts(Model):
     unreadable: int = 0
 
 
+class SkippedBecause(Model):
+    """How many orders were skipped for one reason, by its stable code."""
+
+    reason: str
+    orders: int
+
+
+class RunLine(Model):
+    """What a run did with one order."""
+
+    order_id: str
+    did: Did
+    marketplace_id: str | None = None
+    status: str | None = None
+    """The store's status that was set."""
+    total: Amount | None = None
+    currency: str | None = None
+    missing: tuple[str, ...] = ()
+    """Amazon's words that no mapping knows (`shipping: SCHEDULED`), kept as they are."""
+    reason: str | None = None
+    """Why it was skipped: a stable code."""
+    problem: str | None = None
+    """What needs a person, in plain words, without personal data."""
+
+
 class ImportFinished(AccountKeyed):
     """The log of one run."""
 
@@ -48,11 +95,18 @@ class ImportFinished(AccountKeyed):
     sent_by = ("importer",)
     read_by = ("reporter",)
     run_id: Identifier
+    kind: RunKind = "search"
     started_at: Moment
     finished_at: Moment
     updated_after: Moment
     updated_before: Moment | None = None
     counts: ImportCounts
+    skipped_because: tuple[SkippedBecause, ...] = ()
     amazon_calls: int
+    waited_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """How long the run waited for Amazon's quota, or for Amazon to be well again."""
     problems: tuple[str, ...] = ()
-    """What needs a person, in plain words, without personal data."""
+    """What needs a person, in plain words, with what to do, without personal data."""
+    lines: Annotated[tuple[RunLine, ...], Field(max_length=MOST_LINES)] = ()
+    """A line for each order that was not left as it is: problems first, then what lacks a mapping."""
+    lines_left_out: int = 0

@@ -9,7 +9,8 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from orderbridge.accounts import AccountSettings, read_account
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import read_account
 from orderbridge.cli.application import (
     Json,
     app,

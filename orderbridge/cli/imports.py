@@ -14,7 +14,7 @@ from sqlalchemy import select
 from orderbridge.accounts import find_account
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.cli.application import Json, app, done, errors, fail, open_database, wrong_values
-from orderbridge.database.models import AccountState, InboxRow, OrderRow, OutboxRow, UnknownOrder
+from orderbridge.database.models import InboxRow, OrderRow, OutboxRow, Run, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.imports import ImportDue, ImportFinished
 
@@ -82,16 +82,21 @@ def _wait(database: Database, account: str | None, look: Callable[[Work], T | No
         while True:
             with database.unit_of_work() as work:
                 found = look(work)
-                state = work.session.get(AccountState, account) if account is not None else None
+                run = _open_run(work, account) if account is not None else None
             if found is not None:
                 return found
-            if state is not None and state.window not in (None, seen):
-                end, seen = monotonic() + _PATIENCE, state.window
-                window = json.loads(state.window or "{}")
-                status.update(f"Importing: {window['amazon_calls']} pages, {window['counts']['seen']} orders so far")
+            if run is not None and run != seen:
+                end, seen = monotonic() + _PATIENCE, run
+                told = json.loads(run)
+                status.update(f"Importing: {told['amazon_calls']} pages, {told['counts']['seen']} orders so far")
             if monotonic() > end:
                 fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
             sleep(0.2)
+
+
+def _open_run(work: Work, account: str) -> str | None:
+    open_run = select(Run.progress).where(Run.account_id == account, Run.kind == "search", Run.finished_at.is_(None))
+    return work.session.scalars(open_run).one_or_none()
 
 
 def _is_handled(work: Work, event_id: str) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from orderbridge.database.types import Counter, Utc
 
 _UNPUBLISHED = text("published_at IS NULL")
+_OPEN = text("finished_at IS NULL")
 _ALIVE = text("redacted_at IS NULL")
 
 
@@ -41,6 +42,10 @@ class Account(Base):
     client_id: Mapped[str | None]
     client_secret: Mapped[str | None]
     """Encrypted; None where the installation's own app is used."""
+    authorized_at: Mapped[datetime | None]
+    """When the seller last gave consent: a public app's holds for 365 days."""
+    secret_expires_at: Mapped[datetime | None]
+    """When the app's client secret must have been rotated, as far as somebody told us."""
     api_url: Mapped[str]
     login_url: Mapped[str]
     """The addresses the account was connected at: it is never asked elsewhere."""
@@ -57,10 +62,111 @@ class AccountState(Base):
     account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     cursor: Mapped[datetime | None]
     """Everything Amazon changed before this is imported."""
-    window: Mapped[str | None]
-    """JSON of the run that is open: `services.importer.window.Window`."""
+    imported_from: Mapped[datetime | None]
+    """An order placed before this and unknown to us is not imported; None until the first run opened."""
+    first_run_at: Mapped[datetime | None]
+    """When the first run was through: "Import Orders From" has had its effect."""
+    reconciled_at: Mapped[datetime | None]
+    denied_marketplaces: Mapped[str | None]
+    """JSON: the marketplaces that Amazon refuses to show us, each with the moment since which."""
     last_order_id: Mapped[str | None]
     last_run_at: Mapped[datetime | None]
+
+
+class Run(Base):
+    """A run of an account's import, open until `finished_at`. Written by the importer, pruned by the ticker."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("uq_open_run", "account_id", "kind", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_runs_account", "account_id", "started_at"),
+    )
+
+    run_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(20))
+    """`schemas.imports.RunKind`."""
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
+    progress: Mapped[str]
+    """JSON: where the open run stands."""
+    log: Mapped[str | None]
+    """JSON of its end: `schemas.imports.ImportFinished`, without its lines."""
+
+
+class RunLineRow(Base):
+    """What a run did with one order. Written by the importer, pruned by the ticker."""
+
+    __tablename__ = "run_lines"
+
+    line_id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(String(100), index=True)
+    rank: Mapped[int]
+    """0 a problem, 1 a mapping is missing, 2 all else."""
+    line: Mapped[str]
+    """JSON: `schemas.imports.RunLine`."""
+
+
+class UnmappedWord(Base):
+    """A word of Amazon's that no mapping or list of ours knows, to be reported once. Written by the importer."""
+
+    __tablename__ = "unmapped_words"
+
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """shipping | payment | program | status | …"""
+    word: Mapped[str] = mapped_column(String(200), primary_key=True)
+    first_seen_at: Mapped[datetime]
+    first_order_id: Mapped[str] = mapped_column(String(100))
+    times: Mapped[int] = mapped_column(default=1)
+
+
+class StoreOptionsRow(Base):
+    """What the store last said it offers. Written by the importer, which reads `store.options`."""
+
+    __tablename__ = "store_options"
+
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    options: Mapped[str]
+    """JSON: `schemas.accounts.StoreOptions`."""
+    received_at: Mapped[datetime]
+
+
+class Attention(Base):
+    """A trouble that a person must mend, said once while it stands. Shared: `orderbridge.attentions`."""
+
+    __tablename__ = "attentions"
+
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    trouble: Mapped[str] = mapped_column(String(60), primary_key=True)
+    message: Mapped[str]
+    what_to_do: Mapped[str]
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class AccessToken(Base):
+    """Login with Amazon's access tokens, so that all processes share one. Shared: `orderbridge.access_tokens`."""
+
+    __tablename__ = "access_tokens"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A digest of the credentials."""
+    token: Mapped[str]
+    """Encrypted under ORDERBRIDGE_SECRETS_KEY."""
+    renew_at: Mapped[datetime]
+
+
+class Subscription(Base):
+    """An account's subscription to Amazon's `ORDER_CHANGE`. Written by the console and the command line."""
+
+    __tablename__ = "subscriptions"
+
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    queue_url: Mapped[str]
+    destination_id: Mapped[str]
+    subscription_id: Mapped[str]
+    created_at: Mapped[datetime]
 
 
 class OrderRow(Base):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import cast, get_args
 
-from orderbridge.accounts import AccountSettings, ConnectedAccount
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_models import Order, OrderItem
 from schemas.orders import (
     AmazonStatus,
@@ -66,6 +67,12 @@ def amazon_status(order: Order) -> AmazonStatus:
 def is_fulfilled_by_amazon(order: Order) -> bool:
     """Whether Amazon fulfils the order (FBA)."""
     return _fulfilled_by(order) == "amazon"
+
+
+def missing_mappings(document: OrderDocument) -> tuple[str, ...]:
+    """Amazon's words in the order that the account's mappings do not know, as `kind: word`."""
+    method = document.store.shipping_method
+    return () if method.mapped or method.amazon is None else (f"shipping: {method.amazon}",)
 
 
 def _fulfilled_by(order: Order) -> FulfilledBy:

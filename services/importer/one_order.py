@@ -51,7 +51,7 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
         raise NotYet(later, str(failure.error)) from failure
     try:
         with work.session.begin_nested():
-            store_order(work, ring, account, answer.order, wanted=True)
+            store_order(work, ring, account, answer.order, since=None, wanted=True)
     except ValueError as error:
         _note_unknown(work, account.account_id, order_id, f"The order cannot be read: {what_is_wrong(error)}")
 

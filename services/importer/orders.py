@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -12,12 +11,11 @@ from orderbridge.amazon.order_models import Order
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
+from schemas.imports import Did, RunLine
 from schemas.orders import Change, OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from services.importer import personal_data
-from services.importer.mapping import is_fulfilled_by_amazon, to_document
-
-Stored = Literal["imported", "updated", "unchanged", "skipped"]
+from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
 
 _FIELDS_OF: dict[Change, tuple[str, ...]] = {
     "status": ("amazon_status", "store"),
@@ -30,16 +28,25 @@ _FIELDS_OF: dict[Change, tuple[str, ...]] = {
 }
 
 
-def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Order, *, wanted: bool = False) -> Stored:
+def store_order(
+    work: Work,
+    ring: KeyRing,
+    account: ConnectedAccount,
+    order: Order,
+    *,
+    since: datetime | None,
+    wanted: bool = False,
+) -> RunLine:
     """Upsert the order and post `order.imported` or `order.updated`; nothing where nothing changed.
 
-    An older answer never overwrites a newer one. `wanted` is an order that was asked for by number: it is imported
-    whenever it was placed.
+    An older answer never overwrites a newer one. An order that is unknown to us and was placed before `since` is left
+    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed.
     """
     row = work.lock_order(order.order_id)
     if row is None:
-        if not (wanted or _to_be_imported(account, order)):
-            return "skipped"
+        reason = None if wanted else why_skipped(account, order, since)
+        if reason is not None:
+            return line(order, "skipped", reason=reason)
         document = to_document(account, order, None)
         if _insert(work, document):
             kept = personal_data.keep(work, ring, account.account_id, order, None)
@@ -47,11 +54,11 @@ def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Ord
             imported = work.session.get_one(OrderRow, order.order_id)
             _update(imported, document)
             work.post(OrderImported.from_document(document, sequence=imported.sequence, personal_data=state))
-            return "imported"
+            return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
     if order.last_updated_time < row.amazon_updated_at:
-        return "unchanged"
+        return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
     document = to_document(account, order, known)
     kept = personal_data.keep(
@@ -61,11 +68,44 @@ def store_order(work: Work, ring: KeyRing, account: ConnectedAccount, order: Ord
     changes = what_changed(known, document, address=kept.changed)
     _update(row, document)
     if not changes:
-        return "unchanged"
+        return line(order, "unchanged", document)
     told = work.next_sequence(row.order_id)
     assert told is not None  # noqa: S101  (we hold its lock)
     work.post(OrderUpdated.from_document(document, sequence=told.sequence, personal_data=state, changes=changes))
-    return "updated"
+    return line(order, "updated", document)
+
+
+def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
+    """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
+    row = work.session.get(OrderRow, order.order_id, populate_existing=True)
+    if row is None:
+        reason = why_skipped(account, order, since)
+        if reason is not None:
+            return line(order, "skipped", reason=reason)
+        return line(order, "imported", to_document(account, order, None))
+    if order.last_updated_time < row.amazon_updated_at:
+        return line(order, "unchanged")
+    known = OrderDocument.model_validate_json(row.document)
+    document = to_document(account, order, known)
+    return line(order, "updated" if what_changed(known, document, address=False) else "unchanged", document)
+
+
+def line(order: Order, did: Did, document: OrderDocument | None = None, *, reason: str | None = None) -> RunLine:
+    """The run's line for an order."""
+    if document is None:
+        return RunLine(
+            order_id=order.order_id, did=did, marketplace_id=order.sales_channel.marketplace_id, reason=reason
+        )
+    return RunLine(
+        order_id=order.order_id,
+        did=did,
+        marketplace_id=document.marketplace_id,
+        status=document.store.status.name,
+        total=document.totals.total,
+        currency=document.totals.currency,
+        missing=missing_mappings(document),
+        reason=reason,
+    )
 
 
 def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
@@ -92,15 +132,17 @@ def what_is_wrong(error: ValueError) -> str:
     return type(error).__name__
 
 
-def _to_be_imported(account: ConnectedAccount, order: Order) -> bool:
+def why_skipped(account: ConnectedAccount, order: Order, since: datetime | None) -> str | None:
+    """The stable code of the reason why an order that is unknown to us is not imported, or None if it is."""
     settings = account.settings
     if is_fulfilled_by_amazon(order):
         if not settings.import_fba:
-            return False
+            return "fulfilled_by_amazon"
     elif order.fulfillment and order.fulfillment.fulfillment_status in ("PENDING", "PENDING_AVAILABILITY"):
-        return False  # not the seller's to ship yet; it comes again when its payment is authorised
-    since = settings.import_from or account.connected_at
-    return since is None or order.created_time >= since - timedelta(seconds=1)
+        return "pending"  # not the seller's to ship yet; it comes again when its payment is authorised
+    if since is not None and order.created_time < since - timedelta(seconds=1):
+        return "placed_before_import_date"
+    return None
 
 
 def _insert(work: Work, document: OrderDocument) -> bool:

@@ -1,61 +1,112 @@
-"""A run of an account's import: the span of Amazon's updates it reads, page by page, and what it has seen so far."""
+"""A search run: the span of Amazon's updates it reads, page by page, and where it has come to."""
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime, timedelta
-
-from pydantic import BaseModel
+from typing import Final, Literal
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.database.models import AccountState
 from schemas.base import Moment
-from schemas.imports import ImportCounts, ImportFinished
+from services.importer.runs import Progress
 
-OVERLAP = timedelta(minutes=10)
+OVERLAP: Final = timedelta(minutes=10)
 """How far a run reaches back behind the last one: Amazon shows an update some minutes late (facts: 3 min and more)."""
+SEARCHED: Final = timedelta(days=30)
+"""What lies further back has no personal data left to read, and comes from Amazon's reports."""
+MOST_PAGES: Final = 200
+"""Of one window: a paging token lives for 24 hours, and a call comes every 179 s (484 a day)."""
+_AMAZON_KEEPS_BACK: Final = timedelta(minutes=3)
 
 
-class Window(BaseModel):
-    """An open run, as it lies in `account_states.window` between two pages."""
+def imported_from(account: ConnectedAccount, state: AccountState | None) -> datetime | None:
+    """An order placed before this and unknown to us is not imported."""
+    if state is not None and state.imported_from is not None:
+        return state.imported_from
+    return account.settings.import_from or account.connected_at
 
-    run_id: str
-    started_at: Moment
-    updated_after: Moment
-    updated_before: Moment | None = None
-    """Up to where Amazon looked, by its first answer: the next cursor."""
+
+class Window(Progress):
+    """An open search. It reads one window of time after another; each has its own pages and moves the cursor."""
+
+    kind: Literal["search", "dry_run"] = "search"
+    marketplace_ids: tuple[str, ...]
+    window_after: Moment
+    window_before: Moment | None = None
+    """Where this window is cut, because all would not fit into one; None is as far as Amazon tells."""
     next_token: str | None = None
-    counts: ImportCounts = ImportCounts()
-    amazon_calls: int = 0
-    last_order_id: str | None = None
-    problems: tuple[str, ...] = ()
+    pages: int = 0
+    newest: Moment | None = None
+    """The newest update seen in this window, while its pages come in the order of updates."""
+    in_order: bool = True
     restarted: bool = False
-    """It has started over once: its paging failed. A second time ends it, and the next slot tries again."""
+    """It has started over once: its paging failed. A second time ends the run, and the next slot tries again."""
+    left_out: tuple[str, ...] = ()
+    """Data sets that Amazon refuses just now: what lacks them is read again by the next run."""
+    suspects: tuple[str, ...] = ()
+    """Amazon refuses one of these marketplaces: each is asked alone."""
+    refused: tuple[str, ...] = ()
+    """The suspects that were refused so far."""
 
     @classmethod
-    def open(cls, account: ConnectedAccount, cursor: datetime | None, now: datetime) -> Window:
+    def open(
+        cls,
+        account: ConnectedAccount,
+        state: AccountState | None,
+        now: datetime,
+        *,
+        kind: Literal["search", "dry_run"] = "search",
+        marketplace_ids: tuple[str, ...] | None = None,
+    ) -> Window:
         """A new run: from the cursor less the overlap, the first one from the account's import date."""
-        start = account.settings.import_from or account.connected_at or now
-        after = cursor - OVERLAP if cursor is not None else start
-        return cls(run_id=str(uuid.uuid4()), started_at=now, updated_after=min(after, now - timedelta(minutes=3)))
-
-    def with_problem(self, problem: str) -> Window:
-        """The run with one more thing that needs a person."""
-        return self.model_copy(update={"problems": (*self.problems, problem)[-20:]})
+        if state is not None and state.cursor is not None:
+            after = state.cursor - OVERLAP
+        else:
+            after = max(imported_from(account, state) or now, now - SEARCHED)
+        after = min(after, now - _AMAZON_KEEPS_BACK)
+        return cls(
+            account_id=account.account_id,
+            kind=kind,
+            started_at=now,
+            marketplace_ids=account.marketplace_ids if marketplace_ids is None else marketplace_ids,
+            updated_after=after,
+            window_after=after,
+        )
 
     def start_over(self) -> Window:
-        """The run from its first page again; what it has counted and found stays."""
-        return self.model_copy(update={"next_token": None, "updated_before": None, "restarted": True})
+        """This window from its first page again; what the run has counted and found stays."""
+        return self.model_copy(update={"updated_before": None, "restarted": True, **_FIRST_PAGE})
 
-    def finished(self, account_id: str, now: datetime) -> ImportFinished:
-        """The run's log."""
-        return ImportFinished(
-            account_id=account_id,
-            run_id=self.run_id,
-            started_at=self.started_at,
-            finished_at=now,
-            updated_after=self.updated_after,
-            updated_before=self.updated_before,
-            counts=self.counts,
-            amazon_calls=self.amazon_calls,
-            problems=self.problems,
+    def saw(self, updates: list[datetime]) -> Window:
+        """The window after one more page, whose orders were updated at these moments."""
+        newest, in_order = self.newest, self.in_order
+        for update in updates:
+            in_order = in_order and (newest is None or update >= newest)
+            newest = update if newest is None else max(update, newest)
+        return self.model_copy(update={"newest": newest, "in_order": in_order, "pages": self.pages + 1})
+
+    def cut(self) -> Window:
+        """The window that is to be read instead of the rest of this one, which is too long for one token.
+
+        Where pages came in the order of updates it begins at the newest one seen: nothing is read twice but what was
+        updated in that very second. Else (Amazon promises no order) this one is halved and read again. A window
+        of a second or two cannot be cut, and stays.
+        """
+        if self.in_order and self.newest is not None and self.newest > self.window_after:
+            return self.model_copy(update={"window_after": self.newest, **_FIRST_PAGE})
+        end = self.window_before or self.updated_before or self.started_at
+        middle = (self.window_after + (end - self.window_after) / 2).replace(microsecond=0)
+        if middle <= self.window_after:
+            return self.model_copy(update={"pages": 0})
+        return self.model_copy(update={"window_before": middle, "updated_before": None, **_FIRST_PAGE})
+
+    def next_window(self) -> Window | None:
+        """The window after this one, which was cut; None if it was not."""
+        if self.window_before is None:
+            return None
+        return self.model_copy(
+            update={"window_after": self.window_before, "window_before": None, "updated_before": None, **_FIRST_PAGE}
         )
+
+
+_FIRST_PAGE: Final = {"next_token": None, "pages": 0, "newest": None, "in_order": True}

@@ -17,7 +17,7 @@ import uvicorn
 
 from orderbridge.settings import Settings, load_settings
 from orderbridge.store import NotSent, Store
-from schemas.accounts import PaymentType, StoreOptions
+from schemas.accounts import PaymentType, StatusOption, StoreOptions
 from schemas.orders import Choice
 from services.storefront.api import create_api
 from services.storefront.books import Books
@@ -30,7 +30,7 @@ def store_options(account_id: str) -> StoreOptions:
     """What this store offers, for one Amazon account."""
     return StoreOptions(
         account_id=account_id,
-        statuses=tuple(Choice(id=str(number), name=name) for number, name in enumerate(QUEUES, start=1)),
+        statuses=tuple(StatusOption(id=str(number), name=name) for number, name in enumerate(QUEUES, start=1)),
         payment_types=(PaymentType(id="14", name="Amazon", kind="online"),),
         shipping_methods=(Choice(id="1", name="Ground"), Choice(id="3", name="Priority")),
     )

@@ -5,9 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 
-from orderbridge.database.models import Attempt, HandlerFailure, InboxRow, OutboxRow, Slot, UnknownOrder
+from orderbridge.database.models import (
+    Attempt,
+    HandlerFailure,
+    InboxRow,
+    OutboxRow,
+    Run,
+    RunLineRow,
+    Slot,
+    UnknownOrder,
+)
 from orderbridge.database.unit_of_work import Database
 
 BATCH = 1000
@@ -18,6 +27,7 @@ HANDLED_FOR = timedelta(days=45)
 ATTEMPTS_FOR = timedelta(days=30)
 FAILURES_FOR = timedelta(days=1)
 SLOTS_FOR = timedelta(days=7)
+RUNS_FOR = timedelta(days=90)
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -31,6 +41,8 @@ def prune(database: Database) -> int:
         (Attempt.attempt_id, _before(Attempt.started_at, now - ATTEMPTS_FOR)),
         (HandlerFailure.failure_id, _before(HandlerFailure.failed_at, now - FAILURES_FOR)),
         (Slot.starts_at, _before(Slot.starts_at, now - SLOTS_FOR)),
+        (RunLineRow.line_id, RunLineRow.run_id.in_(select(Run.run_id).where(_before(Run.finished_at, now - RUNS_FOR)))),
+        (Run.run_id, _before(Run.finished_at, now - RUNS_FOR) & ~exists().where(RunLineRow.run_id == Run.run_id)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import requests
 
-from orderbridge.accounts import AccountSettings
+from orderbridge.account_settings import AccountSettings
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database

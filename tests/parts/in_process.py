@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
-from orderbridge.accounts import AccountSettings
+from orderbridge.account_settings import AccountSettings
 from orderbridge.amazon import Login
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.publisher import Outgoing

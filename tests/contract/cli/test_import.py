@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from orderbridge.database.models import Account, AccountState, OutboxRow
+from orderbridge.database.models import Account, OutboxRow, Run
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import Command
 from tests.parts.in_process import System
@@ -50,7 +50,7 @@ def test_a_refused_run_is_a_failure_that_says_why(command: Command, system: Syst
     result = command("import")
     assert result.exit_code == 1
     assert result.stdout == "The import ended with a problem: 0 seen.\n"
-    assert "Amazon refused the import (Unauthorized)" in result.stderr
+    assert "Amazon refuses the orders of this account (Unauthorized)" in result.stderr
     told = command("import", "--json")
     assert told.exit_code == 1
     assert "Unauthorized" in json.loads(told.stdout)["problems"][0]
@@ -136,7 +136,9 @@ def test_progress_is_shown_and_prolongs_the_wait(
             return
         window = {"amazon_calls": len(shown) + 1, "counts": {"seen": 100 * (len(shown) + 1)}}
         with database.unit_of_work() as work:
-            work.session.merge(AccountState(account_id=account, window=json.dumps(window)))
+            run = Run(run_id="1", account_id=account, kind="search", started_at=database.clock.now())
+            run.progress = json.dumps(window)
+            work.session.merge(run)
 
     monkeypatch.setattr("orderbridge.cli.imports.monotonic", lambda: at[0])
     monkeypatch.setattr("orderbridge.cli.imports.sleep", sleep)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from orderbridge.accounts import AccountSettings, ConnectedAccount
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon import Order
 from services.importer.mapping import to_document
 from services.importer.personal_data import extract

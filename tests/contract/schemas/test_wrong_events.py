@@ -188,6 +188,9 @@ CHOICES: list[tuple[str, Route]] = [
     *((name, ("store", "inventory")) for name in ("order.imported", "order.updated", "order.redacted")),
     ("order.updated", ("changes", 0)),
     ("import.due", ("reason",)),
+    ("import.finished", ("kind",)),
+    ("import.finished", ("lines", 0, "did")),
+    ("store.options", ("statuses", 0, "kind")),
     ("store.options", ("payment_types", 0, "kind")),
 ]
 

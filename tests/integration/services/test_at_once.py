@@ -20,7 +20,7 @@ from schemas.failures import DeadLetter
 from schemas.imports import ImportFinished
 from schemas.orders import OrderImported, OrderRedacted
 from schemas.shipments import OrderShipped, ShipmentConfirmed
-from services.importer import imports
+from services.importer import search_run
 from tests.parts.in_process import System
 from tests.parts.process import wait_until
 
@@ -141,7 +141,7 @@ def test_two_imports_at_once(postgres_system: System, monkeypatch: pytest.Monkey
         at_once[0] -= 1
         return page
 
-    monkeypatch.setattr(imports, "search_orders", slow)
+    monkeypatch.setattr(search_run, "search_orders", slow)
     body = b'{"account_id": "main", "reason": "slot"}'
 
     def run(job: Callable[[], str]) -> Callable[[], str]:

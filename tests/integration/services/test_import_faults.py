@@ -17,7 +17,7 @@ from orderbridge.database.models import AccountState, Attempt
 from orderbridge.database.quotas import FAULTS_TO_CLOSE
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
-from services.importer import imports
+from services.importer import search_run
 from tests.parts.in_process import ACCOUNT, System
 
 FAULTS = ["429", "500", "503", "timeout", "html", "truncated", "drop_before_effect", "drop_after_effect"]
@@ -75,7 +75,7 @@ def test_a_login_that_fails_is_waited_for(system: System) -> None:
 def test_without_quota_it_gives_back_and_goes_on_at_its_moment(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """One order a page: the burst is spent, then a page goes whenever Amazon's bucket has refilled. Never a 429."""
     whole = amazon_orders.search_orders
-    monkeypatch.setattr(imports, "search_orders", lambda *a, **k: whole(*a, **k, max_results=1))
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=1))
     order_ids = system.imported(count=25)
     spent = sum(system.calls("searchOrders").values())
     assert spent == SEARCH_ORDERS.burst - 1
@@ -180,10 +180,10 @@ def test_a_proxys_refusal_is_not_amazons(system: System, monkeypatch: pytest.Mon
     def refuse(*_arguments: Any, **_options: Any) -> Any:
         raise AccessDenied(SEARCH_ORDERS.name, "Amazon answered 403 without an error list", status=403)
 
-    monkeypatch.setattr(imports, "search_orders", refuse)
+    monkeypatch.setattr(search_run, "search_orders", refuse)
     system.import_now()
     assert system.events(ImportFinished) == []
-    monkeypatch.setattr(imports, "search_orders", whole)
+    monkeypatch.setattr(search_run, "search_orders", whole)
     system.advance(60)
     assert sorted(event.order_id for event in system.events(OrderImported)) == sorted(order_ids)
     assert system.events(ImportFinished)[-1].problems == ()

@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database import leases
-from orderbridge.database.models import AccountState, OrderRow
+from orderbridge.database.models import AccountState, OrderRow, Run
 from orderbridge.database.unit_of_work import Work
 from orderbridge.onboarding import disconnect_account
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
-from services.importer import imports
+from services.importer import claim, search_run
 from services.importer.orders import store_order
 from services.importer.window import OVERLAP
 from tests.integration.services.conftest import Start
@@ -28,12 +28,17 @@ from tests.parts.in_process import Killed, System
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two orders a page."""
     whole = amazon_orders.search_orders
-    monkeypatch.setattr(imports, "search_orders", lambda *a, **k: whole(*a, **k, max_results=2))
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=2))
 
 
 def state(system: System) -> AccountState:
     with system.database.unit_of_work() as work:
         return work.session.get_one(AccountState, "main")
+
+
+def open_runs(system: System) -> int:
+    with system.database.unit_of_work() as work:
+        return work.session.scalar(select(func.count()).select_from(Run).where(Run.finished_at.is_(None))) or 0
 
 
 def orders(system: System) -> int:
@@ -54,7 +59,7 @@ def test_the_cursor_is_amazons_and_reaches_back(system: System, monkeypatch: pyt
         asked.append(options)
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(imports, "search_orders", search)
+    monkeypatch.setattr(search_run, "search_orders", search)
     system.imported()
     first = state(system).cursor
     assert first == system.now - timedelta(minutes=2)
@@ -83,7 +88,7 @@ def test_several_pages(system: System) -> None:
     imported_once_each(system, order_ids)
     (run,) = system.events(ImportFinished)
     assert (run.amazon_calls, run.counts.seen, run.counts.imported, run.problems) == (4, 7, 7, ())
-    assert state(system).window is None
+    assert open_runs(system) == 0
     assert state(system).cursor is not None
 
 
@@ -99,7 +104,7 @@ def test_a_page_is_one_transaction(system: System, monkeypatch: pytest.MonkeyPat
             raise RuntimeError("planted")
         return store_order(*arguments, **options)
 
-    monkeypatch.setattr(imports, "store_order", fail_on_the_fourth)
+    monkeypatch.setattr(search_run, "store_order", fail_on_the_fourth)
     system.tolerates_bugs = True
     order_ids = system.imported(count=5)
     assert system.outcomes_of("import.due") == ["handled", "failed"]
@@ -114,7 +119,7 @@ def test_a_page_is_one_transaction(system: System, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("when", ["before the call", "after the call", "in the page"])
 def test_killed_in_the_second_page(system: System, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     place = {"before the call": "search_orders", "after the call": "_store_page", "in the page": "store_order"}[when]
-    whole, calls = getattr(imports, place), 0
+    whole, calls = getattr(search_run, place), 0
     last = 4 if when == "in the page" else 2
 
     def die(*arguments: Any, **options: Any) -> Any:
@@ -124,7 +129,7 @@ def test_killed_in_the_second_page(system: System, monkeypatch: pytest.MonkeyPat
             raise Killed
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(imports, place, die)
+    monkeypatch.setattr(search_run, place, die)
     order_ids = system.place_orders(count=5)
     system.advance(180)
     with pytest.raises(Killed):
@@ -159,7 +164,7 @@ def test_an_expired_paging_token_starts_the_run_over(system: System, monkeypatch
 
 def stop_after_the_first_page(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        whole, calls = vars(imports)["search_orders"], 0  # the one with small pages
+        whole, calls = vars(search_run)["search_orders"], 0  # the one with small pages
 
         def die(*arguments: Any, **options: Any) -> Any:
             nonlocal calls
@@ -168,7 +173,7 @@ def stop_after_the_first_page(system: System, monkeypatch: pytest.MonkeyPatch) -
                 raise Killed
             return whole(*arguments, **options)
 
-        patched.setattr(imports, "search_orders", die)
+        patched.setattr(search_run, "search_orders", die)
         with pytest.raises(Killed):
             system.run_until_idle()
     system.restart()
@@ -178,7 +183,7 @@ def stop_after_the_first_page(system: System, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("trouble", ["repeated", "refused"])
 def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     """Amazon returns the same token again (sellers report it), or refuses it: the run starts over, without loss."""
-    whole, calls = vars(imports)["search_orders"], 0  # the one with small pages
+    whole, calls = vars(search_run)["search_orders"], 0  # the one with small pages
 
     def search(connection: Any, **options: Any) -> amazon_orders.OrdersPage:
         nonlocal calls
@@ -192,7 +197,7 @@ def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.M
             )
         return page
 
-    monkeypatch.setattr(imports, "search_orders", search)
+    monkeypatch.setattr(search_run, "search_orders", search)
     order_ids = system.imported(count=5)
     imported_once_each(system, order_ids)
     (run,) = system.events(ImportFinished)
@@ -205,7 +210,7 @@ def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.M
 @pytest.mark.parametrize("trouble", ["repeated", "refused"])
 def test_paging_that_never_works_ends_the_run(system: System, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     """The second page fails in every run: it starts over once, then it ends, and the next slot tries again."""
-    whole, broken = vars(imports)["search_orders"], True
+    whole, broken = vars(search_run)["search_orders"], True
 
     def search(connection: Any, **options: Any) -> amazon_orders.OrdersPage:
         if broken and options["pagination_token"] is not None:
@@ -216,7 +221,7 @@ def test_paging_that_never_works_ends_the_run(system: System, monkeypatch: pytes
         first: amazon_orders.OrdersPage = whole(connection, **options)
         return first
 
-    monkeypatch.setattr(imports, "search_orders", search)
+    monkeypatch.setattr(search_run, "search_orders", search)
     order_ids = system.imported(count=5)
     (run,) = system.events(ImportFinished)
     assert len(run.problems) == 2
@@ -252,7 +257,7 @@ def test_two_imports_of_one_account_at_once(anywhere: System, monkeypatch: pytes
             inside.append(system.pipelines["import.due"].process(second))
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(imports, "search_orders", search)
+    monkeypatch.setattr(search_run, "search_orders", search)
     order_ids = system.imported(count=2)
     assert inside == ["called", "given-back"]
     imported_once_each(system, order_ids)
@@ -267,12 +272,12 @@ def test_an_import_that_outlives_its_lease_stores_nothing(system: System, monkey
     def search(*arguments: Any, **options: Any) -> Any:
         page = whole(*arguments, **options)
         if slow and slow.pop():
-            system.clock.advance(imports.LEASE.total_seconds() + 1)
+            system.clock.advance(claim.LEASE.total_seconds() + 1)
             with system.database.unit_of_work() as work:
-                assert leases.take(work, "import:main", "another", timedelta(seconds=1))
+                assert leases.take(work, "import:search:main", "another", timedelta(seconds=1))
         return page
 
-    monkeypatch.setattr(imports, "search_orders", search)
+    monkeypatch.setattr(search_run, "search_orders", search)
     order_ids = system.imported(count=2)
     assert system.outcomes_of("import.due") == ["given-back"]
     assert not system.told_of_orders()
@@ -320,6 +325,6 @@ def test_the_state_of_a_run_is_the_work_of_one_transaction(system: System, monke
         patched.setattr(Work, "post", fail_on_the_log)
         system.imported(count=2)
     assert (orders(system), state(system).cursor) == (0, None)
-    assert state(system).window is not None
+    assert open_runs(system) == 1
     system.advance(120)
     assert (orders(system), len(system.events(ImportFinished))) == (2, 1)

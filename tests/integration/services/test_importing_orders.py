@@ -160,7 +160,7 @@ def test_an_older_answer_never_overwrites_a_newer_one(system: System) -> None:
     with system.database.unit_of_work() as work:
         account = find_account(work, "main")
         assert account is not None
-        assert store_order(work, system.key_ring(), account, old) == "unchanged"
+        assert store_order(work, system.key_ring(), account, old, since=None).did == "unchanged"
         row = work.session.get_one(OrderRow, order_id)
         assert row.amazon_updated_at == newest.amazon_updated_at
     system.run_until_idle()

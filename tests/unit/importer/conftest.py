@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orderbridge.accounts import AccountSettings, ConnectedAccount
+from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon import Order
 from sandbox.accounts import Account
 from sandbox.clock import ManualClock, to_amazon

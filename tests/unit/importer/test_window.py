@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orderbridge.database.models import AccountState
 from services.importer.window import OVERLAP, Window
 from tests.parts.hand_clock import START
 from tests.unit.importer.conftest import account
@@ -11,7 +12,8 @@ from tests.unit.importer.conftest import account
 
 def test_a_run_reaches_back_behind_the_last_one() -> None:
     cursor = START + timedelta(hours=5)
-    window = Window.open(account(), cursor, cursor + timedelta(hours=1))
+    state = AccountState(account_id="main", cursor=cursor)
+    window = Window.open(account(), state, cursor + timedelta(hours=1))
     assert window.updated_after == cursor - OVERLAP
 
 

@@ -1,0 +1,126 @@
+"""Reads what Amazon changed, a page a step: claim, one `searchOrders`, then the page in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.amazon import Order, search_orders
+from orderbridge.amazon.operations import SEARCH_ORDERS
+from orderbridge.amazon.orders import INCLUDED_DATA, OrdersPage
+from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.key_ring import KeyRing
+from schemas.imports import RunLine
+from services.importer import cursor, runs, search_trouble
+from services.importer.claim import Claim
+from services.importer.orders import preview_order, store_order, what_is_wrong
+from services.importer.window import MOST_PAGES, Window, imported_from
+
+_SAME_PAGE = "Amazon returned the same page again; the run starts over once."
+_SAME_PAGE_AGAIN = "Amazon returned the same page again and again; the run ends, and the next one tries again."
+
+
+def step(
+    work: Work, account: ConnectedAccount, window: Window, calls: AmazonCalls, ring: KeyRing, claim: Claim
+) -> None:
+    """Read the run's next page and keep where to go on."""
+    runs.save(work, window)
+    not_before = calls.reserve(work, account.account_id, SEARCH_ORDERS)
+    if not_before is not None:
+        runs.go_on(work, window, not_before)
+        return
+    page: OrdersPage | None = None
+    try:
+        page = calls.make(
+            work,
+            account.account_id,
+            SEARCH_ORDERS,
+            window.run_id,
+            lambda connection: search_orders(
+                connection,
+                last_updated_after=window.window_after,
+                last_updated_before=window.window_before,
+                marketplace_ids=window.suspects[:1] or window.marketplace_ids,
+                included_data=tuple(name for name in INCLUDED_DATA if name not in window.left_out),
+                pagination_token=window.next_token,
+            ),
+        )
+    except CallFailed as failed:
+        failure = failed
+    claim.check(work)
+    if page is None:
+        search_trouble.after_failure(work, account, window, failure)
+    elif window.suspects:
+        search_trouble.is_granted(work, window)
+    else:
+        _store_page(work, account, ring, window, page)
+
+
+def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Window, page: OrdersPage) -> None:
+    """All of a page or nothing: the orders, what the store is told, and where to go on."""
+    state = runs.state_of(work, account.account_id)
+    since = imported_from(account, state)
+    lines = [_store(work, account, ring, window, order, since) for order in page.orders]
+    lines += [
+        RunLine(
+            order_id=unreadable.order_id or "(no number)",
+            did="unreadable",
+            problem=f"It cannot be read: {unreadable.error}. Report it to Orderbridge's developers.",
+        )
+        for unreadable in page.unreadable
+    ]
+    runs.add_lines(work, window.run_id, lines)
+    for line in lines:
+        if line.problem:
+            window = window.with_problem(f"Order {line.order_id}: {line.problem}")
+    repeated = page.next_token is not None and page.next_token == window.next_token
+    over = repeated and window.restarted
+    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders])
+    window = window.model_copy(
+        update={
+            "next_token": page.next_token,
+            "updated_before": window.updated_before or page.last_updated_before,
+            "last_order_id": page.orders[-1].order_id if page.orders else window.last_order_id,
+        }
+    )
+    if repeated:
+        window = window.with_problem(_SAME_PAGE_AGAIN if over else _SAME_PAGE).start_over()
+    if over:
+        cursor.end(work, window)
+    elif window.next_token is None and not repeated:
+        _window_is_through(work, window)
+    elif window.pages < MOST_PAGES:
+        runs.go_on(work, window, work.now)
+    else:
+        rest = window.cut()
+        if not window.left_out and rest.window_after > window.window_after:
+            cursor.advance(work, window, rest.window_after)
+        runs.go_on(work, rest, work.now)
+
+
+def _window_is_through(work: Work, window: Window) -> None:
+    """The cursor moves to the window's end, unless something was left out: then the next run reads it again."""
+    reached = None if window.left_out else window.window_before or window.updated_before
+    following = window.next_window()
+    if following is None:
+        cursor.end(work, window, reached)
+        return
+    cursor.advance(work, window, reached)
+    runs.go_on(work, following, work.now)
+
+
+def _store(
+    work: Work, account: ConnectedAccount, ring: KeyRing, window: Window, order: Order, since: datetime | None
+) -> RunLine:
+    """One order that cannot be stored must not hold up all the others."""
+    if order.fulfillment is None and "FULFILLMENT" in window.left_out:
+        return RunLine(order_id=order.order_id, did="skipped", reason="status_not_told")
+    try:
+        if window.kind == "dry_run":
+            return preview_order(work, account, order, since=since)
+        with work.session.begin_nested():
+            return store_order(work, ring, account, order, since=since)
+    except ValueError as error:
+        problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
+        return RunLine(order_id=order.order_id, did="unreadable", problem=problem)

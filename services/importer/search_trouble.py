@@ -1,0 +1,106 @@
+"""What a search run does when Amazon does not give it its page. The cursor stays; nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.amazon import AccessDenied, Refused
+from orderbridge.amazon.orders import INCLUDED_DATA
+from orderbridge.amazon_calls import CallFailed
+from orderbridge.database.unit_of_work import Work
+from services.importer import cursor, runs
+from services.importer.window import Window
+
+log = structlog.get_logger()
+_AFTER_A_STRANGERS_ANSWER: Final = timedelta(minutes=1)
+NO_ROLE: Final = "Unauthorized"
+_OPTIONAL: Final = ("PAYMENT", "TAX", "PACKAGES", "PROMOTION")
+"""What an order can do without for a while, the latest additions to Amazon's list first."""
+
+
+def after_failure(work: Work, account: ConnectedAccount, window: Window, failure: CallFailed) -> None:
+    """A refused page starts its window over; a refused run ends, its reason in the log."""
+    error = failure.error
+    log.warning("import page failed", account=account.account_id, error=str(error))
+    window = window.with_call()
+    if not isinstance(error, Refused):
+        runs.go_on(work, window, failure.retry_at)
+    elif error.code is None:  # not in Amazon's own form: a proxy's page, and no word about our window
+        runs.go_on(work, window, work.now + _AFTER_A_STRANGERS_ANSWER)
+    elif isinstance(error, AccessDenied):
+        _after_denial(work, window, error)
+    elif window.next_token is not None and not window.restarted:  # the token has expired, or Amazon lost it
+        restarted = window.with_problem(f"Amazon refused a page ({error.message}); the run starts over.")
+        runs.go_on(work, restarted.start_over(), work.now)
+    elif window.next_token is None and (left_out := _to_leave_out(window, error)):
+        window = window.with_problem(
+            f"Amazon refuses {', '.join(left_out)} just now ({error.message}). Orders come without it; the next run "
+            "reads them again. Nothing is to be done unless this goes on for days."
+        )
+        window = window.model_copy(update={"left_out": (*window.left_out, *left_out)})
+        runs.go_on(work, window, work.now)
+    else:
+        told = error.code or error.status
+        cursor.end(work, window.with_problem(f"Amazon refused the import ({told}): {error.message}"))
+
+
+def is_granted(work: Work, window: Window) -> None:
+    """The first of the suspected marketplaces is shown to us: it is another one, or none any more."""
+    _after_suspect(work, window.with_call(), "")
+
+
+def _after_denial(work: Work, window: Window, error: AccessDenied) -> None:
+    """403: if one marketplace of several is refused, the others are imported without it."""
+    if window.suspects:
+        refused = window.model_copy(update={"refused": (*window.refused, window.suspects[0])})
+        _after_suspect(work, refused, error.message)
+    elif len(window.marketplace_ids) > 1:
+        runs.go_on(work, window.model_copy(update={"suspects": window.marketplace_ids}), work.now)
+    else:
+        _all_refused(work, window, error.message)
+
+
+def _after_suspect(work: Work, window: Window, words: str) -> None:
+    """The next suspect; after the last one the run goes on with those that are shown, if there are any."""
+    window = window.model_copy(update={"suspects": window.suspects[1:]})
+    remaining = tuple(name for name in window.marketplace_ids if name not in window.refused)
+    if window.suspects:
+        runs.go_on(work, window, work.now)
+    elif not remaining:
+        _all_refused(work, window, words)
+    else:
+        state = runs.state_of(work, window.account_id)
+        for refused in window.refused:
+            cursor.deny(state, refused, work.now)
+            window = window.with_problem(
+                f"Amazon refuses the orders of marketplace {refused}; the others are imported. Look in Seller Central "
+                "whether the account may still sell there. It is asked for again after a day."
+            )
+        going_on = window.start_over().model_copy(update={"marketplace_ids": remaining, "refused": ()})
+        runs.go_on(work, going_on, work.now)
+
+
+def _all_refused(work: Work, window: Window, words: str) -> None:
+    cursor.end(
+        work,
+        window.with_problem(
+            f"Amazon refuses the orders of this account ({NO_ROLE}): {words} The application needs the role Inventory "
+            "and Order Tracking, and the seller's consent to it: add it in Seller Central, then connect the account "
+            "again."
+        ),
+    )
+
+
+def _to_leave_out(window: Window, error: Refused) -> tuple[str, ...]:
+    """The data sets without which the call is made again: those that Amazon names, else those one can do without."""
+    if error.status != 400:
+        return ()
+    asked = [name for name in INCLUDED_DATA if name not in window.left_out]
+    named = tuple(name for name in asked if name in error.message.upper())
+    if named or "includeddata" in error.message.lower().replace(" ", ""):
+        return named or tuple(name for name in _OPTIONAL if name in asked)
+    return ()
