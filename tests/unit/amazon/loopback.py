@@ -132,7 +132,7 @@ class Loopback:
                 except ConnectionError:  # a client that has seen enough
                     self.close_connection = True
 
-            do_POST = do_GET
+            do_POST = do_DELETE = do_GET
 
             def _say(self, answer: Said) -> None:
                 self.close_connection = bool(answer.fault)
