@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
-from orderbridge.amazon.answers import Moment, describe
+from orderbridge.amazon.answers import AmazonModel, Moment, describe
 from orderbridge.amazon.notifications import ORDER_CHANGE
 
 
@@ -43,8 +43,10 @@ class OrderChange:
     changed_at: datetime | None
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_pascal, extra="ignore", frozen=True, hide_input_in_errors=True)
+class _Part(AmazonModel):
+    """Notifications are in PascalCase, unlike the answers of the API."""
+
+    model_config = ConfigDict(alias_generator=to_pascal)
 
 
 _Id = Annotated[str, Field(min_length=1, max_length=200)]

@@ -55,7 +55,7 @@ def order_status(word: str) -> OrderStatus:
 
 
 def status_of_all(statuses: Iterable[OrderStatus]) -> OrderStatus:
-    """The status of an order whose lines have these. A cancelled line decides only if all are; an unknown one always."""
+    """The status of an order whose lines have these: cancelled only if all are, unknown if any is."""
     found = set(statuses)
     told = found - {"CANCELLED"} or found
     if not found or "UNKNOWN" in found:
