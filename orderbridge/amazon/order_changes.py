@@ -46,7 +46,7 @@ class OrderChange:
 class _Part(AmazonModel):
     """Notifications are in PascalCase, unlike the answers of the API."""
 
-    model_config = ConfigDict(alias_generator=to_pascal)
+    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, validate_by_alias=True)
 
 
 _Id = Annotated[str, Field(min_length=1, max_length=200)]
