@@ -52,7 +52,7 @@ def test_a_report_is_asked_for_in_amazons_form(amazon: Loopback) -> None:
     ],
 )
 def test_a_report_that_amazon_rules_out_is_not_asked_for(amazon: Loopback, wrong: dict[str, Any], says: str) -> None:
-    right = {
+    right: dict[str, Any] = {
         "report_type": ORDERS_BY_LAST_UPDATE,
         "marketplace_ids": ("ATVPDKIKX0DER",),
         "start": START,
