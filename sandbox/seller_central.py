@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ from sandbox.limits import Limits
 from sandbox.login import Login
 from sandbox.marketplaces import MARKETPLACES
 from sandbox.orders import Order
-from sandbox.placing import OrderWish, choose_marketplace, make_order
+from sandbox.placing import OrderWish, choose_marketplace, make_order, purchases
+from sandbox.records import Records
+from sandbox.reports import Reports
 from sandbox.search import OrderSearch, csv
 from sandbox.shipments import confirm_shipment
 from sandbox.tokens import SignedTokens
@@ -39,6 +41,8 @@ class SellerCentral:
         self._database = database
         self._seed = seed
         self._search = OrderSearch(database, tokens, speed)
+        records = Records(database)
+        self.reports = Reports(database, records, clock, tokens, speed)
         if database.account(DEFAULT_ACCOUNT.account) is None:
             database.save_account(DEFAULT_ACCOUNT)
 
@@ -89,6 +93,11 @@ class SellerCentral:
             ]
         }
 
+    def marketplaces_of(self, order_id: str) -> frozenset[str]:
+        """The marketplace of an order; none if there is no such order."""
+        order = self._database.order(order_id)
+        return frozenset({order.marketplace_id} if order else ())
+
     def _order(self, order_id: str, account: Account) -> Order:
         if not _ORDER_ID.fullmatch(order_id):
             raise invalid_input("orderId is invalid: an order id has the form 3-7-7.")
@@ -108,11 +117,37 @@ class SellerCentral:
         now = self.clock.now()
         with self._database.transaction():
             first = self._database.next_ordinal()
-            orders = [
-                make_order(wish, marketplace, self._seed, ordinal, now) for ordinal in range(first, first + wish.count)
-            ]
-            self._database.add_orders(orders)
-        return [order.order_id for order in orders]
+            order_ids: list[str] = []
+
+            def orders() -> Iterator[Order]:
+                # One after the other: a hundred thousand of them do not fit into little memory.
+                for ordinal, created_at in enumerate(purchases(wish, now), first):
+                    order = make_order(wish, marketplace, self._seed, ordinal, created_at, now)
+                    order_ids.append(order.order_id)
+                    yield order
+
+            self._database.add_orders(orders())
+            if wish.hidden:
+                for order_id in order_ids:
+                    self._database.hide_order(order_id)
+        return order_ids
+
+    def hide_order(self, order_id: str, *, hidden: bool) -> str:
+        """Let searches not find an order, or find it again; returns its status. Raises Impossible (404)."""
+        order = self._database.order(order_id)
+        if order is None:
+            raise Impossible(404, f"no order {order_id}")
+        (self._database.hide_order if hidden else self._database.show_order)(order_id)
+        return order.status
+
+    def change_account(self, name: str, **changes: Any) -> Account:
+        """Change an account; raises Impossible (404)."""
+        account = self._database.account(name)
+        if account is None:
+            raise Impossible(404, f"no account {name}")
+        account = account.model_copy(update=changes)
+        self._database.save_account(account)
+        return account
 
     def change_order(self, order_id: str, change: Callable[[Order, datetime], None]) -> str:
         """Let something happen to an order; returns its status. Raises Impossible (404, or as `change` does)."""
@@ -175,7 +210,7 @@ def _book(order: Order) -> dict[str, Any]:
         "lines": [
             {
                 "order_item_id": item["orderItemId"],
-                "sku": item["product"]["sellerSku"],
+                "sku": item["product"].get("sellerSku"),
                 "quantity": item["quantityOrdered"],
             }
             for item in order.facts["orderItems"]

@@ -12,11 +12,13 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from sandbox.amazon_api import amazon_headers, amazon_routes
+from sandbox.amazon_api import amazon_routes
 from sandbox.back_door import back_door_routes
+from sandbox.calls import amazon_headers
 from sandbox.clock import Clock, SystemClock
 from sandbox.database import Database
 from sandbox.errors import AmazonError, Impossible
+from sandbox.reports_api import reports_routes
 from sandbox.seller_central import SellerCentral
 from sandbox.wire import Connection
 
@@ -24,7 +26,8 @@ from sandbox.wire import Connection
 def create_app(seller_central: SellerCentral) -> FastAPI:
     """The application; to be served by `create_server`, whose connections can be dropped."""
     app = FastAPI(title="Sandbox back door", docs_url="/_sandbox/docs", openapi_url="/_sandbox/openapi.json")
-    app.include_router(amazon_routes(seller_central), include_in_schema=False)
+    for routes in (amazon_routes, reports_routes):
+        app.include_router(routes(seller_central), include_in_schema=False)
     app.include_router(back_door_routes(seller_central))
 
     @app.exception_handler(Impossible)
