@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Annotated, Literal
 
@@ -149,6 +150,20 @@ def back_door_routes(seller_central: SellerCentral) -> APIRouter:
         """How reports behave from now on."""
         seller_central.reports.settings = settings
         return settings
+
+    @router.get("/_sandbox/notifications")
+    async def notifications() -> Response:
+        """The last thousand messages for queues, and what became of each."""
+        messages = [
+            {"arn": message.arn, "outcome": message.outcome, "body": json.loads(message.body)}
+            for message in seller_central.notifications.queues.messages
+        ]
+        return JSONResponse({"messages": messages})
+
+    @router.post("/_sandbox/notifications/repeat")
+    async def repeat_notification() -> dict[str, bool]:
+        """Send the last message once more, with the same NotificationId."""
+        return {"sent": seller_central.notifications.repeat()}
 
     @router.post("/_sandbox/faults")
     async def add_fault(fault: Fault) -> Fault:

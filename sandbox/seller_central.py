@@ -16,11 +16,15 @@ from sandbox.faults import Faults
 from sandbox.limits import Limits
 from sandbox.login import Login
 from sandbox.marketplaces import MARKETPLACES
+from sandbox.notifications import Notifications
+from sandbox.order_change import BUYER_REQUEST, STATUS_CHANGE
 from sandbox.orders import Order
 from sandbox.placing import OrderWish, choose_marketplace, make_order, purchases
+from sandbox.queues import Queues
 from sandbox.records import Records
 from sandbox.reports import Reports
 from sandbox.search import OrderSearch, csv
+from sandbox.search_v0 import OrderSearchV0
 from sandbox.shipments import confirm_shipment
 from sandbox.tokens import SignedTokens
 from sandbox.views import DATASETS, amazon_order
@@ -29,9 +33,14 @@ _ORDER_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
 
 
 class SellerCentral:
-    """One sandbox. `speed` scales rates, lag and the lives of tokens together. To be used by one thread at a time."""
+    """One sandbox. `speed` scales rates, lag and the lives of tokens together. To be used by one thread at a time.
 
-    def __init__(self, database: Database, clock: Clock, *, speed: float = 1, seed: int = 1) -> None:
+    Notifications go to the SQS at `sqs_endpoint` (a URL); without one they only stand at the back door.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, speed: float = 1, seed: int = 1, sqs_endpoint: str | None = None
+    ) -> None:
         tokens = SignedTokens(database.token_key())
         self.clock = clock
         self.speed = speed
@@ -42,7 +51,9 @@ class SellerCentral:
         self._seed = seed
         self._search = OrderSearch(database, tokens, speed)
         records = Records(database)
+        self._search_v0 = OrderSearchV0(database, tokens, speed)
         self.reports = Reports(database, records, clock, tokens, speed)
+        self.notifications = Notifications(records, clock, Queues(sqs_endpoint))
         if database.account(DEFAULT_ACCOUNT.account) is None:
             database.save_account(DEFAULT_ACCOUNT)
 
@@ -55,23 +66,31 @@ class SellerCentral:
     def get_order(self, order_id: str, query: dict[str, str], account: Account) -> dict[str, Any]:
         """GetOrderResponse; raises AmazonError. An order is found at once: the lag is one of searches."""
         included = set(csv(query, "includedData", DATASETS) or [])
-        return {"order": amazon_order(self._order(order_id, account), included, account, self.clock.now())}
+        return {"order": amazon_order(self.order_of(order_id, account), included, account, self.clock.now())}
+
+    def search_orders_v0(self, query: dict[str, str], account: Account, elements: set[str]) -> dict[str, Any]:
+        """v0's GetOrdersResponse; raises AmazonError."""
+        return self._search_v0.answer(query, account, elements, self.clock.now())
 
     def confirm_shipment(self, order_id: str, body: Any, account: Account) -> None:
         """Take a shipment confirmation into the books; raises AmazonError, which stands in the books too."""
         now = self.clock.now()
         with self._database.transaction():
             try:
-                order = self._order(order_id, account)
+                order = self.order_of(order_id, account)
+                before = order.status
                 confirm_shipment(order, body, now)
                 self._database.save_order(order)
-                return
+                refused = None
             except AmazonError as error:
                 refused = error
                 self._database.add_refusal(
                     Refusal(order_id, to_record(now), error.status, error.code, error.message, body)
                 )
-        raise refused
+        if refused is not None:
+            raise refused
+        if order.status != before:
+            self._tell(order, STATUS_CHANGE)
 
     def marketplace_participations(self, account: Account) -> dict[str, Any]:
         """GetMarketplaceParticipationsResponse."""
@@ -98,7 +117,8 @@ class SellerCentral:
         order = self._database.order(order_id)
         return frozenset({order.marketplace_id} if order else ())
 
-    def _order(self, order_id: str, account: Account) -> Order:
+    def order_of(self, order_id: str, account: Account) -> Order:
+        """The order, if it is this seller's; raises AmazonError (400, 404)."""
         if not _ORDER_ID.fullmatch(order_id):
             raise invalid_input("orderId is invalid: an order id has the form 3-7-7.")
         order = self._database.order(order_id)
@@ -130,6 +150,10 @@ class SellerCentral:
             if wish.hidden:
                 for order_id in order_ids:
                     self._database.hide_order(order_id)
+        if not wish.history and (tell := self.notifications.listener(account)):
+            for order_id in order_ids:
+                if (order := self._database.order(order_id)) is not None:
+                    tell(order, STATUS_CHANGE)
         return order_ids
 
     def hide_order(self, order_id: str, *, hidden: bool) -> str:
@@ -155,9 +179,17 @@ class SellerCentral:
             order = self._database.order(order_id)
             if order is None:
                 raise Impossible(404, f"no order {order_id}")
+            before = order.status
             change(order, self.clock.now())
             self._database.save_order(order)
+        # What happens without another status is that the buyer asks to cancel.
+        self._tell(order, STATUS_CHANGE if order.status != before else BUYER_REQUEST)
         return order.status
+
+    def _tell(self, order: Order, change_type: str) -> None:
+        account = self._database.account(order.account)
+        if account is not None and (tell := self.notifications.listener(account)):
+            tell(order, change_type)
 
     def save_account(self, account: Account) -> None:
         """Add an account, or change the one of that name; raises Impossible (409) if its refresh token is taken."""

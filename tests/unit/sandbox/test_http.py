@@ -137,7 +137,7 @@ def test_arrays_are_comma_separated(call: Call) -> None:
 
 
 def test_what_is_not_there_is_answered_like_amazon(call: Call) -> None:
-    answer = call("GET", "/orders/v0/orders")
+    answer = call("GET", "/orders/v1/orders")
     assert answer.status_code == 404
     assert answer.json()["errors"][0]["code"] == "NotFound"
     assert call("DELETE", ORDERS).status_code == 405
