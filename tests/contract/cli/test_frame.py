@@ -42,6 +42,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "resume",
         "import",
         "orders show",
+        "runs list",
+        "runs show",
         "shipments list",
         "accounts list",
         "accounts connect",
