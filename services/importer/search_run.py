@@ -79,6 +79,7 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders])
     window = window.model_copy(
         update={
+            "bad_answers": 0,
             "next_token": page.next_token,
             "updated_before": window.updated_before or page.last_updated_before,
             "last_order_id": page.orders[-1].order_id if page.orders else window.last_order_id,

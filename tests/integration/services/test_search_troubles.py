@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from orderbridge.amazon import orders as amazon_orders
-from orderbridge.database.models import Run, RunLineRow
+from orderbridge.database.models import AccountState, Run, RunLineRow
 from sandbox.faults import Fault
 from schemas.imports import ImportDue, ImportFinished, RunLine
 from schemas.orders import OrderImported
@@ -138,3 +138,32 @@ def test_a_dry_run_tells_what_a_run_would_do_and_does_nothing(system: System) ->
     assert run.finished_at is not None
     system.import_now()
     assert told(system) == sorted([*known, *new])
+
+
+@pytest.mark.parametrize("kind", ["html", "html_200", "truncated_json", "huge", "missing_field", "wrong_type"])
+def test_a_bad_answer_is_a_clear_problem_and_moves_no_cursor(system: System, kind: str) -> None:
+    """An answer that cannot be read ends the run after three tries; one order that cannot takes no other with it."""
+    system.imported()
+    before = cursor(system)
+    new = system.place_orders(count=2)
+    fault(system, kind=kind)
+    system.advance(180)
+    system.import_now()
+    system.advance(1800)
+    run = last_run(system)
+    one_order = kind in ("missing_field", "wrong_type")
+    if kind == "html":  # a 502: Amazon is unwell, the run goes on by itself
+        assert len(system.events(ImportFinished)) == 1
+    else:
+        assert len(run.problems) == 1
+        assert "cannot be read" in run.problems[0]
+    assert (cursor(system) == before) is not one_order
+    system.amazon.faults.clear()
+    system.advance(1800)
+    system.import_now()
+    assert set(new) <= set(told(system))
+
+
+def cursor(system: System) -> object:
+    with system.database.unit_of_work() as work:
+        return work.session.get_one(AccountState, "main").cursor
