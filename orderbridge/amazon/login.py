@@ -1,13 +1,14 @@
-"""Login with Amazon: a seller's refresh token becomes an access token that lives for an hour.
+"""Login with Amazon: a seller's refresh token, or the application's own secret, becomes an access token for an hour.
 
-Source: Amazon's "Connecting to the Selling Partner API", step 1, and RFC 6749 sections 5 and 6.
+Source: Amazon's "Connecting to the Selling Partner API", step 1, "Grantless operations", and RFC 6749 sections 4.4,
+5 and 6.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -31,6 +32,8 @@ from orderbridge.amazon.errors import (
 _LONGEST_MARGIN: Final = timedelta(seconds=60)
 """How long before its end a token is renewed, or a tenth of its life if that is less."""
 
+NOTIFICATIONS_SCOPE: Final = "sellingpartnerapi::notifications"
+
 
 class _TokenAnswer(BaseModel):
     """RFC 6749 section 5.1. The token goes into a header, so it must be of visible ASCII."""
@@ -52,23 +55,13 @@ _cache: dict[bytes, _Cached] = {}
 _cache_lock = threading.Lock()
 
 
-class Login:
-    """One seller's consent to one application. All instances of a process with the same credentials share the token.
+class _AccessTokens:
+    """Exchanges one form for access tokens. All instances of a process with the same form share the token."""
 
-    `url` is the token endpoint, `https://api.amazon.com/auth/o2/token` in all regions.
-    """
-
-    def __init__(
-        self, url: str, client_id: str, client_secret: str, refresh_token: str, *, timeout: wire.Timeout = (5, 20)
-    ) -> None:
+    def __init__(self, url: str, form: Mapping[str, str], timeout: wire.Timeout) -> None:
         self._url = url
         self._timeout = timeout
-        self._form = {
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-            "client_id": client_id,
-            "client_secret": client_secret,
-        }
+        self._form = dict(form)
         # The digest, so that the process holds each secret in as few places as can be.
         key = hashlib.sha256(urlencode({"url": url, **self._form}).encode()).digest()
         with _cache_lock:
@@ -84,7 +77,7 @@ class Login:
         with cached.lock:
             asked_at = now()
             if cached.token is None or cached.renew_at is None or asked_at >= cached.renew_at:
-                answer = self._refresh(before_call)
+                answer = self._exchange(before_call)
                 life = timedelta(seconds=answer.expires_in)
                 cached.token, cached.renew_at = answer.access_token, asked_at + life - min(_LONGEST_MARGIN, life / 10)
             return cached.token
@@ -95,7 +88,7 @@ class Login:
             if access_token in (None, self._cached.token):
                 self._cached.token = None
 
-    def _refresh(self, before_call: Callable[[], None]) -> _TokenAnswer:
+    def _exchange(self, before_call: Callable[[], None]) -> _TokenAnswer:
         reply = wire.send(
             LOGIN,
             "POST",
@@ -108,6 +101,48 @@ class Login:
         if not reply.ok:
             raise _error_for(reply)
         return read_model(LOGIN, _TokenAnswer, reply.body, status=reply.status, request_id=reply.request_id)
+
+
+class Login(_AccessTokens):
+    """One seller's consent to one application. All instances of a process with the same credentials share the token.
+
+    `url` is the token endpoint, `https://api.amazon.com/auth/o2/token` in all regions.
+    """
+
+    def __init__(
+        self, url: str, client_id: str, client_secret: str, refresh_token: str, *, timeout: wire.Timeout = (5, 20)
+    ) -> None:
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        super().__init__(url, form, timeout)
+
+
+class GrantlessLogin(_AccessTokens):
+    """The application itself, without any seller: for the operations that are `grantless`, and for no other.
+
+    `url` is as for `Login`; `scope` is what the token is good for. `ConsentRevoked` cannot come of it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        scope: str = NOTIFICATIONS_SCOPE,
+        timeout: wire.Timeout = (5, 20),
+    ) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "scope": scope,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        super().__init__(url, form, timeout)
 
 
 def _error_for(reply: wire.Reply) -> AmazonError:
