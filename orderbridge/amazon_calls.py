@@ -90,7 +90,7 @@ class AmazonCalls:
     """Makes calls for any account of this installation."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
+        self.settings = settings
         self._database = database
         self._box = SecretsBox(settings.need("secrets_key"))
         self._tokens = SharedTokens(database, self._box)
@@ -175,13 +175,13 @@ class AmazonCalls:
         row = work.session.get(Account, account_id)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
-        check_endpoint(self._settings, row)
+        check_endpoint(self.settings, row)
         if row.client_id is not None and row.client_secret is not None:
             client_id = row.client_id
             client_secret = self._box.decrypt(row.client_secret, purpose=f"client_secret:{account_id}")
         else:
-            client_id = self._settings.need("amazon_client_id")
-            client_secret = self._settings.need("amazon_client_secret")
+            client_id = self.settings.need("amazon_client_id")
+            client_secret = self.settings.need("amazon_client_secret")
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
         return Connection(
             row.api_url,

@@ -113,8 +113,11 @@ class _AccessTokens:
                     life = timedelta(seconds=answer.expires_in)
                     return FreshToken(answer.access_token, asked_at + life - min(_LONGEST_MARGIN, life / 10))
 
-                before_call()  # the store's transactions must not meet one of the caller's either
-                fresh = renew() if self._store is None else self._store.fetch(self._name, renew)
+                if self._store is None:
+                    fresh = renew()
+                else:
+                    before_call()  # its transactions must not meet one of the caller's either
+                    fresh = self._store.fetch(self._name, renew)
                 cached.token, cached.renew_at = fresh.token, fresh.renew_at
             return cached.token
 

@@ -23,6 +23,7 @@ def test_they_are_listed(command: Command, account: str) -> None:
         "enabled": True,
         "marketplaces": "ATVPDKIKX0DER",
         "api": LIVE["api_url"],
+        "attention": "",
     }
     assert account in command("accounts", "list").stdout
 
