@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 from fastapi import APIRouter, Request
@@ -84,3 +85,4 @@ async def _on_the_only_thread(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     # Starlette would read a plain iterator in other threads, and SQLite is used by one.
     for part in parts:
         yield part
+        await asyncio.sleep(0)  # lets others be served, and a reader who has gone be noticed

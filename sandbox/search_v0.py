@@ -19,18 +19,8 @@ from sandbox.search import LAG, PAGE_TOKEN_LIFE, csv
 from sandbox.tokens import SignedTokens
 from sandbox.views_v0 import CHANNELS, STATUSES, order_v0
 
-_KNOWN = {
-    "MarketplaceIds",
-    "CreatedAfter",
-    "CreatedBefore",
-    "LastUpdatedAfter",
-    "LastUpdatedBefore",
-    "OrderStatuses",
-    "FulfillmentChannels",
-    "AmazonOrderIds",
-    "MaxResultsPerPage",
-    "NextToken",
-}
+_UNSUPPORTED = frozenset({"BuyerEmail", "SellerOrderId", "PaymentMethods", "EasyShipShipmentStatuses", "IsISPU"})
+"""Filters that Amazon has and the sandbox has not. Parameters that Amazon does not know are ignored, as it does."""
 
 
 class OrderSearchV0:
@@ -44,8 +34,8 @@ class OrderSearchV0:
 
     def answer(self, query: dict[str, str], account: Account, elements: set[str], now: datetime) -> dict[str, Any]:
         """GetOrdersResponse; raises AmazonError (400, or 403 for a marketplace that is not the account's)."""
-        if unknown := sorted(set(query) - _KNOWN):
-            raise invalid_input(f"{unknown[0]} is not supported by the sandbox.")
+        if unsupported := sorted(_UNSUPPORTED & set(query)):
+            raise invalid_input(f"{unsupported[0]} is not supported by the sandbox.")
         marketplaces = csv(query, "MarketplaceIds", MARKETPLACES)
         if not marketplaces or len(marketplaces) > 50:
             raise invalid_input("MarketplaceIds must hold 1 to 50 values.")

@@ -63,6 +63,8 @@ class Window(Progress):
             after = state.cursor - OVERLAP
         else:
             after = max(imported_from(account, state) or now, now - SEARCHED)
+        if state is not None and state.read_again_from is not None:
+            after = min(after, max(state.read_again_from, now - SEARCHED))
         after = min(after, now - _AMAZON_KEEPS_BACK)
         return cls(
             account_id=account.account_id,

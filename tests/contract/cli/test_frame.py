@@ -44,6 +44,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "orders show",
         "shipments list",
         "accounts list",
+        "accounts show",
         "accounts connect",
         "accounts disconnect",
         "settings show",
