@@ -43,6 +43,8 @@ class SharedTokens:
             with self._database.unit_of_work() as work:
                 known = self._read(work, name)
                 mine = known is None and leases.take(work, lease, holder, LEASE)
+                if mine and (known := self._read(work, name)) is not None:  # another wrote it since, and let go
+                    leases.release(work, lease, holder)
             if known is not None:
                 return known
             if mine or time.monotonic() >= give_up_at:

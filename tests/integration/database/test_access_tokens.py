@@ -1,4 +1,4 @@
-"""Access tokens shared by all processes: one login for all, refused tokens forgotten by all, nobody waits for the dead."""
+"""Access tokens shared by all processes: one login for all, a refused token forgotten by all, no wait for the dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consent revoked, secret expired, roles missing, things that end: told once, nothing lost, and it goes on by itself."""
+"""Consent revoked, secret expired, roles missing, things that end: told once, nothing lost, and then it goes on."""
 
 from __future__ import annotations
 
