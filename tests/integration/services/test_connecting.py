@@ -9,7 +9,7 @@ import pytest
 
 from orderbridge import trial
 from orderbridge.amazon import AccessDenied, AmazonError, ConsentRevoked, LoginRefused, NoAnswer
-from orderbridge.amazon.marketplaces import API_URLS
+from orderbridge.amazon.marketplaces import API_URLS, get_marketplace_participations
 from orderbridge.database.models import Account
 from orderbridge.onboarding import Connected, connect_account
 from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE
@@ -18,7 +18,7 @@ from sandbox.accounts import BASE_ROLE
 from sandbox.accounts import Account as Seller
 from tests.parts.in_process import ACCOUNT, System
 
-PRIVATE = {"client_id": "my-app", "client_secret": "my-s3cret"}
+PRIVATE: dict[str, Any] = {"client_id": "my-app", "client_secret": "my-s3cret"}
 
 
 def seller(system: System, **wish: Any) -> Seller:
@@ -72,7 +72,8 @@ def test_each_refusal_is_explained(
 @pytest.fixture
 def far_away(system: System, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Amazon itself: the seller is known in Europe alone. Returns the endpoints that were asked."""
-    whole, asked = trial.get_marketplace_participations, []
+    whole = get_marketplace_participations
+    asked: list[str] = []
     seller(system)
     sandbox_url = system.settings.amazon_api_url
 
