@@ -12,7 +12,8 @@ from orderbridge.amazon import AccessDenied, BadAnswer, Refused, names_no_parame
 from orderbridge.amazon.orders import INCLUDED_DATA
 from orderbridge.amazon_calls import CallFailed
 from orderbridge.database.unit_of_work import Work
-from services.importer import cursor, runs
+from orderbridge.roles import orders_refused
+from services.importer import access, cursor, runs
 from services.importer.window import Window
 
 log = structlog.get_logger()
@@ -86,11 +87,13 @@ def _after_suspect(work: Work, window: Window, words: str) -> None:
                 f"Amazon refuses the orders of marketplace {refused}; the others are imported. Look in Seller Central "
                 "whether the account may still sell there. It is asked for again after a day."
             )
+        access.marketplaces_denied(work, window.account_id, cursor.denied_since(state))
         going_on = window.start_over().model_copy(update={"marketplace_ids": remaining, "refused": ()})
         runs.go_on(work, going_on, work.now)
 
 
 def _all_refused(work: Work, window: Window, words: str) -> None:
+    orders_refused(work, window.account_id, words)
     cursor.end(
         work,
         window.with_problem(

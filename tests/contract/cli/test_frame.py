@@ -46,6 +46,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "runs show",
         "shipments list",
         "accounts list",
+        "accounts show",
         "accounts connect",
         "accounts disconnect",
         "settings show",
