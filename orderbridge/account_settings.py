@@ -1,6 +1,6 @@
 """What a seller sets for an account: the manual's settings, their types, defaults and texts, in one place.
 
-How a value is read and what it may be is in `orderbridge.setting_values`; changing them is `orderbridge.change_settings`.
+How a value is read and what it may be is in `orderbridge.setting_values`, changing it in `orderbridge.change_settings`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from schemas.orders import Choice
 
 MANUAL_QUEUES: Final = {
     "new": Choice(id="1", name="New"),
+    "unpaid": Choice(id="9", name="Unpaid"),
     "processing": Choice(id="2", name="Processing"),
     "partial": Choice(id="3", name="Partial"),
     "shipped": Choice(id="4", name="Shipped"),
     "cancel": Choice(id="5", name="Cancel"),
     "hold": Choice(id="6", name="Hold"),
-    "unpaid": Choice(id="9", name="Unpaid"),
 }
 """The store's order queues as the manual names them, until a store publishes its own."""
 
@@ -81,7 +81,7 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 def _setting(default: Any, name: str, help_: str, written: str, example: str, *, group: str) -> Any:
     """A setting by its name in the manual: what it does, how its value is written, and an example of one."""
-    more = {"written": written, "group": group}
+    more: dict[str, Any] = {"written": written, "group": group}
     return Field(default, title=name, description=help_, examples=[example], json_schema_extra=more)
 
 

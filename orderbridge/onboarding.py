@@ -7,7 +7,7 @@ import json
 from sqlalchemy.exc import DBAPIError
 
 from orderbridge.account_settings import AccountSettings
-from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account
+from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account, tell_store
 from orderbridge.amazon import Connection, Login, get_marketplace_participations
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL
 from orderbridge.database.engine import is_outage
@@ -15,7 +15,6 @@ from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database, refuse_open_transaction
 from orderbridge.settings import Settings
 from orderbridge.vault.secrets_box import SecretsBox
-from schemas.accounts import AccountSettingsChanged
 
 
 def connect_account(
@@ -48,13 +47,7 @@ def connect_account(
         row.api_url, row.login_url = api_url, login_url
         row.connected_at = row.connected_at or work.now
         connected = read_account(row)
-        work.post(
-            AccountSettingsChanged(
-                account_id=account_id,
-                connected=True,
-                exclude_from_sales_reports=connected.settings.exclude_from_sales_reports,
-            )
-        )
+        tell_store(work, connected)
     return connected
 
 
@@ -65,7 +58,7 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         if row is None or row.refresh_token is None:
             return False
         row.refresh_token = row.client_secret = None
-        work.post(AccountSettingsChanged(account_id=account_id, connected=False))
+        tell_store(work, read_account(row))
     return True
 
 

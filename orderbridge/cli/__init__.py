@@ -7,10 +7,21 @@ import sys
 import structlog
 
 # A command registers itself when its module is imported.
-from orderbridge.cli import accounts, data, dead_letters, events, imports, orders, running
+from orderbridge.cli import account_settings, accounts, data, dead_letters, events, imports, orders, running
 from orderbridge.cli.application import app
 
-__all__ = ["accounts", "app", "data", "dead_letters", "events", "imports", "main", "orders", "running"]
+__all__ = [
+    "account_settings",
+    "accounts",
+    "app",
+    "data",
+    "dead_letters",
+    "events",
+    "imports",
+    "main",
+    "orders",
+    "running",
+]
 
 
 def main() -> None:

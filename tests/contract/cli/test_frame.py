@@ -48,6 +48,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "accounts disconnect",
         "settings show",
         "settings set",
+        "settings options",
         "emit order.shipped",
         "events tail",
         "dead-letters list",
