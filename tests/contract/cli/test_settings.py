@@ -51,7 +51,11 @@ def test_they_are_shown_by_the_manuals_names(command: Command, account: str, dat
     lines = command("settings", "show").stdout.splitlines()
     for field in AccountSettings.model_fields.values():
         assert any(line.startswith(f"{field.title} ") for line in lines), field.title
-    text = {line.split("  ")[0].strip(): " ".join(line.replace("│", " ").split()) for line in lines if not line.startswith(" ")}
+    text = {
+        line.split("  ")[0].strip(): " ".join(line.replace("│", " ").split())
+        for line in lines
+        if not line.startswith(" ")
+    }
     assert "status_merchant New (1)" in text["Order Status (Fulfilled by Merchant)"]
     assert text["Skip orders placed before"].endswith("2026-11-01 00:00 America/Los_Angeles *")
     assert "114-1" in text["Last Order Imported"]
