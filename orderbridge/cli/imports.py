@@ -19,8 +19,14 @@ from orderbridge.database.unit_of_work import Database, Work
 from schemas.imports import ImportDue, ImportFinished
 
 T = TypeVar("T")
+_TAKEN_UP_WITHIN = 15.0
+"""Seconds after which it is said that nobody has taken the import up: a house that runs does it in one."""
 _PATIENCE = 1200.0
 """Seconds without progress after which nobody waits on; after a trouble with its login Amazon is asked in 900."""
+_NOBODY = (
+    "Nobody has taken it up yet. `orderbridge up` starts a house that does; where services run one by one, it takes "
+    "`orderbridge run ticker` and `orderbridge run importer`. It stays asked for, also if you end the wait with Ctrl-C."
+)
 
 
 @app.command(name="import")
@@ -51,10 +57,10 @@ def import_orders(
         if not wait:
             done("The import is asked for.", as_json, account=account, event_id=asked)
         elif order is None:
-            finished = _wait(database, account, lambda work: _finished(work, account, asked, position))
+            finished = _wait(database, account, asked, lambda work: _finished(work, account, asked, position))
             _report(finished, as_json)
         else:
-            _wait(database, None, lambda work: _is_handled(work, asked) or None)
+            _wait(database, account, asked, lambda work: _is_handled(work, asked) or None)
             with database.unit_of_work() as work:
                 unknown = work.session.get(UnknownOrder, (account, order))
                 found = work.session.get(OrderRow, order)
@@ -75,16 +81,22 @@ def _refuse_what_is_in_vain(work: Work, account: str) -> None:
         fail(f"The import of {account} is off. `orderbridge settings set {account} enabled=true` switches it on.")
 
 
-def _wait(database: Database, account: str | None, look: Callable[[Work], T | None]) -> T:
+def _wait(database: Database, account: str, asked: str, look: Callable[[Work], T | None]) -> T:
     """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait."""
-    end, seen = monotonic() + _PATIENCE, None
+    begun, seen, told_so = monotonic(), None, False
+    end = begun + _PATIENCE
     with errors.status("Waiting for the importer") as status:
         while True:
+            late = not told_so and monotonic() > begun + _TAKEN_UP_WITHIN
             with database.unit_of_work() as work:
                 found = look(work)
-                run = _open_run(work, account) if account is not None else None
+                run = _open_run(work, account)
+                told_so_now = late and found is None and run is None and not _is_taken_up(work, account, asked)
             if found is not None:
                 return found
+            if told_so_now:
+                told_so = True
+                errors.print(_NOBODY, markup=False, highlight=False, soft_wrap=True)
             if run is not None and run != seen:
                 end, seen = monotonic() + _PATIENCE, run
                 told = json.loads(run)
@@ -92,6 +104,18 @@ def _wait(database: Database, account: str | None, look: Callable[[Work], T | No
             if monotonic() > end:
                 fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
             sleep(0.2)
+
+
+def _is_taken_up(work: Work, account: str, event_id: str) -> bool:
+    """Whether an importer has had our event in hand: it is handled, or given back to wait for Amazon's quota."""
+    if work.session.get(InboxRow, ("importer", SOURCE, event_id)) is not None:
+        return True
+    given_back = (
+        select(OutboxRow.position)
+        .where(OutboxRow.topic == "importer.retry", OutboxRow.key == account, OutboxRow.published_at.is_(None))
+        .limit(1)
+    )
+    return work.session.scalars(given_back).first() is not None
 
 
 def _open_run(work: Work, account: str) -> str | None:
