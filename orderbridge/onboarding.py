@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from orderbridge.account_settings import AccountSettings
-from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account
+from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account, tell_store
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
 from orderbridge.attentions import (
     CONSENT_REVOKED,
@@ -30,7 +30,6 @@ from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, order
 from orderbridge.settings import Settings
 from orderbridge.trial import ConnectRefused, Credentials, Trial, Tried, region_of
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
-from schemas.accounts import AccountSettingsChanged
 from schemas.imports import ImportDue
 from schemas.shipments import ShipmentDue
 
@@ -98,13 +97,7 @@ def connect_account(
         row.connected_at = row.connected_at or work.now
         row.authorized_at = row.authorized_at if same_token and row.authorized_at else work.now
         connected = read_account(row)
-        work.post(
-            AccountSettingsChanged(
-                account_id=account_id,
-                connected=True,
-                exclude_from_sales_reports=connected.settings.exclude_from_sales_reports,
-            )
-        )
+        tell_store(work, connected)
         work.session.flush()
         _tell_roles(work, account_id, tried)
         warn_of_expiry(work, settings, account_id)
@@ -121,7 +114,7 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         row.refresh_token = row.client_id = row.client_secret = None
         row.authorized_at = row.secret_expires_at = None
         end_attention(work, account_id, *TROUBLES)  # nobody need mend anything for it now
-        work.post(AccountSettingsChanged(account_id=account_id, connected=False))
+        tell_store(work, read_account(row))
     return True
 
 

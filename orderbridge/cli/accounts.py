@@ -1,17 +1,14 @@
-"""Commands on Amazon accounts and what their sellers have set."""
+"""Commands on Amazon accounts."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import ValidationError
 from sqlalchemy import select
 
 from orderbridge.account_facts import account_facts, countries
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import read_account
 from orderbridge.amazon import AmazonError
 from orderbridge.attentions import open_attentions
@@ -25,19 +22,14 @@ from orderbridge.cli.application import (
     print_json,
     show,
     unit_of_work,
-    wrong_values,
 )
 from orderbridge.database.models import Account
-from orderbridge.database.unit_of_work import Work
 from orderbridge.onboarding import connect_account, disconnect_account
 from orderbridge.settings import load_settings
 from orderbridge.trial import ConnectRefused, explain
-from schemas.accounts import AccountSettingsChanged
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")
 app.add_typer(accounts_app, name="accounts")
-settings_app = typer.Typer(no_args_is_help=True, help="What a seller has set for an account.")
-app.add_typer(settings_app, name="settings")
 
 
 @accounts_app.command(name="list")
@@ -70,7 +62,9 @@ def show_account(account: Annotated[str, typer.Argument()] = "main", as_json: Js
     Next: `orderbridge accounts connect NAME` gives it a new refresh token or client secret.
     """
     with unit_of_work() as work:
-        row = _account(work, account)
+        row = work.session.get(Account, account)
+        if row is None:
+            fail(f"There is no account {account}. `orderbridge accounts list` shows which there are.")
         facts = account_facts(work, load_settings(), row)
     if as_json:
         print_json(facts)
@@ -185,65 +179,3 @@ def disconnect(account: str, as_json: Json = False) -> None:
 
 def _in_words(value: Any) -> Any:
     return ", ".join(map(str, value)) or None if isinstance(value, list) else value
-
-
-@settings_app.command(name="show")
-def show_settings(account: Annotated[str, typer.Argument()] = "main", as_json: Json = False) -> None:
-    """All settings of an account, as JSON values.
-
-    Next: `orderbridge settings set ACCOUNT NAME=VALUE` changes one.
-    """
-    with unit_of_work() as work:
-        values = json.loads(_account(work, account).settings)
-    if as_json:
-        print_json(values)
-    else:
-        show([{"setting": name, "value": json.dumps(value)} for name, value in values.items()], False, "")
-
-
-@settings_app.command(name="set")
-def set_settings(
-    account: str,
-    assignments: Annotated[list[str], typer.Argument(help="name=value; a value that is not text is JSON.")],
-    as_json: Json = False,
-) -> None:
-    """Change settings of an account, all or none of them.
-
-    Example: `orderbridge settings set main enabled=true import_every_minutes=15 invoice_number_prefix=AMZ-`
-
-    Next: `orderbridge import` asks Amazon at once; else the next slot does.
-    """
-    with unit_of_work() as work:
-        row = _account(work, account)
-        try:
-            changed = AccountSettings.model_validate(json.loads(row.settings) | dict(map(_assignment, assignments)))
-        except ValidationError as error:
-            raise wrong_values(error) from None
-        row.settings = changed.model_dump_json()
-        work.post(
-            AccountSettingsChanged(
-                account_id=account,
-                connected=row.refresh_token is not None,
-                exclude_from_sales_reports=changed.exclude_from_sales_reports,
-            )
-        )
-    done("Saved.", as_json, **changed.model_dump(mode="json"))
-
-
-def _account(work: Work, account: str) -> Account:
-    row = work.session.get(Account, account)
-    if row is None:
-        fail(f"There is no account {account}. `orderbridge accounts list` shows which there are.")
-    return row
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r}: expected name=value")
-    if name not in AccountSettings.model_fields:
-        raise typer.BadParameter(f"there is no setting {name!r}; `orderbridge settings show` lists them")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

@@ -22,6 +22,12 @@ T = TypeVar("T")
 _PATIENCE = 1200.0
 """Seconds without progress after which nobody waits on; after a trouble with its login Amazon is asked in 900."""
 _EVERY = 0.2
+_TAKEN_UP_WITHIN = 15.0
+"""Seconds after which it is said that nobody has taken the import up: a house that runs does it in one."""
+_NOBODY = (
+    "Nobody has taken it up yet. `orderbridge up` starts a house that does; where services run one by one, it takes "
+    "`orderbridge run ticker` and `orderbridge run importer`. It stays asked for, also if you end the wait with Ctrl-C."
+)
 
 
 def search(database: Database, account: str, asked: str, position: int) -> ImportFinished:
@@ -39,12 +45,12 @@ def search(database: Database, account: str, asked: str, position: int) -> Impor
         ends = (ImportFinished.model_validate_json(body) for body in bodies)
         return next((end for end in ends if end.kind == "search"), None)
 
-    return _wait(database, account, "search", look)
+    return _wait(database, account, "search", asked, look)
 
 
-def until_handled(database: Database, asked: str) -> None:
+def until_handled(database: Database, account: str, asked: str) -> None:
     """Wait until the importer has handled our event."""
-    _wait(database, None, "", lambda work: _is_handled(work, asked) or None)
+    _wait(database, account, "", asked, lambda work: _is_handled(work, asked) or None)
 
 
 def dry_run(database: Database, account: str, asked: str, began: datetime) -> str:
@@ -58,7 +64,7 @@ def dry_run(database: Database, account: str, asked: str, began: datetime) -> st
             .order_by(Run.started_at.desc())
         ).first()
 
-    return _wait(database, account, "dry_run", look)
+    return _wait(database, account, "dry_run", asked, look)
 
 
 def history(database: Database, account: str, asked: str, began: datetime) -> list[ImportFinished]:
@@ -69,7 +75,9 @@ def history(database: Database, account: str, asked: str, began: datetime) -> li
     try:
         with _bar() as bar:
             task = bar.add_task("Waiting for the importer", total=None)
-            _wait(database, account, "history", lambda work: _history_is_through(work, account, asked), bar, task)
+            _wait(
+                database, account, "history", asked, lambda work: _history_is_through(work, account, asked), bar, task
+            )
     except KeyboardInterrupt:
         errors.print("The import goes on by itself. The same command shows how far it is.", highlight=False)
         raise typer.Exit(130) from None
@@ -113,21 +121,28 @@ def _bar() -> Progress:
 
 def _wait(
     database: Database,
-    account: str | None,
+    account: str,
     kind: str,
+    asked: str,
     look: Callable[[Work], T | None],
     bar: Progress | None = None,
     task: int = 0,
 ) -> T:
     """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait."""
-    end, seen = monotonic() + _PATIENCE, None
+    begun, seen, told_so = monotonic(), None, False
+    end = begun + _PATIENCE
     with errors.status("Waiting for the importer") if bar is None else bar as display:
         while True:
+            late = not told_so and monotonic() > begun + _TAKEN_UP_WITHIN
             with database.unit_of_work() as work:
                 found = look(work)
-                run = _open_run(work, account, kind) if account is not None else None
+                run = _open_run(work, account, kind)
+                nobody = late and found is None and run is None and not _is_taken_up(work, account, asked)
             if found is not None:
                 return found
+            if nobody:
+                told_so = True
+                errors.print(_NOBODY, markup=False, highlight=False, soft_wrap=True)
             if run is not None and run != seen:
                 end, seen = monotonic() + _PATIENCE, run
                 if isinstance(display, Progress):
@@ -156,6 +171,18 @@ def _show_reports(bar: Progress, task: int, run: dict[str, Any]) -> None:
     single = f", {len(fetch)} to be read one by one" if fetch else ""
     text = f"{done} of {total} months, {counts['seen']} orders{single}"
     bar.update(task, description=text, total=total, completed=done)  # type: ignore[arg-type]  # a task's id is a number
+
+
+def _is_taken_up(work: Work, account: str, event_id: str) -> bool:
+    """Whether an importer has had our event in hand: it is handled, or given back to wait for Amazon's quota."""
+    if work.session.get(InboxRow, ("importer", SOURCE, event_id)) is not None:
+        return True
+    given_back = (
+        select(OutboxRow.position)
+        .where(OutboxRow.topic == "importer.retry", OutboxRow.key == account, OutboxRow.published_at.is_(None))
+        .limit(1)
+    )
+    return work.session.scalars(given_back).first() is not None
 
 
 def _open_run(work: Work, account: str, kind: str) -> str | None:

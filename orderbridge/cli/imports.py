@@ -106,7 +106,7 @@ def _refuse_what_is_in_vain(work: Work, account: str) -> ConnectedAccount:
 
 
 def _report_order(database: Database, account: str, order: str, asked: str, began: datetime, as_json: bool) -> None:
-    following.until_handled(database, asked)
+    following.until_handled(database, account, asked)
     with database.unit_of_work() as work:
         unknown = work.session.get(UnknownOrder, (account, order))
         found = work.session.get(OrderRow, order)

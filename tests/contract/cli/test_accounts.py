@@ -1,4 +1,4 @@
-"""`orderbridge accounts` and `settings`; `init` and `resume`."""
+"""`orderbridge accounts`, `init` and `resume`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from orderbridge.attentions import raise_attention
-from orderbridge.database.models import Account, OutboxRow, ServiceState
+from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
 from orderbridge.vault.keys import new_installation_key
@@ -67,41 +67,6 @@ def test_a_wrong_secrets_key_is_named(command: Command, database: Database, vari
     result = command("accounts", "connect", "main", env=environment)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Settings: {expected}")
-
-
-def test_settings_are_changed_and_told(command: Command, account: str, database: Database) -> None:
-    result = command("settings", "set", account, "import_every_minutes=15", "invoice_number_prefix=A-", "--json")
-    changed = json.loads(result.stdout)
-    assert (changed["import_every_minutes"], changed["invoice_number_prefix"]) == (15, "A-")
-    assert json.loads(command("settings", "show", account, "--json").stdout) == changed
-    assert "import every minutes" not in command("settings", "show").stdout  # names stay as `set` takes them
-    with database.unit_of_work() as work:
-        assert work.session.scalars(select(OutboxRow.topic)).all() == ["account.settings"]
-
-
-@pytest.mark.parametrize(
-    ("assignment", "told"),
-    [
-        ("enabled", "expected name=value"),
-        ("enable=true", "there is no setting 'enable'"),
-        ("enabled=perhaps", "enabled: "),
-        ("import_every_minutes=61", "import_every_minutes: "),
-        ("time_zone=Mars", "expected an IANA time zone"),
-    ],
-)
-def test_a_wrong_setting_is_wrong_usage(
-    command: Command, account: str, database: Database, assignment: str, told: str
-) -> None:
-    result = command("settings", "set", account, "import_fba=true", assignment)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert told in result.stderr
-    with database.unit_of_work() as work:
-        assert '"import_fba":false' in work.session.get_one(Account, account).settings
-
-
-def test_an_account_that_is_not_there_is_no_wrong_usage(command: Command, database: Database) -> None:
-    assert command("settings", "set", "other", "enabled=true").exit_code == 1
-    assert command("settings", "show", "other", "--json").exit_code == 1
 
 
 def test_init_writes_secrets_once(command: Command, tmp_path: Path) -> None:
