@@ -114,12 +114,19 @@ class OrderPayment(AmazonModel):
     payment_executions: tuple[PaymentExecution, ...] = ()
 
 
+class TaxRegistrationAttribute(PersonalModel):
+    key: str | None = None
+    """`TAX_OFFICE`"""
+    value: str | None = None
+
+
 class OrderTaxRegistration(PersonalModel):
     entity_type: str | None = None
     legal_name: str | None = None
     tax_registration_type: str | None = None
     tax_registration_number: str | None = None
     tax_registration_address: CustomerAddress | None = None
+    tax_registration_attributes: tuple[TaxRegistrationAttribute, ...] = ()
 
 
 class OrderTaxInvoicing(AmazonModel):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.pretty import pretty_repr
 
 from schemas.orders import OrderImported
-from schemas.personal_data import AMAZON_REPLACED, PersonalData, PersonalDataState
+from schemas.personal_data import AMAZON_REPLACED, PersonalData, PersonalDataState, TaxRegistration
 from tests.parts.contract import EXAMPLES
 
 SECRET = "Wilhelmina"
@@ -33,6 +33,8 @@ BUYER = PersonalData(
     email=SECRET,
     gift_messages={"1": SECRET},
     customization_links={"1": SECRET},
+    purchase_order_number=SECRET,
+    tax_registrations=(TaxRegistration(number=SECRET, legal_name=SECRET),),
 )
 DIES_AT = datetime(2026, 12, 23, 9, tzinfo=UTC)
 

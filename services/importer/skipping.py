@@ -1,0 +1,44 @@
+"""Which orders are not imported, and why. A rule is for orders that the store does not have yet."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from orderbridge.accounts import ConnectedAccount
+from schemas.orders import OrderDocument
+
+SKIP_REASONS: Final = {
+    "fulfilled_by_amazon": "Amazon fulfils it, and Import FBA Orders is off.",
+    "marketplace_skipped": "Its marketplace is among those that are not imported.",
+    "non_amazon": "It was bought elsewhere and Amazon merely ships it; importing such orders is off.",
+    "pending": "Its payment is pending, and no queue is set for such orders. It comes once Amazon releases it.",
+    "placed_before_import_date": "It was placed before Import Orders From.",
+    "placed_before_minimum_date": "It was placed before the day before which nothing is imported.",
+    "program_skipped": "One of its programs is among those that are not imported.",
+    "status_not_told": "Amazon refuses orders' status just now. The next run reads it again.",
+}
+"""Every reason there is, by its stable code: it stands in the run's log, and is counted there."""
+_A_SECOND: Final = timedelta(seconds=1)
+"""Amazon's times have no fractions, ours do."""
+
+
+def why_skipped(account: ConnectedAccount, order: OrderDocument, since: datetime | None) -> str | None:
+    """Why an order that the store does not have is not imported, as a code of `SKIP_REASONS`; None if it is.
+
+    The same for an order from the search and from a report. An order placed before `since` is not imported.
+    """
+    settings = account.settings
+    least = settings.skip_placed_before
+    pending = order.fulfilled_by != "amazon" and order.amazon_status in ("pending", "pending_availability")
+    rules = {
+        "non_amazon": order.sales_channel == "other" and not settings.import_non_amazon,
+        "marketplace_skipped": order.marketplace_id in settings.skip_marketplaces,
+        "fulfilled_by_amazon": order.fulfilled_by == "amazon" and not settings.import_fba,
+        "program_skipped": not set(settings.skip_programs).isdisjoint(order.programs),
+        "placed_before_minimum_date": least is not None and order.placed_at < least,
+        "placed_before_import_date": since is not None and order.placed_at + _A_SECOND < since,
+        # Last, since it alone is for a while: what would not be imported later either is told so at once.
+        "pending": pending and settings.status_pending is None,
+    }
+    return next((code for code, applies in rules.items() if applies), None)
