@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
 
 from pydantic import model_validator
 
-from schemas.base import Amount, Model, OpenChoice
+from schemas.base import Amount, Model
 
 
 class Money(Model):
@@ -20,10 +19,8 @@ class Money(Model):
 class OtherCurrencyAmount(Money):
     """A part of a line's money in another currency than the order's: it stands outside every sum."""
 
-    kind: Annotated[
-        Literal["item", "shipping", "gift_wrap", "other", "discount", "tax", "tax_collected_by_amazon", "unknown"],
-        OpenChoice(),
-    ]
+    kind: str
+    """As the order's own amounts are called: `item`, `shipping` …"""
 
 
 class LineAmounts(Model):
