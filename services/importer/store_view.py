@@ -70,7 +70,7 @@ def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None)
         same = known is not None and known.amazon_status in _PENDING
         return known.store.status if known and same else settings.status_pending or MANUAL_QUEUES["unpaid"]
     # An unknown word says nothing of the payment: what was pending waits on.
-    still = (*_TO_SHIP, *_PENDING) if order.status == "unknown" else _TO_SHIP
+    still = (*_TO_SHIP, *_PENDING) if order.status == "unknown" else ("unshipped", "partially_shipped")
     return known.store.status if known and known.amazon_status in still else settings.status_merchant
 
 
