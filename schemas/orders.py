@@ -11,6 +11,31 @@ from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeye
 from schemas.money import LineAmounts, Money, OtherCurrencyAmount, Totals
 from schemas.personal_data import PersonalDataState
 
+__all__ = [  # what 0.1.0 had here stays here
+    "AmazonStatus",
+    "CancelRequest",
+    "Change",
+    "Choice",
+    "FulfilledBy",
+    "Inventory",
+    "Invoice",
+    "KeyExpired",
+    "Line",
+    "LineAmounts",
+    "OrderAged",
+    "OrderDocument",
+    "OrderEvent",
+    "OrderImported",
+    "OrderRedacted",
+    "OrderUpdated",
+    "Quantity",
+    "SalesChannel",
+    "ShippingMethod",
+    "Span",
+    "StoreView",
+    "Totals",
+]
+
 AmazonStatus = Annotated[
     Literal[
         "pending_availability",

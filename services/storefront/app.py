@@ -30,7 +30,7 @@ def store_options(account_id: str) -> StoreOptions:
     """What this store offers, for one Amazon account."""
     return StoreOptions(
         account_id=account_id,
-        statuses=tuple(StatusOption(id=str(number), name=name) for number, name in enumerate(QUEUES, start=1)),
+        statuses=tuple(StatusOption(id=queue_id, name=name) for name, queue_id in QUEUES.items()),
         payment_types=(PaymentType(id="14", name="Amazon", kind="online"),),
         shipping_methods=(Choice(id="1", name="Ground"), Choice(id="3", name="Priority")),
     )

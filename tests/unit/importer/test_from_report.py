@@ -89,7 +89,7 @@ def test_its_money(marketplace_id: str, model: str | None, tax_in: str, total: s
     totals = document_from_report(account(), ReportOrder(items=(item,), marketplace_id=marketplace_id)).totals
     assert (totals.item, totals.shipping, totals.gift_wrap) == (Decimal("19.98"), Decimal("4.99"), Decimal("3.00"))
     assert (totals.discount, getattr(totals, tax_in)) == (Decimal("3.00"), Decimal("2.00"))
-    assert (totals.total, totals.currency, totals.difference) == (Decimal(total), "USD", 0)
+    assert (totals.total, totals.currency, totals.difference) == (Decimal(total), "USD", Decimal(0))
 
 
 def test_its_lines_are_named_by_what_they_are() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orderbridge.amazon import Order
 from sandbox.marketplaces import MARKETPLACES
-from schemas.orders import LineAmounts
+from schemas.money import LineAmounts
 from services.importer.mapping import to_document
 from tests.unit.importer.conftest import AmazonOrder, account
 

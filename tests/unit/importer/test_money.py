@@ -14,6 +14,7 @@ from services.importer.mapping import to_document
 from services.importer.money import price
 from tests.unit.importer.conftest import account
 
+ZERO = Decimal("0.00")
 DE, US = "A1PA6795UKMFR9", "ATVPDKIKX0DER"
 
 
@@ -86,15 +87,15 @@ def test_the_parts_always_sum_to_the_total(
     if total is not None:
         assert totals.total + totals.difference == Decimal(total)
     if facilitator:
-        assert (totals.tax, totals.tax_included) == (0, 0)
+        assert (totals.tax, totals.tax_included) == (ZERO, ZERO)
 
 
 def test_tax_on_top_counts_and_tax_inside_does_not() -> None:
     on_top = price(order_of(amazons(("ITEM", "10.00"), ("TAX", "1.90"), total="11.90"), marketplace_id=DE)).totals
-    assert (on_top.tax, on_top.tax_included, on_top.total) == (Decimal("1.90"), 0, Decimal("11.90"))
+    assert (on_top.tax, on_top.tax_included, on_top.total) == (Decimal("1.90"), ZERO, Decimal("11.90"))
     assert not on_top.prices_include_tax
     inside = price(order_of(amazons(("ITEM", "11.90"), ("TAX", "1.90"), total="11.90"), marketplace_id=DE)).totals
-    assert (inside.tax, inside.tax_included, inside.total) == (0, Decimal("1.90"), Decimal("11.90"))
+    assert (inside.tax, inside.tax_included, inside.total) == (ZERO, Decimal("1.90"), Decimal("11.90"))
     assert inside.prices_include_tax
 
 
@@ -102,7 +103,7 @@ def test_tax_on_top_counts_and_tax_inside_does_not() -> None:
 def test_the_grand_total_tells_where_no_item_does(total: str, inside: bool) -> None:
     item = amazons(("ITEM", "11.90"), ("TAX", "1.90"))
     totals = price(order_of(item, marketplace_id=US, proceeds=grand_total(total))).totals
-    assert (totals.prices_include_tax, totals.difference) == (inside, 0)
+    assert (totals.prices_include_tax, totals.difference) == (inside, ZERO)
 
 
 @pytest.mark.parametrize(("marketplace_id", "inside"), [(DE, True), (US, False), ("INVENTED", False)])
@@ -119,7 +120,7 @@ def test_what_no_line_has_belongs_to_the_order() -> None:
         Decimal("5.50"),
         Decimal("5.50"),
         Decimal("15.50"),
-        0,
+        ZERO,
     )
 
 

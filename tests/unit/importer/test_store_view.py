@@ -11,6 +11,7 @@ from orderbridge.amazon import Order
 from schemas.orders import OrderDocument
 from services.importer.mapping import missing_mappings, to_document
 from services.importer.store_view import Facts, store_view
+from tests.parts.contract import EXAMPLES
 from tests.unit.importer.conftest import AmazonOrder, account
 
 PREFIXES = {
@@ -54,7 +55,7 @@ def life(
     """Queue and inventory of an order that goes through these statuses, each told to the store."""
     order = amazon_order(fulfilled_by=fulfilled_by)
     known: OrderDocument | None = None
-    told = []
+    told: list[tuple[str, str]] = []
     for status in statuses:
         assert order.fulfillment is not None
         raw = order.model_dump(by_alias=True)
@@ -65,7 +66,7 @@ def life(
 
 
 def test_a_pending_order_reserves_its_stock_once(amazon_order: AmazonOrder) -> None:
-    wish = {"status_pending": UNPAID, "deduct_inventory_when_shipped": False}
+    wish: dict[str, Any] = {"status_pending": UNPAID, "deduct_inventory_when_shipped": False}
     assert life(amazon_order, "PENDING", "UNSHIPPED", "SHIPPED", **wish) == [
         ("Unpaid", "deduct_on_import"),
         ("New", "deduct_on_import"),
@@ -99,7 +100,8 @@ def test_amazon_ships_what_it_fulfils(amazon_order: AmazonOrder) -> None:
 def test_settings_changed_later_are_for_later_orders() -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("Pix",))
     before = store_view(account().settings, facts, None)
-    known = OrderDocument.model_construct(store=before, amazon_status="unshipped")
+    example = EXAMPLES["order.imported"] | {"store": before, "amazon_status": "unshipped"}
+    known = OrderDocument.model_validate(example)
     later = account(
         status_merchant=UNPAID,
         invoice_number_prefix="X-",
