@@ -1,12 +1,13 @@
-"""Seller accounts of the sandbox, and the one application that may call for them."""
+"""Seller accounts of the sandbox, and the applications that may call for them."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Collection
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sandbox.marketplaces import BY_COUNTRY, MARKETPLACES
 
@@ -26,24 +27,34 @@ def _known(names: list[str], known: Collection[str]) -> list[str]:
     return names
 
 
+KnownRoles = Annotated[list[str], AfterValidator(lambda roles: _known(roles, ROLES))]
+KnownMarketplaces = Annotated[
+    list[str], Field(min_length=1), AfterValidator(lambda ids: _known(ids, MARKETPLACES.keys()))
+]
+
+
 class Account(BaseModel):
-    """A seller account that has authorised the application; the body of `POST /_sandbox/accounts`."""
+    """A seller account that has authorised an application; the body of `POST /_sandbox/accounts`.
+
+    A private application is one that no other account names as its own.
+    """
 
     model_config = ConfigDict(extra="forbid")
     account: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
     refresh_token: str = Field(default_factory=lambda: f"Atzr|{secrets.token_urlsafe(32)}")
-    marketplaces: Annotated[list[str], Field(min_length=1)] = [BY_COUNTRY["US"].marketplace_id]
-    roles: list[str] = [BASE_ROLE, ADDRESS_ROLE]
+    marketplaces: KnownMarketplaces = [BY_COUNTRY["US"].marketplace_id]
+    roles: KnownRoles = [BASE_ROLE, ADDRESS_ROLE]
+    client_id: Annotated[str, Field(min_length=1)] = CLIENT_ID
+    client_secret: Annotated[str, Field(min_length=1)] = CLIENT_SECRET
+    consent: bool = True
+    """False once the seller has revoked it: `invalid_grant` at login, 403 elsewhere."""
+    secret_expired: bool = False
+    """True once Amazon no longer takes the client secret: `invalid_client` at login."""
 
-    @field_validator("marketplaces")
-    @classmethod
-    def _known_marketplaces(cls, marketplaces: list[str]) -> list[str]:
-        return _known(marketplaces, MARKETPLACES.keys())
-
-    @field_validator("roles")
-    @classmethod
-    def _known_roles(cls, roles: list[str]) -> list[str]:
-        return _known(roles, ROLES)
+    @property
+    def seller_id(self) -> str:
+        """What Amazon calls the seller in notifications: A and 13 characters, the same for the same account."""
+        return "A" + hashlib.sha256(self.account.encode()).hexdigest()[:13].upper()
 
 
 DEFAULT_ACCOUNT = Account(

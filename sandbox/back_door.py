@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, Account
+from sandbox.accounts import Account, KnownRoles
 from sandbox.catalogue import CANCEL_REASONS
 from sandbox.clock import to_amazon
 from sandbox.faults import Fault
 from sandbox.orders import Order
 from sandbox.placing import OrderWish
+from sandbox.reports import ReportSettings
 from sandbox.seller_central import SellerCentral
 
 _PAGE = """<!doctype html>
@@ -41,6 +43,27 @@ class Cancellation(BaseModel):
     reason: str | None = None
 
 
+class Roles(BaseModel):
+    """The body of `…/roles`."""
+
+    model_config = ConfigDict(extra="forbid")
+    roles: KnownRoles
+
+
+class NewToken(BaseModel):
+    """The body, if any, of `…/grant-consent`."""
+
+    model_config = ConfigDict(extra="forbid")
+    refresh_token: Annotated[str, Field(min_length=1)]
+
+
+class NewSecret(BaseModel):
+    """The body, if any, of `…/renew-secret`."""
+
+    model_config = ConfigDict(extra="forbid")
+    client_secret: Annotated[str, Field(min_length=1)]
+
+
 def back_door_routes(seller_central: SellerCentral) -> APIRouter:
     """The routes under `/_sandbox`, and the front page."""
     router = APIRouter()
@@ -54,10 +77,36 @@ def back_door_routes(seller_central: SellerCentral) -> APIRouter:
         return {"status": "ok", "now": to_amazon(seller_central.clock.now()), "speed": seller_central.speed}
 
     @router.post("/_sandbox/accounts")
-    async def save_account(account: Account) -> dict[str, str | list[str]]:
-        """Add a seller account, or change it (its roles, say)."""
+    async def save_account(account: Account) -> Account:
+        """Add a seller account, or put another in its place; `client_id` and `client_secret` make its app private."""
         seller_central.save_account(account)
-        return {**account.model_dump(), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        return account
+
+    @router.post("/_sandbox/accounts/{account}/roles")
+    async def change_roles(account: str, wish: Roles) -> Account:
+        return seller_central.change_account(account, roles=wish.roles)
+
+    @router.post("/_sandbox/accounts/{account}/revoke-consent")
+    async def revoke_consent(account: str) -> Account:
+        """Login answers `invalid_grant`, and tokens that are out are refused."""
+        return seller_central.change_account(account, consent=False)
+
+    @router.post("/_sandbox/accounts/{account}/grant-consent")
+    async def grant_consent(account: str, wish: NewToken | None = None) -> Account:
+        """The seller authorises the application again: with the same refresh token, unless another is given."""
+        changes = {"refresh_token": wish.refresh_token} if wish else {}
+        return seller_central.change_account(account, consent=True, **changes)
+
+    @router.post("/_sandbox/accounts/{account}/expire-secret")
+    async def expire_secret(account: str) -> Account:
+        """Login answers `invalid_client`."""
+        return seller_central.change_account(account, secret_expired=True)
+
+    @router.post("/_sandbox/accounts/{account}/renew-secret")
+    async def renew_secret(account: str, wish: NewSecret | None = None) -> Account:
+        """The client secret is taken again: the same, unless another is given."""
+        changes = {"client_secret": wish.client_secret} if wish else {}
+        return seller_central.change_account(account, secret_expired=False, **changes)
 
     @router.post("/_sandbox/orders")
     async def place_orders(wish: OrderWish) -> dict[str, list[str]]:
@@ -86,6 +135,35 @@ def back_door_routes(seller_central: SellerCentral) -> APIRouter:
     async def ship(order_id: str) -> dict[str, str]:
         """Amazon ships an order that it fulfils."""
         return _answer(order_id, seller_central.change_order(order_id, Order.ship_by_amazon))
+
+    @router.post("/_sandbox/orders/{order_id}/hide")
+    async def hide(order_id: str) -> dict[str, str]:
+        """Searches do not find it any more; getOrder and reports do."""
+        return _answer(order_id, seller_central.hide_order(order_id, hidden=True))
+
+    @router.post("/_sandbox/orders/{order_id}/show")
+    async def show(order_id: str) -> dict[str, str]:
+        return _answer(order_id, seller_central.hide_order(order_id, hidden=False))
+
+    @router.post("/_sandbox/reports")
+    async def change_reports(settings: ReportSettings) -> ReportSettings:
+        """How reports behave from now on."""
+        seller_central.reports.settings = settings
+        return settings
+
+    @router.get("/_sandbox/notifications")
+    async def notifications() -> Response:
+        """The last thousand messages for queues, and what became of each."""
+        messages = [
+            {"arn": message.arn, "outcome": message.outcome, "body": json.loads(message.body)}
+            for message in seller_central.notifications.queues.messages
+        ]
+        return JSONResponse({"messages": messages})
+
+    @router.post("/_sandbox/notifications/repeat")
+    async def repeat_notification() -> dict[str, bool]:
+        """Send the last message once more, with the same NotificationId."""
+        return {"sent": seller_central.notifications.repeat()}
 
     @router.post("/_sandbox/faults")
     async def add_fault(fault: Fault) -> Fault:

@@ -32,8 +32,11 @@ def start(
     ] = 1,
     data: Annotated[Path | None, typer.Option(help="Folder to remember everything in; without it, memory.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same orders.")] = 1,
+    sqs_endpoint: Annotated[
+        str | None, typer.Option(envvar="SANDBOX_SQS_ENDPOINT", help="URL of the SQS that notifications are sent to.")
+    ] = None,
 ) -> None:
-    """A local Seller Central: Amazon's login, Orders and confirmShipment, with its limits and its refusals.
+    """A local Seller Central: Amazon's login, Orders, Reports and Notifications, with its limits and its refusals.
 
     Without a command it runs the sandbox until Ctrl-C. Client id: sandbox-client, secret: sandbox-secret,
     refresh token: sandbox-refresh-token-main.
@@ -53,7 +56,7 @@ def start(
     from sandbox.server import serve  # FastAPI takes a second to load, which the other commands need not wait for
 
     try:
-        serve(host, port, speed=speed, seed=seed, data=data)
+        serve(host, port, speed=speed, seed=seed, data=data, sqs_endpoint=sqs_endpoint)
     except OSError as error:
         typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
@@ -67,6 +70,10 @@ def place(
     lines: Annotated[int | None, typer.Option(help="Lines per order; one to three unless told.")] = None,
     pending: Annotated[bool, typer.Option("--pending", help="Payment is not authorised yet; see `release`.")] = False,
     created_at: Annotated[str | None, typer.Option(help="When they were bought, such as 2026-10-25T09:00:00Z.")] = None,
+    status: Annotated[str, typer.Option(help="UNSHIPPED, PENDING, SHIPPED or CANCELLED.")] = "UNSHIPPED",
+    spread: Annotated[float, typer.Option(help="Seconds from the first purchase to the last.")] = 0,
+    history: Annotated[bool, typer.Option("--history", help="As if they had always been there.")] = False,
+    odd: Annotated[str | None, typer.Option(help="An oddity: replacement, no_sku …; sandbox/odd.py has all.")] = None,
     program: Annotated[list[str] | None, typer.Option(help="PRIME, AMAZON_BUSINESS, FBM_SHIP_PLUS …")] = None,
     account: Annotated[str, typer.Option(help="Seller account.")] = "main",
     url: Url = _URL,
@@ -81,7 +88,10 @@ def place(
         "marketplace_id": marketplace_id,
         "fulfilled_by": fulfilled_by,
         "lines": lines,
-        "status": "PENDING" if pending else "UNSHIPPED",
+        "status": "PENDING" if pending else status,
+        "spread_over_seconds": spread,
+        "history": history,
+        "odd": odd,
         "created_at": created_at,
         "programs": program or None,
         "account": account,
@@ -118,7 +128,7 @@ def ship(order_id: str, url: Url = _URL) -> None:
 def fault(
     kind: Annotated[
         str | None,
-        typer.Argument(help="429, 500, 503, timeout, drop_before_effect, drop_after_effect, html or truncated."),
+        typer.Argument(help="429, 503, timeout, drop_after_effect, truncated …; sandbox/faults.py has them all."),
     ] = None,
     operation: Annotated[str, typer.Option(help="searchOrders, getOrder, confirmShipment, login or *.")] = "*",
     count: Annotated[int, typer.Option(help="How many calls fail.")] = 1,
@@ -151,7 +161,7 @@ def calls(url: Url = _URL) -> None:
 
 def _ask(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
     try:
-        answer = requests.request(method, url, json=body, timeout=30)
+        answer = requests.request(method, url, json=body, timeout=300)
     except requests.ConnectionError:
         typer.echo(f"no sandbox at {url}: start one with `python -m sandbox`", err=True)
         raise typer.Exit(1) from None

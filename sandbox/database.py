@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS orders (
     updated_at TEXT NOT NULL, content TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS orders_by_update ON orders (account, updated_at, order_id);
 CREATE INDEX IF NOT EXISTS orders_by_creation ON orders (account, created_at, order_id);
+CREATE TABLE IF NOT EXISTS hidden_orders (order_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS refusals (
     order_id TEXT NOT NULL, at TEXT NOT NULL, status INTEGER, code TEXT, message TEXT, body TEXT);
 CREATE TABLE IF NOT EXISTS calls (operation TEXT, outcome TEXT, calls INTEGER, PRIMARY KEY (operation, outcome));
@@ -41,6 +42,7 @@ _SEARCH = (
     _COLUMNS  # noqa: S608 - `moment` below is one of two names of columns
     + """WHERE account = :account AND {moment} >= :after AND {moment} <= :before AND placed_at <= :visible_until
     AND ({moment}, order_id) > (:last_moment, :last_order_id)
+    AND (:hidden OR order_id NOT IN (SELECT order_id FROM hidden_orders))
     AND (:marketplaces IS NULL OR marketplace_id IN (SELECT value FROM json_each(:marketplaces)))
     AND (:fulfilled_by IS NULL OR fulfilled_by IN (SELECT value FROM json_each(:fulfilled_by)))
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -64,41 +66,44 @@ class Refusal:
 class Database:
     """The tables. `folder` None keeps them in memory. To be used by one thread at a time."""
 
+    connection: sqlite3.Connection
+    """For tables that others keep in the same file (`records.py`)."""
+
     def __init__(self, folder: Path | None = None) -> None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         file = ":memory:" if folder is None else str(folder / "sandbox.sqlite3")
-        self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         # A change survives the death of this process, not a power cut: that is cheap, and enough for a sandbox.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _TABLES)
+        self.connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _TABLES)
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self.connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
 
     def token_key(self) -> bytes:
         """The key that signs tokens: made once."""
-        row = self._connection.execute("SELECT key FROM token_key").fetchone()
+        row = self.connection.execute("SELECT key FROM token_key").fetchone()
         if row is None:
             row = (secrets.token_bytes(32),)
-            self._connection.execute("INSERT INTO token_key VALUES (?)", row)
+            self.connection.execute("INSERT INTO token_key VALUES (?)", row)
         return bytes(row[0])
 
     # --- accounts
 
     def save_account(self, account: Account) -> None:
         """Insert or replace; raises sqlite3.IntegrityError if another account has the refresh token."""
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO accounts VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE"
             " SET refresh_token = excluded.refresh_token, content = excluded.content",
             (account.account, account.refresh_token, account.model_dump_json()),
@@ -107,22 +112,26 @@ class Database:
     def account(self, name: str) -> Account | None:
         return self._account("SELECT content FROM accounts WHERE account = ?", name)
 
+    def accounts(self) -> Iterator[Account]:
+        for row in self.connection.execute("SELECT content FROM accounts"):
+            yield Account.model_validate_json(row[0])
+
     def account_of_token(self, refresh_token: str) -> Account | None:
         return self._account("SELECT content FROM accounts WHERE refresh_token = ?", refresh_token)
 
     def _account(self, query: str, value: str) -> Account | None:
-        row = self._connection.execute(query, (value,)).fetchone()
+        row = self.connection.execute(query, (value,)).fetchone()
         return Account.model_validate_json(row[0]) if row else None
 
     # --- orders
 
     def next_ordinal(self) -> int:
         """The number of the next order; numbers are never used twice."""
-        row = self._connection.execute("SELECT coalesce(max(ordinal), 0) + 1 FROM orders").fetchone()
+        row = self.connection.execute("SELECT coalesce(max(ordinal), 0) + 1 FROM orders").fetchone()
         return int(row[0])
 
     def add_orders(self, orders: Iterable[Order]) -> None:
-        self._connection.executemany(
+        self.connection.executemany(
             _INSERT,
             (
                 (order.order_id, order.account, order.marketplace_id, order.fulfilled_by, order.status,
@@ -132,21 +141,28 @@ class Database:
         )  # fmt: skip
 
     def save_order(self, order: Order) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "UPDATE orders SET status = ?, updated_at = ?, content = ? WHERE order_id = ?",
             (order.status, to_record(order.updated_at), _content(order), order.order_id),
         )
 
     def order(self, order_id: str) -> Order | None:
-        row = self._connection.execute(_COLUMNS + "WHERE order_id = ?", (order_id,)).fetchone()
+        row = self.connection.execute(_COLUMNS + "WHERE order_id = ?", (order_id,)).fetchone()
         return _order(row) if row else None
 
     def orders(self) -> Iterator[Order]:
         """All orders, as they were placed."""
-        for row in self._connection.execute(_COLUMNS + "ORDER BY ordinal"):
+        for row in self.connection.execute(_COLUMNS + "ORDER BY ordinal"):
             yield _order(row)
 
-    def search(
+    def hide_order(self, order_id: str) -> None:
+        """From now on `select` leaves it out."""
+        self.connection.execute("INSERT OR IGNORE INTO hidden_orders VALUES (?)", (order_id,))
+
+    def show_order(self, order_id: str) -> None:
+        self.connection.execute("DELETE FROM hidden_orders WHERE order_id = ?", (order_id,))
+
+    def select(
         self,
         account: str,
         *,
@@ -154,15 +170,17 @@ class Database:
         after: datetime,
         before: datetime,
         visible_until: datetime,
-        last: tuple[str, str],
-        marketplaces: list[str] | None,
-        fulfilled_by: list[str] | None,
-        statuses: list[str] | None,
-        limit: int,
-    ) -> list[Order]:
+        last: tuple[str, str] = ("", ""),
+        marketplaces: list[str] | None = None,
+        fulfilled_by: list[str] | None = None,
+        statuses: list[str] | None = None,
+        hidden: bool = False,
+        limit: int = -1,
+    ) -> Iterator[Order]:
         """Orders whose `moment` ("updated_at" or "created_at") lies in [after, before], in its order, after `last`.
 
-        `last` is (moment, order id) of the order before the page, as `position` gives it.
+        `last` is (moment, order id) of the order before the page. `hidden` takes in the hidden ones; a negative
+        `limit` is none. They are read while they are taken: nothing may be written meanwhile.
         """
         parameters = {
             "account": account,
@@ -174,39 +192,40 @@ class Database:
             "marketplaces": json.dumps(marketplaces) if marketplaces else None,
             "fulfilled_by": json.dumps(fulfilled_by) if fulfilled_by else None,
             "statuses": json.dumps(statuses) if statuses else None,
+            "hidden": hidden,
             "limit": limit,
         }
-        return [_order(row) for row in self._connection.execute(_SEARCHES[moment], parameters)]
+        yield from map(_order, self.connection.execute(_SEARCHES[moment], parameters))
 
     # --- books
 
     def add_refusal(self, refusal: Refusal) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?)",
             (refusal.order_id, refusal.at, refusal.status, refusal.code, refusal.message, json.dumps(refusal.body)),
         )
 
     def refusals(self) -> Iterator[Refusal]:
-        rows = self._connection.execute("SELECT * FROM refusals ORDER BY rowid")
+        rows = self.connection.execute("SELECT * FROM refusals ORDER BY rowid")
         for order_id, at, status, code, message, body in rows:
             yield Refusal(order_id, at, status, code, message, json.loads(body))
 
     def count_call(self, operation: str, outcome: str) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO calls VALUES (?, ?, 1) ON CONFLICT (operation, outcome) DO UPDATE SET calls = calls + 1",
             (operation, outcome),
         )
 
     def calls(self) -> Iterator[tuple[str, str, int]]:
         """(operation, outcome, calls); the outcome is the HTTP status, or what became of the connection."""
-        yield from self._connection.execute("SELECT operation, outcome, calls FROM calls ORDER BY operation, outcome")
+        yield from self.connection.execute("SELECT operation, outcome, calls FROM calls ORDER BY operation, outcome")
 
 
 def _content(order: Order) -> str:
     return json.dumps(
         {
             "facts": order.facts,
-            "packages": {reference_id: asdict(package) for reference_id, package in order.packages.items()},
+            "packages": {reference_id: vars(package) for reference_id, package in order.packages.items()},
             "cancellation": order.cancellation,
         }
     )

@@ -2,27 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Kind = Literal["429", "500", "503", "timeout", "drop_before_effect", "drop_after_effect", "html", "truncated"]
+from sandbox.limits import LIMITS
 
-AFTER_EFFECT: frozenset[Kind] = frozenset({"drop_after_effect", "truncated"})
+Kind = Literal[
+    "400",
+    "403",
+    "429",
+    "500",
+    "503",
+    "maintenance",
+    "timeout",
+    "hang",
+    "drop_before_effect",
+    "drop_after_effect",
+    "html",
+    "html_200",
+    "truncated",
+    "truncated_json",
+    "missing_field",
+    "wrong_type",
+    "huge",
+    "same_page",
+    "token_refused",
+    "token_expired",
+    "report_fatal",
+]
+"""400 InvalidInput and 403 Unauthorized; 429, 500 and 503 with Amazon's JSON, `maintenance` a 503 of plain text.
+
+On the wire: `timeout` hangs, then closes without an answer; `hang` sends half of it first; `drop_…` closes at once;
+`truncated` breaks off in the middle. In the body: `html` (502), `html_200`, `truncated_json` (whole for HTTP, cut as
+JSON), `missing_field` and `wrong_type` (in the first order), `huge` (11 MB). Only for calls with a paging token:
+`same_page` (that token again), `token_refused`, `token_expired`. Only for createReport: `report_fatal`.
+"""
+
+AFTER_EFFECT: frozenset[Kind] = frozenset(
+    {
+        "drop_after_effect",
+        "hang",
+        "html_200",
+        "truncated",
+        "truncated_json",
+        "missing_field",
+        "wrong_type",
+        "huge",
+        "same_page",
+    }
+)
 """Kinds where Amazon has done what it was asked before the answer is lost; all others fail without an effect."""
+
+PAGING_TOKENS = ("paginationToken", "nextToken", "NextToken")
+"""What Amazon's operations call the token of a page."""
+
+_OF_PAGES: frozenset[Kind] = frozenset({"same_page", "token_refused", "token_expired"})
+_OPERATIONS = {*LIMITS, "login", "downloadDocument", "*"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a fault looks at."""
+
+    operation: str
+    order_id: str | None = None
+    account: str | None = None
+    marketplaces: frozenset[str] = frozenset()
+    """Those it names, or of its order; all of the account if it names none."""
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fault(BaseModel):
     """The body of `POST /_sandbox/faults`: the next `count` matching calls fail."""
 
     model_config = ConfigDict(extra="forbid")
-    operation: Literal["searchOrders", "getOrder", "confirmShipment", "getMarketplaceParticipations", "login", "*"]
+    operation: str
+    """An operation of Amazon's (`limits.py` lists them), `login`, `downloadDocument`, or `*` for all."""
     kind: Kind
-    count: Annotated[int, Field(ge=1)] = 1
+    count: Annotated[int, Field(ge=1)] | None = 1
+    """None: until the faults are cleared."""
     seconds: Annotated[float, Field(ge=0)] = 60.0
-    """How long a `timeout` hangs before the connection is closed without an answer."""
+    """How long `timeout` and `hang` last before the connection is closed."""
     order_id: str | None = None
     """Only calls about this order."""
+    account: str | None = None
+    """Only calls of this seller account."""
+    marketplace_id: str | None = None
+    """Only calls that ask for this marketplace, by name or by naming none."""
+    included_data: str | None = None
+    """Only calls with this value in `includedData`."""
+
+    @field_validator("operation")
+    @classmethod
+    def _known_operation(cls, operation: str) -> str:
+        if operation not in _OPERATIONS:
+            raise ValueError(f"unknown operation; known: {', '.join(sorted(_OPERATIONS))}")
+        return operation
+
+    def meets(self, call: Call) -> bool:
+        """Whether the call is one of those that fail."""
+        return (
+            self.operation in (call.operation, "*")
+            and self.order_id in (call.order_id, None)
+            and self.account in (call.account, None)
+            and (self.marketplace_id is None or self.marketplace_id in call.marketplaces)
+            and (self.included_data is None or self.included_data in call.query.get("includedData", "").split(","))
+            and (self.kind not in _OF_PAGES or any(call.query.get(name) for name in PAGING_TOKENS))
+            and (self.kind != "report_fatal" or call.operation == "createReport")
+        )
 
 
 class Faults:
@@ -37,12 +127,20 @@ class Faults:
     def clear(self) -> None:
         self._faults.clear()
 
-    def next(self, operation: str, order_id: str | None) -> Fault | None:
+    def next(self, call: Call) -> Fault | None:
         """The fault that this call meets, used up by one; None if it goes well."""
+        return self._next(call, of_reports=False)
+
+    def next_report_is_fatal(self, account: str) -> bool:
+        """Whether the report that this account creates now ends FATAL: the call itself goes well."""
+        return self._next(Call("createReport", account=account), of_reports=True) is not None
+
+    def _next(self, call: Call, *, of_reports: bool) -> Fault | None:
         for fault in self._faults:
-            if fault.operation in (operation, "*") and fault.order_id in (order_id, None):
-                fault.count -= 1
-                if not fault.count:
-                    self._faults.remove(fault)
+            if (fault.kind == "report_fatal") == of_reports and fault.meets(call):
+                if fault.count is not None:
+                    fault.count -= 1
+                    if not fault.count:
+                        self._faults.remove(fault)
                 return fault
         return None

@@ -15,13 +15,36 @@ class Limit:
     burst: int
 
 
+NOTIFICATION_OPERATIONS = (
+    "createDestination",
+    "getDestinations",
+    "getDestination",
+    "deleteDestination",
+    "createSubscription",
+    "getSubscription",
+    "getSubscriptionById",
+    "deleteSubscriptionById",
+)
+
 LIMITS: dict[str, Limit] = {
     "searchOrders": Limit(0.0056, 20),
     "getOrder": Limit(0.5, 30),
     "confirmShipment": Limit(2, 10),
     "getMarketplaceParticipations": Limit(0.016, 15),
+    "createReport": Limit(0.0167, 15),
+    "getReport": Limit(2, 15),
+    "getReports": Limit(0.0222, 10),
+    "cancelReport": Limit(0.0222, 10),
+    "getReportDocument": Limit(0.0167, 15),
+    **dict.fromkeys(NOTIFICATION_OPERATIONS, Limit(1, 5)),
+    "createRestrictedDataToken": Limit(1, 10),
+    "getOrdersV0": Limit(0.0167, 20),
+    **dict.fromkeys(
+        ("getOrderV0", "getOrderItemsV0", "getOrderItemsBuyerInfoV0", "getOrderBuyerInfoV0", "getOrderAddressV0"),
+        Limit(0.5, 30),
+    ),
 }
-"""The usage plans in the operations' descriptions (orders_2026-01-01.json, ordersV0.json, sellers.json)."""
+"""The usage plans in the operations' descriptions of Amazon's models. Orders v0's reads are named with a V0 behind."""
 
 
 @dataclass

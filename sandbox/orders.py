@@ -45,6 +45,12 @@ class Order:
     """Amazon's ItemCancellation, the same for all its items."""
 
     @property
+    def priced(self) -> bool:
+        """Whether it shows its prices: from the authorisation of the payment on, but for odd orders."""
+        priced = self.facts.get("oddities", {}).get("priced")
+        return self.status not in ("PENDING", "PENDING_AVAILABILITY") if priced is None else bool(priced)
+
+    @property
     def ordered(self) -> dict[str, int]:
         """Quantity ordered by orderItemId."""
         return {item["orderItemId"]: item["quantityOrdered"] for item in self.facts["orderItems"]}
@@ -62,7 +68,7 @@ class Order:
 
     def release(self, now: datetime) -> None:
         """Payment is authorised: PENDING becomes UNSHIPPED. Raises Impossible (409) for any other status."""
-        self._demand("PENDING")
+        self._demand("PENDING", "PENDING_AVAILABILITY")
         self._change("UNSHIPPED", now)
 
     def request_cancel(self, reason: str, now: datetime) -> None:
@@ -73,7 +79,9 @@ class Order:
 
     def cancel(self, by: str, reason: str, now: datetime) -> None:
         """Cancelled for good. Raises Impossible (409) once anything was shipped."""
-        self._demand("PENDING", "UNSHIPPED")
+        self._demand("PENDING", "PENDING_AVAILABILITY", "UNSHIPPED")
+        if self.status != "UNSHIPPED":  # what was never priced stays so
+            self.facts.setdefault("oddities", {}).setdefault("priced", False)
         self.cancellation["cancellationExecution"] = {"cancelledBy": by, "cancelReason": reason}
         self._change("CANCELLED", now)
 

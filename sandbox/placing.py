@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator
 
-from sandbox.catalogue import COUNTRIES, GIFT_MESSAGES, PRODUCTS, Country
+from sandbox.catalogue import CANCEL_REASONS, COUNTRIES, GIFT_MESSAGES, PRODUCTS, Country
 from sandbox.clock import to_amazon
 from sandbox.errors import Impossible
-from sandbox.marketplaces import MARKETPLACES, Marketplace
+from sandbox.marketplaces import BY_COUNTRY, MARKETPLACES, Marketplace
+from sandbox.odd import ODD, make_odd, pack
 from sandbox.orders import Order
 from sandbox.pricing import price_items, price_order
+
+_LATER = {"SHIPPED": timedelta(days=1), "CANCELLED": timedelta(hours=1)}
 
 
 def _upper(value: Any) -> Any:
@@ -47,19 +51,43 @@ class OrderWish(BaseModel):
     """When the buyer bought it: now unless told."""
     lines: Annotated[int, Field(ge=1, le=len(PRODUCTS))] | Annotated[list[LineWish], Field(min_length=1)] | None = None
     """How many lines, or which."""
-    status: Literal["UNSHIPPED", "PENDING"] = "UNSHIPPED"
+    spread_over_seconds: Annotated[float, Field(ge=0)] = 0
+    """From the first order's purchase to the last's: they lie evenly in between."""
+    status: Annotated[Literal["UNSHIPPED", "PENDING", "SHIPPED", "CANCELLED"], BeforeValidator(_upper)] = "UNSHIPPED"
+    """What Amazon or the seller ships is shipped whole."""
+    history: bool = False
+    """They have always been there: last updated when their status came about (a day after the purchase if shipped,
+    an hour after if cancelled, at once otherwise), not now, and neither the search's lag nor notifications apply."""
+    hidden: bool = False
+    """Searches do not find them; getOrder and reports do."""
+    odd: str | None = None
+    """A name of `odd.py`'s ODD."""
+    grand_total_off_by: Decimal = Decimal(0)
+    """The grand total is no longer the items' sum; in the marketplace's currency."""
     programs: list[str] | None = None
     account: str = "main"
 
+    @field_validator("odd")
+    @classmethod
+    def _known_odd(cls, odd: str | None) -> str | None:
+        if odd is not None and odd not in ODD:
+            raise ValueError(f"unknown; known: {', '.join(ODD)}")
+        return odd
 
-def make_order(wish: OrderWish, marketplace: Marketplace, seed: int, ordinal: int, now: datetime) -> Order:
-    """The order number `ordinal` of a sandbox with this seed, placed at `now` (UTC).
 
-    Raises Impossible (400) if `created_at` lies in the future.
-    """
-    created_at = (wish.created_at or now).astimezone(UTC).replace(microsecond=0)
-    if created_at > now:
+def purchases(wish: OrderWish, now: datetime) -> Iterator[datetime]:
+    """When each of the orders was bought; raises Impossible (400) if the last one lies in the future."""
+    first = (wish.created_at or now).astimezone(UTC)
+    step = timedelta(seconds=wish.spread_over_seconds) / max(1, wish.count - 1)
+    if first.replace(microsecond=0) + step * (wish.count - 1) > now:
         raise Impossible(400, "created_at lies in the future")
+    return ((first + step * position).replace(microsecond=0) for position in range(wish.count))
+
+
+def make_order(
+    wish: OrderWish, marketplace: Marketplace, seed: int, ordinal: int, created_at: datetime, now: datetime
+) -> Order:
+    """The order number `ordinal` of a sandbox with this seed, bought at `created_at`, placed at `now` (both UTC)."""
     chance = random.Random(f"{seed}:{ordinal}")
     order_id = _order_id(chance, marketplace, ordinal)
     programs = wish.programs if wish.programs is not None else _programs(chance)
@@ -99,22 +127,40 @@ def make_order(wish: OrderWish, marketplace: Marketplace, seed: int, ordinal: in
         registration = {"entityType": "BUYER", "legalName": company, "taxRegistrationType": "VAT"}
         registration["taxRegistrationNumber"] = f"{marketplace.country}{chance.randrange(10**9):09d}"
         facts["tax"] = {"taxRegistrations": [registration]}
-    return Order(
+    order = Order(
         order_id=order_id,
         account=wish.account,
         marketplace_id=marketplace.marketplace_id,
         fulfilled_by=wish.fulfilled_by,
         status=wish.status,
         created_at=created_at,
-        placed_at=now,
-        updated_at=now,
+        placed_at=created_at if wish.history else now,
+        updated_at=min(now, created_at + _LATER.get(wish.status, timedelta())) if wish.history else now,
         facts=facts,
     )
+    if wish.odd is not None:
+        make_odd(order, wish.odd, chance)
+    if wish.grand_total_off_by:
+        total = order.facts["proceeds"]["grandTotal"]
+        total["amount"] = str(Decimal(total["amount"]) + wish.grand_total_off_by)
+    _bring_about(order, chance)
+    return order
+
+
+def _bring_about(order: Order, chance: random.Random) -> None:
+    """What must have happened for the order to have the status it was wished to have."""
+    if order.status == "SHIPPED" and order.fulfilled_by == "MERCHANT":
+        pack(order, [{"orderItemId": name, "quantity": quantity} for name, quantity in order.ordered.items()])
+    elif order.status == "CANCELLED" and not order.cancellation:
+        reason = chance.choice(CANCEL_REASONS)
+        order.cancellation = {"cancellationExecution": {"cancelledBy": "BUYER", "cancelReason": reason}}
 
 
 def choose_marketplace(wish: OrderWish, account_marketplaces: list[str]) -> Marketplace:
     """Where the orders are placed; raises Impossible (400) if the account does not sell there."""
     marketplace_id = wish.marketplace_id or account_marketplaces[0]
+    if wish.odd == "yen":
+        marketplace_id = BY_COUNTRY["JP"].marketplace_id
     if marketplace_id not in account_marketplaces:
         raise Impossible(400, f"the account {wish.account} does not sell in {marketplace_id}")
     return MARKETPLACES[marketplace_id]

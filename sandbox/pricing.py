@@ -16,7 +16,7 @@ from sandbox.marketplaces import Marketplace
 
 _SHIPPING = {"STANDARD": "4.99", "EXPEDITED": "9.99", "SECOND_DAY": "12.99", "NEXT_DAY": "0", "FREE_ECONOMY": "0"}
 _GIFT_WRAP = Decimal("3.99")
-_BREAKDOWNS = ("ITEM", "SHIPPING", "GIFT_WRAP", "TAX", "DISCOUNT")
+_BREAKDOWNS = ("ITEM", "SHIPPING", "GIFT_WRAP", "COD_FEE", "TAX", "DISCOUNT")
 
 
 def price_items(chance: random.Random, items: list[dict[str, Any]], marketplace: Marketplace, level: str) -> None:
@@ -48,6 +48,39 @@ def price_order(items: list[dict[str, Any]], marketplace: Marketplace) -> dict[s
     return {"grandTotal": _money(total, marketplace), "breakdowns": breakdowns}
 
 
+def add_part(
+    item: dict[str, Any], kind: str, dollars: Decimal, marketplace: Marketplace, subtype: str | None = None
+) -> None:
+    """Give an OrderItem one more breakdown (in place of one of its kind), and sum up again."""
+    amount = _round(dollars * marketplace.price_factor, marketplace)
+    part = {"type": kind, "subtotal": _money(amount, marketplace)}
+    _put(item, _detailed(kind, {subtype: amount}, marketplace) if subtype else part, marketplace)
+
+
+def set_discount(item: dict[str, Any], dollars: dict[str, Decimal], marketplace: Marketplace) -> None:
+    """Give an OrderItem a discount on these kinds, in place of the one it may have, and sum up again."""
+    amounts = {kind: _round(amount * marketplace.price_factor, marketplace) for kind, amount in dollars.items()}
+    _put(item, _detailed("DISCOUNT", amounts, marketplace), marketplace)
+
+
+def _put(item: dict[str, Any], part: dict[str, Any], marketplace: Marketplace) -> None:
+    breakdowns = item["proceeds"]["breakdowns"]
+    breakdowns[:] = [other for other in breakdowns if other["type"] != part["type"]] + [part]
+    _sum_up(item, marketplace)
+
+
+def part_of(item: dict[str, Any], kind: str, subtype: str | None = None) -> dict[str, str] | None:
+    """The Money of one breakdown of an OrderItem, or of one of its detailed breakdowns; None if it has none."""
+    for part in item["proceeds"]["breakdowns"]:
+        if part["type"] == kind:
+            if subtype is None:
+                return dict(part["subtotal"])
+            for detail in part.get("detailedBreakdowns", []):
+                if detail["subtype"] == subtype:
+                    return dict(detail["value"])
+    return None
+
+
 def _price_item(
     item: dict[str, Any], marketplace: Marketplace, shipping: Decimal, discounted: bool, taxed: bool
 ) -> None:
@@ -73,7 +106,7 @@ def _price_item(
 
 
 def _sum_up(item: dict[str, Any], marketplace: Marketplace) -> None:
-    total = sum((_subtotal(item, kind) for kind in ("ITEM", "SHIPPING", "GIFT_WRAP")), Decimal(0))
+    total = sum((_subtotal(item, kind) for kind in ("ITEM", "SHIPPING", "GIFT_WRAP", "COD_FEE")), Decimal(0))
     total -= _subtotal(item, "DISCOUNT")
     if "tax" not in item:
         total += _subtotal(item, "TAX")

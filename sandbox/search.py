@@ -80,7 +80,7 @@ class OrderSearch:
             newest = now - self._lag
             page = _Page((before or newest).replace(microsecond=0), newest)
         moment = "updated_at" if group == "lastUpdated" else "created_at"
-        found = self._database.search(
+        selected = self._database.select(
             account.account,
             moment=moment,
             after=after,
@@ -92,6 +92,7 @@ class OrderSearch:
             statuses=arrays["fulfillmentStatuses"],
             limit=limit + 1,
         )
+        found = list(selected)
         included = set(arrays["includedData"] or [])
         answer: dict[str, Any] = {
             "orders": [amazon_order(order, included, account, now) for order in found[:limit]],

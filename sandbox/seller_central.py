@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,15 @@ from sandbox.faults import Faults
 from sandbox.limits import Limits
 from sandbox.login import Login
 from sandbox.marketplaces import MARKETPLACES
+from sandbox.notifications import Notifications
+from sandbox.order_change import BUYER_REQUEST, STATUS_CHANGE
 from sandbox.orders import Order
-from sandbox.placing import OrderWish, choose_marketplace, make_order
+from sandbox.placing import OrderWish, choose_marketplace, make_order, purchases
+from sandbox.queues import Queues
+from sandbox.records import Records
+from sandbox.reports import Reports
 from sandbox.search import OrderSearch, csv
+from sandbox.search_v0 import OrderSearchV0
 from sandbox.shipments import confirm_shipment
 from sandbox.tokens import SignedTokens
 from sandbox.views import DATASETS, amazon_order
@@ -27,9 +33,14 @@ _ORDER_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
 
 
 class SellerCentral:
-    """One sandbox. `speed` scales rates, lag and the lives of tokens together. To be used by one thread at a time."""
+    """One sandbox. `speed` scales rates, lag and the lives of tokens together. To be used by one thread at a time.
 
-    def __init__(self, database: Database, clock: Clock, *, speed: float = 1, seed: int = 1) -> None:
+    Notifications go to the SQS at `sqs_endpoint` (a URL); without one they only stand at the back door.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, speed: float = 1, seed: int = 1, sqs_endpoint: str | None = None
+    ) -> None:
         tokens = SignedTokens(database.token_key())
         self.clock = clock
         self.speed = speed
@@ -39,6 +50,10 @@ class SellerCentral:
         self._database = database
         self._seed = seed
         self._search = OrderSearch(database, tokens, speed)
+        records = Records(database)
+        self._search_v0 = OrderSearchV0(database, tokens, speed)
+        self.reports = Reports(database, records, clock, tokens, speed)
+        self.notifications = Notifications(records, clock, Queues(sqs_endpoint))
         if database.account(DEFAULT_ACCOUNT.account) is None:
             database.save_account(DEFAULT_ACCOUNT)
 
@@ -51,23 +66,31 @@ class SellerCentral:
     def get_order(self, order_id: str, query: dict[str, str], account: Account) -> dict[str, Any]:
         """GetOrderResponse; raises AmazonError. An order is found at once: the lag is one of searches."""
         included = set(csv(query, "includedData", DATASETS) or [])
-        return {"order": amazon_order(self._order(order_id, account), included, account, self.clock.now())}
+        return {"order": amazon_order(self.order_of(order_id, account), included, account, self.clock.now())}
+
+    def search_orders_v0(self, query: dict[str, str], account: Account, elements: set[str]) -> dict[str, Any]:
+        """v0's GetOrdersResponse; raises AmazonError."""
+        return self._search_v0.answer(query, account, elements, self.clock.now())
 
     def confirm_shipment(self, order_id: str, body: Any, account: Account) -> None:
         """Take a shipment confirmation into the books; raises AmazonError, which stands in the books too."""
         now = self.clock.now()
         with self._database.transaction():
             try:
-                order = self._order(order_id, account)
+                order = self.order_of(order_id, account)
+                before = order.status
                 confirm_shipment(order, body, now)
                 self._database.save_order(order)
-                return
+                refused = None
             except AmazonError as error:
                 refused = error
                 self._database.add_refusal(
                     Refusal(order_id, to_record(now), error.status, error.code, error.message, body)
                 )
-        raise refused
+        if refused is not None:
+            raise refused
+        if order.status != before:
+            self._tell(order, STATUS_CHANGE)
 
     def marketplace_participations(self, account: Account) -> dict[str, Any]:
         """GetMarketplaceParticipationsResponse."""
@@ -89,7 +112,13 @@ class SellerCentral:
             ]
         }
 
-    def _order(self, order_id: str, account: Account) -> Order:
+    def marketplaces_of(self, order_id: str) -> frozenset[str]:
+        """The marketplace of an order; none if there is no such order."""
+        order = self._database.order(order_id)
+        return frozenset({order.marketplace_id} if order else ())
+
+    def order_of(self, order_id: str, account: Account) -> Order:
+        """The order, if it is this seller's; raises AmazonError (400, 404)."""
         if not _ORDER_ID.fullmatch(order_id):
             raise invalid_input("orderId is invalid: an order id has the form 3-7-7.")
         order = self._database.order(order_id)
@@ -108,11 +137,41 @@ class SellerCentral:
         now = self.clock.now()
         with self._database.transaction():
             first = self._database.next_ordinal()
-            orders = [
-                make_order(wish, marketplace, self._seed, ordinal, now) for ordinal in range(first, first + wish.count)
-            ]
-            self._database.add_orders(orders)
-        return [order.order_id for order in orders]
+            order_ids: list[str] = []
+
+            def orders() -> Iterator[Order]:
+                # One after the other: a hundred thousand of them do not fit into little memory.
+                for ordinal, created_at in enumerate(purchases(wish, now), first):
+                    order = make_order(wish, marketplace, self._seed, ordinal, created_at, now)
+                    order_ids.append(order.order_id)
+                    yield order
+
+            self._database.add_orders(orders())
+            if wish.hidden:
+                for order_id in order_ids:
+                    self._database.hide_order(order_id)
+        if not wish.history and (tell := self.notifications.listener(account)):
+            for order_id in order_ids:
+                if (order := self._database.order(order_id)) is not None:
+                    tell(order, STATUS_CHANGE)
+        return order_ids
+
+    def hide_order(self, order_id: str, *, hidden: bool) -> str:
+        """Let searches not find an order, or find it again; returns its status. Raises Impossible (404)."""
+        order = self._database.order(order_id)
+        if order is None:
+            raise Impossible(404, f"no order {order_id}")
+        (self._database.hide_order if hidden else self._database.show_order)(order_id)
+        return order.status
+
+    def change_account(self, name: str, **changes: Any) -> Account:
+        """Change an account; raises Impossible (404)."""
+        account = self._database.account(name)
+        if account is None:
+            raise Impossible(404, f"no account {name}")
+        account = account.model_copy(update=changes)
+        self._database.save_account(account)
+        return account
 
     def change_order(self, order_id: str, change: Callable[[Order, datetime], None]) -> str:
         """Let something happen to an order; returns its status. Raises Impossible (404, or as `change` does)."""
@@ -120,9 +179,17 @@ class SellerCentral:
             order = self._database.order(order_id)
             if order is None:
                 raise Impossible(404, f"no order {order_id}")
+            before = order.status
             change(order, self.clock.now())
             self._database.save_order(order)
+        # What happens without another status is that the buyer asks to cancel.
+        self._tell(order, STATUS_CHANGE if order.status != before else BUYER_REQUEST)
         return order.status
+
+    def _tell(self, order: Order, change_type: str) -> None:
+        account = self._database.account(order.account)
+        if account is not None and (tell := self.notifications.listener(account)):
+            tell(order, change_type)
 
     def save_account(self, account: Account) -> None:
         """Add an account, or change the one of that name; raises Impossible (409) if its refresh token is taken."""
@@ -175,7 +242,7 @@ def _book(order: Order) -> dict[str, Any]:
         "lines": [
             {
                 "order_item_id": item["orderItemId"],
-                "sku": item["product"]["sellerSku"],
+                "sku": item["product"].get("sellerSku"),
                 "quantity": item["quantityOrdered"],
             }
             for item in order.facts["orderItems"]

@@ -12,11 +12,15 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from sandbox.amazon_api import amazon_headers, amazon_routes
+from sandbox.amazon_api import amazon_routes
 from sandbox.back_door import back_door_routes
+from sandbox.calls import amazon_headers
 from sandbox.clock import Clock, SystemClock
 from sandbox.database import Database
 from sandbox.errors import AmazonError, Impossible
+from sandbox.notifications_api import notifications_routes
+from sandbox.orders_v0_api import orders_v0_routes
+from sandbox.reports_api import reports_routes
 from sandbox.seller_central import SellerCentral
 from sandbox.wire import Connection
 
@@ -24,7 +28,8 @@ from sandbox.wire import Connection
 def create_app(seller_central: SellerCentral) -> FastAPI:
     """The application; to be served by `create_server`, whose connections can be dropped."""
     app = FastAPI(title="Sandbox back door", docs_url="/_sandbox/docs", openapi_url="/_sandbox/openapi.json")
-    app.include_router(amazon_routes(seller_central), include_in_schema=False)
+    for routes in (amazon_routes, orders_v0_routes, reports_routes, notifications_routes):
+        app.include_router(routes(seller_central), include_in_schema=False)
     app.include_router(back_door_routes(seller_central))
 
     @app.exception_handler(Impossible)
@@ -62,12 +67,22 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=512)
 
 
-def serve(host: str, port: int, *, speed: float, seed: int, data: Path | None, clock: Clock | None = None) -> None:
+def serve(
+    host: str,
+    port: int,
+    *,
+    speed: float,
+    seed: int,
+    data: Path | None,
+    clock: Clock | None = None,
+    sqs_endpoint: str | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM. The first line on standard output says where; raises OSError if it cannot."""
     listener = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     database = Database(data)
-    server = create_server(create_app(SellerCentral(database, clock or SystemClock(), speed=speed, seed=seed)))
+    central = SellerCentral(database, clock or SystemClock(), speed=speed, seed=seed, sqs_endpoint=sqs_endpoint)
+    server = create_server(create_app(central))
     # uvicorn raises the signal again when it has stopped: without this the exit status would tell of a violent end.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

@@ -60,7 +60,7 @@ def _check_order(order: Order, body: dict[str, Any]) -> None:
         raise invalid_input("The order is fulfilled by Amazon: its shipment cannot be confirmed by the seller.")
     if "FBM_SHIP_PLUS" in order.facts["programs"]:
         raise invalid_input("The order is a Ship+ order: its shipment is confirmed automatically.")
-    if order.status in ("PENDING", "CANCELLED"):
+    if order.status in ("PENDING", "PENDING_AVAILABILITY", "CANCELLED"):
         raise invalid_input(f"The order cannot be confirmed as shipped: it is {order.status.lower()}.")
 
 

@@ -33,12 +33,13 @@ DATASETS = (
 def amazon_order(order: Order, included: set[str], account: Account, now: datetime) -> dict[str, Any]:
     """The Order object of Orders 2026-01-01."""
     facts = order.facts
-    priced = order.status != "PENDING"
+    priced = order.priced
     answer: dict[str, Any] = {
         "orderId": order.order_id,
         "createdTime": to_amazon(order.created_at),
         "lastUpdatedTime": to_amazon(order.updated_at),
         "programs": facts["programs"],
+        "associatedOrders": facts.get("associatedOrders", []),
         "salesChannel": facts["salesChannel"],
         "orderItems": [_item(order, item, included, account) for item in facts["orderItems"]],
     }
@@ -68,33 +69,37 @@ def _buyer(order: Order, account: Account) -> dict[str, str]:
     if order.fulfilled_by == "AMAZON":
         # No e-mail address for what Amazon fulfils; the name only for those who must write invoices.
         named = not TAX_ROLES.isdisjoint(account.roles) and order.status in VISIBLE_STATUSES
-        return {"buyerName": buyer["buyerName"]} if named else {}
+        return {"buyerName": buyer["buyerName"]} if named and "buyerName" in buyer else {}
     return buyer if _shows_person(order, account) else {}
 
 
 def _recipient(order: Order, now: datetime) -> dict[str, Any]:
+    if "deliveryAddress" not in order.facts["recipient"]:
+        return {}
     address = dict(order.facts["recipient"]["deliveryAddress"])
     deliver_by = from_amazon(order.facts["fulfillment"]["deliverByWindow"]["latestDateTime"])
     if order.fulfilled_by == "AMAZON" or (order.status == "SHIPPED" and now > deliver_by):
-        del address["phone"]
+        address.pop("phone", None)
     return {"deliveryAddress": address}
 
 
 def _fulfillment(order: Order) -> dict[str, Any]:
-    fulfillment = {"fulfillmentStatus": order.status, **order.facts["fulfillment"]}
+    status = order.facts.get("oddities", {}).get("status_word", order.status)
+    fulfillment = {"fulfillmentStatus": status, **order.facts["fulfillment"]}
     if order.fulfilled_by == "AMAZON":
         del fulfillment["shipByWindow"]
-    if order.status in ("PENDING", "CANCELLED"):
+    if order.status in ("PENDING", "PENDING_AVAILABILITY", "CANCELLED"):
         del fulfillment["deliverByWindow"]
     return fulfillment
 
 
 def _item(order: Order, item: dict[str, Any], included: set[str], account: Account) -> dict[str, Any]:
-    priced = order.status != "PENDING"
+    priced = order.priced
+    shown = {"price": priced, "customization": _shows_person(order, account)}
     answer: dict[str, Any] = {
         "orderItemId": item["orderItemId"],
         "quantityOrdered": item["quantityOrdered"],
-        "product": {name: value for name, value in item["product"].items() if priced or name != "price"},
+        "product": {name: value for name, value in item["product"].items() if shown.get(name, True)},
     }
     for dataset, name in (("PROCEEDS", "proceeds"), ("PROMOTION", "promotion"), ("TAX", "tax")):
         if dataset in included and priced and name in item:
@@ -111,7 +116,7 @@ def _item_fulfillment(order: Order, item: dict[str, Any], account: Account) -> d
     left = 0 if order.status == "CANCELLED" else item["quantityOrdered"] - fulfilled
     fulfillment: dict[str, Any] = {"quantityFulfilled": fulfilled, "quantityUnfulfilled": left}
     gift = item["fulfillment"].get("packing", {}).get("giftOption")
-    if gift and order.fulfilled_by == "MERCHANT" and order.status != "PENDING":
+    if gift and order.fulfilled_by == "MERCHANT" and not order.status.startswith("PENDING"):
         # The wrap is a choice, the message is personal.
         shown = gift if _shows_person(order, account) else {"giftWrapLevel": gift["giftWrapLevel"]}
         fulfillment["packing"] = {"giftOption": shown}

@@ -61,22 +61,33 @@ class Truncated(Response):
 
     outcome = "truncated"
 
-    def __init__(self, whole: Response) -> None:
+    def __init__(self, whole: Response, hang_seconds: float = 0) -> None:
         super().__init__()
         self._whole = whole
+        self._hang_seconds = hang_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: Connection = scope[_KEY]
         body = bytes(self._whole.body)
         if not body:
-            await Dropped(self.outcome)(scope, receive, send)
+            await Dropped(self.outcome, self._hang_seconds)(scope, receive, send)
             return
         await send(
             {"type": "http.response.start", "status": self._whole.status_code, "headers": self._whole.raw_headers}
         )
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        if self._hang_seconds:
+            connection.hanging = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_disconnected(receive), self._hang_seconds)
         connection.transport.close()
         await _disconnected(receive)
+
+
+class Hanging(Truncated):
+    """The same, but silent for `hang_seconds` before the connection is closed."""
+
+    outcome = "hung"
 
 
 async def _disconnected(receive: Receive) -> None:

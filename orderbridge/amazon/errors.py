@@ -8,13 +8,25 @@ names, and the codes and messages of Amazon's error list, which speak of the req
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 LOGIN: Final = "login"
 """The operation that errors of the token exchange name: no call to the selling partner API was made."""
 
 _LONGEST_MESSAGE: Final = 1_000
+_TOKEN: Final = re.compile(r"pagination ?token|next ?token|must match the original request", re.I)
+# The values in capitals only: "fulfillment" in a sentence is a word like any other.
+_INCLUDED_DATA: Final = re.compile(
+    r"(?i:included ?data)|\b(?:BUYER|RECIPIENT|PROCEEDS|EXPENSE|PROMOTION|CANCELLATION|FULFILLMENT|PACKAGES|TAX|PAYMENT"
+    r"|FULFILLMENT_ORDERS)\b"
+)
+_NOTHING_NAMED: Final = re.compile(
+    r"(?:this is an |invalid ?input|the input you have submitted is not valid|please check your input and try again"
+    r"|\W)*",
+    re.I,
+)
 
 
 class AmazonError(Exception):
@@ -89,20 +101,63 @@ class NotFound(Refused):
 class AccessDenied(Refused):
     """403: the seller's consent or a role of the application does not cover this call."""
 
+    @property
+    def about(self) -> Literal["marketplace", "token", "role"]:
+        """What access is lacking to, as far as Amazon's words go.
+
+        `marketplace`: the words name one, and calls for the seller's others may do. `token`: a new access token was
+        refused too. `role`: all else, which is mostly the bare "Access to requested resource is denied."; that may
+        stand for a marketplace as well (models repository, issue 5295), so it pays to ask for each apart.
+        """
+        words = self.message.lower()
+        if "marketplace" in words:
+            return "marketplace"
+        return "token" if "access token" in words else "role"
+
 
 class LoginRefused(AmazonError):
-    """Login with Amazon refused the application: its client id or secret is wrong or expired."""
+    """Login with Amazon refused the application: its client id or secret is wrong or expired (`invalid_client`)."""
 
 
 class ConsentRevoked(AmazonError):
-    """Login with Amazon refused the refresh token (`invalid_grant`): the seller must authorise again."""
+    """The seller must authorise again: Login with Amazon refused the refresh token (`invalid_grant`, and the operation
+    is `LOGIN`), or the API called an access token that was new "revoked" (403).
+    """
+
+
+def refuses_token(error: AmazonError) -> bool:
+    """Whether a 400 is about the paging token: expired, garbled, or sent with other parameters than its first page.
+
+    Amazon's words: "The paginationToken you have submitted is not valid. All parameters must match the original
+    request except maxResultsPerPage." (SDK repository, issue 717); "We could not decode your NextToken" (docs, 522).
+    """
+    return _is_bad_request(error) and _TOKEN.search(error.message) is not None
+
+
+def refuses_included_data(error: AmazonError) -> bool:
+    """Whether a 400 names `includedData` or one of its values as what is wrong. False when in doubt."""
+    return _is_bad_request(error) and not refuses_token(error) and _INCLUDED_DATA.search(error.message) is not None
+
+
+def names_no_parameter(error: AmazonError) -> bool:
+    """Whether a 400 only says that the input is not valid, so that any parameter may be meant.
+
+    Amazon's words: "Invalid Input", "The input you have submitted is not valid. Please check your input and try
+    again." In August 2026 a whole region answered InvalidInput to `includedData=FULFILLMENT` for half a day (models
+    repository, issue 5365): the same question with fewer data sets may be worth one try.
+    """
+    return _is_bad_request(error) and _NOTHING_NAMED.fullmatch(error.message) is not None
+
+
+def _is_bad_request(error: AmazonError) -> bool:
+    return isinstance(error, Refused) and error.status == HTTPStatus.BAD_REQUEST
 
 
 def error_for(operation: str, status: int, body: bytes, request_id: str | None) -> AmazonError:
     """The error for an answer outside 2xx, with what Amazon's ErrorList (`errors[].code, message, details`) says."""
     code, message = _words(body)
     kind = _kind(status)
-    text = message or f"Amazon answered {status} without an error list"
+    text = message or code or f"Amazon answered {status} without an error list"
     return kind(operation, text, status=status, code=code, request_id=request_id)
 
 

@@ -1,37 +1,29 @@
 """An order as Amazon's Orders API 2026-01-01 tells it: the parts of its `Order` that we need.
 
-Source: Amazon's model `orders_2026-01-01.json`; each class is its definition of that name. Only what that model
-requires is required here: a field may be absent because its data set was not asked for, because a role was not
-granted, or for no reason. Values that Amazon lists in prose or as an enum are plain strings, since new ones come.
+Source: Amazon's model `orders_2026-01-01.json`; each class, here and in `order_items` and `order_values`, is its
+definition of that name. Only what that model requires is required here: a field may be absent because its data set
+was not asked for, because a role was not granted, or for no reason. Values that Amazon lists in prose or as an enum
+are plain strings, since new ones come.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
 from orderbridge.amazon.answers import AmazonModel, Moment, PersonalModel
+from orderbridge.amazon.order_items import OrderItem
+from orderbridge.amazon.order_values import DateTimeRange, Id, Money
 
-Id = Annotated[str, Field(min_length=1)]
-
-
-class Money(AmazonModel):
-    """An amount in the currency's main unit, and its ISO 4217 code."""
-
-    amount: Decimal
-    currency_code: Id
-
-
-class DateTimeRange(AmazonModel):
-    earliest_date_time: Moment | None = None
-    latest_date_time: Moment | None = None
+# OrderItem too: whoever reads an order reads its items.
+__all__ = ["CustomerAddress", "Order", "OrderItem"]
 
 
 class Alias(AmazonModel):
     alias_id: str
     alias_type: str
+    """`SELLER_ORDER_ID`"""
 
 
 class AssociatedOrder(AmazonModel):
@@ -95,6 +87,7 @@ class OrderProceedsBreakdown(AmazonModel):
     """`ITEM`, `SHIPPING`, `GIFT_WRAP`, `COD_FEE`, `TAX`, `DISCOUNT`, `DELIVERY_TIP`, `OTHER`"""
     subtotal: Money
     status: str | None = None
+    """`PENDING`, `FINALIZED`; of a `DELIVERY_TIP` only, which no item has"""
 
 
 class OrderProceeds(AmazonModel):
@@ -131,7 +124,9 @@ class OrderTaxRegistration(PersonalModel):
 
 class OrderTaxInvoicing(AmazonModel):
     buyer_invoice_preference: str | None = None
+    """`INDIVIDUAL`, `BUSINESS`; in Turkey only"""
     invoice_status: str | None = None
+    """`NOT_REQUIRED`, `NOT_FOUND`, `PROCESSING`, `ERRORED`, `ACCEPTED`; in Brazil and for Easy Ship only"""
 
 
 class OrderTax(AmazonModel):
@@ -147,12 +142,24 @@ class OrderFulfillment(AmazonModel):
     fulfillment_service_level: str | None = None
     ship_by_window: DateTimeRange | None = None
     deliver_by_window: DateTimeRange | None = None
+    label_printing_window: DateTimeRange | None = None
+    """From its start on, a label may be printed; it has no end. Without it, at any time."""
 
 
 class PackageStatus(AmazonModel):
     status: str
     """`PENDING`, `IN_TRANSIT`, `SHIPPED`, `DELIVERED`, `CANCELLED`, `UNDELIVERABLE`"""
     detailed_status: str | None = None
+
+
+class MerchantAddress(AmazonModel):
+    """Where a package was sent from: the seller's, not the buyer's."""
+
+    name: str | None = None
+    city: str | None = None
+    state_or_region: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = None
 
 
 class PackageItem(AmazonModel):
@@ -171,121 +178,14 @@ class OrderPackage(AmazonModel):
     ship_time: Moment | None = None
     shipping_service: str | None = None
     tracking_number: str | None = None
+    ship_from_address: MerchantAddress | None = None
     package_items: tuple[PackageItem, ...] = ()
 
 
-class ItemCondition(AmazonModel):
-    condition_type: str | None = None
-    condition_subtype: str | None = None
+class FulfillmentOrder(AmazonModel):
+    """A unit of the order that Amazon made for Easy Ship."""
 
-
-class ItemPrice(AmazonModel):
-    unit_price: Money | None = None
-    price_designation: str | None = None
-
-
-class ItemCustomization(PersonalModel):
-    customized_url: str | None = None
-
-
-class ItemProduct(AmazonModel):
-    asin: str | None = None
-    title: str | None = None
-    seller_sku: str | None = None
-    condition: ItemCondition | None = None
-    price: ItemPrice | None = None
-    serial_numbers: tuple[str, ...] = ()
-    customization: ItemCustomization | None = None
-
-
-class ItemProceedsDetailedBreakdown(AmazonModel):
-    subtype: str | None = None
-    value: Money | None = None
-
-
-class ItemProceedsBreakdown(AmazonModel):
-    """The amounts are for the whole quantity. Details come for `TAX` and `DISCOUNT` only."""
-
-    type: str
-    """`ITEM`, `SHIPPING`, `GIFT_WRAP`, `COD_FEE`, `TAX`, `DISCOUNT`, `OTHER`"""
-    subtotal: Money
-    detailed_breakdowns: tuple[ItemProceedsDetailedBreakdown, ...] = ()
-
-
-class ItemProceeds(AmazonModel):
-    proceeds_total: Money | None = None
-    breakdowns: tuple[ItemProceedsBreakdown, ...] = ()
-
-
-class ItemPromotionBreakdown(AmazonModel):
-    promotion_id: str | None = None
-
-
-class ItemPromotion(AmazonModel):
-    breakdowns: tuple[ItemPromotionBreakdown, ...] = ()
-
-
-class ItemCancellationRequest(AmazonModel):
-    requester: str | None = None
-    cancel_reason: str | None = None
-
-
-class ItemCancellationExecution(AmazonModel):
-    cancelled_by: str | None = None
-    """`BUYER`, `MERCHANT`, `AMAZON`"""
-    cancel_reason: str | None = None
-
-
-class ItemCancellation(AmazonModel):
-    cancellation_request: ItemCancellationRequest | None = None
-    cancellation_execution: ItemCancellationExecution | None = None
-
-
-class GiftOption(PersonalModel):
-    gift_message: str | None = None
-    gift_wrap_level: str | None = None
-
-
-class ItemPacking(AmazonModel):
-    gift_option: GiftOption | None = None
-
-
-class ItemInternationalShipping(AmazonModel):
-    ioss_number: str | None = None
-
-
-class ItemShipping(AmazonModel):
-    scheduled_delivery_window: DateTimeRange | None = None
-    international_shipping: ItemInternationalShipping | None = None
-
-
-class ItemFulfillment(AmazonModel):
-    quantity_fulfilled: int | None = None
-    quantity_unfulfilled: int | None = None
-    packing: ItemPacking | None = None
-    shipping: ItemShipping | None = None
-
-
-class ItemTaxCollection(AmazonModel):
-    model: str | None = None
-    """`MARKETPLACE_FACILITATOR`: Amazon collects the tax and pays it."""
-    responsible_party: str | None = None
-
-
-class ItemTax(AmazonModel):
-    tax_collections: tuple[ItemTaxCollection, ...] = ()
-
-
-class OrderItem(AmazonModel):
-    order_item_id: Id
-    quantity_ordered: int
-    product: ItemProduct
-    programs: tuple[str, ...] = ()
-    proceeds: ItemProceeds | None = None
-    promotion: ItemPromotion | None = None
-    cancellation: ItemCancellation | None = None
-    fulfillment: ItemFulfillment | None = None
-    tax: ItemTax | None = None
+    fulfillment_order_id: str
 
 
 class Order(AmazonModel):
@@ -304,3 +204,4 @@ class Order(AmazonModel):
     tax: OrderTax | None = None
     fulfillment: OrderFulfillment | None = None
     packages: tuple[OrderPackage, ...] = ()
+    fulfillment_orders: tuple[FulfillmentOrder, ...] = ()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from orderbridge.amazon.answers import AmazonModel, Moment, describe, in_amazon_form, read_model
-from orderbridge.amazon.operations import GET_ORDER, SEARCH_ORDERS, Operation
+from orderbridge.amazon.answers import AmazonModel, Moment, describe, in_amazon_form
+from orderbridge.amazon.operations import GET_ORDER, SEARCH_ORDERS
 from orderbridge.amazon.order_models import Order
-from orderbridge.amazon.transport import Answer, Connection
+from orderbridge.amazon.transport import Answer, Connection, read_answer
 
 INCLUDED_DATA: Final = (
     "BUYER",
@@ -118,7 +118,7 @@ def search_orders(
         query["paginationToken"] = pagination_token
 
     answer = connection.call(SEARCH_ORDERS, query=query)
-    page = _read(SEARCH_ORDERS, _SearchOrdersResponse, answer)
+    page = read_answer(SEARCH_ORDERS, _SearchOrdersResponse, answer)
     orders: list[Order] = []
     unreadable: list[UnreadableOrder] = []
     for entry in page.orders:
@@ -140,19 +140,12 @@ def search_orders(
 def get_order(connection: Connection, order_id: str, *, included_data: tuple[str, ...] = INCLUDED_DATA) -> OrderAnswer:
     """One order by Amazon's order id. Raises `AmazonError`, `NotFound` where Amazon does not know it."""
     answer = connection.call(GET_ORDER, path_parameters={"orderId": order_id}, query=_lists(includedData=included_data))
-    return OrderAnswer(_read(GET_ORDER, _GetOrderResponse, answer).order, answer)
+    return OrderAnswer(read_answer(GET_ORDER, _GetOrderResponse, answer).order, answer)
 
 
 def _lists(**lists: tuple[str, ...]) -> dict[str, str]:
     """Swagger's default for arrays in a query, csv: `A,B`. An empty list is left out."""
     return {name: ",".join(values) for name, values in lists.items() if values}
-
-
-Response = TypeVar("Response", bound=AmazonModel)
-
-
-def _read(operation: Operation, model: type[Response], answer: Answer) -> Response:
-    return read_model(operation.name, model, answer.body, status=answer.status, request_id=answer.request_id)
 
 
 def _order_id(entry: Any) -> str | None:

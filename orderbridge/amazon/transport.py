@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from orderbridge.amazon import wire
-from orderbridge.amazon.answers import to_utc
-from orderbridge.amazon.errors import BadAnswer, Refused, error_for
-from orderbridge.amazon.login import Login
+from orderbridge.amazon.answers import Model, read_model, to_utc
+from orderbridge.amazon.errors import AccessDenied, BadAnswer, ConsentRevoked, Refused, error_for
+from orderbridge.amazon.login import GrantlessLogin, Login
 from orderbridge.amazon.operations import Operation
 
 _LONGEST_USER_AGENT: Final = 500
@@ -44,8 +44,9 @@ class Answer:
 
 
 class Connection:
-    """Calls operations as one seller. May be shared among threads: each uses an HTTP session of its own.
+    """Calls operations as one seller, or with a `GrantlessLogin` as the application alone.
 
+    May be shared among threads: each uses an HTTP session of its own.
     `api_url` is the region's endpoint; `application` is `name/version` for the User-Agent; `before_call` is called
     before every use of the network, the login's too, and stops it by raising; `timeout` is in seconds, to connect
     and for the longest silence; `now` is the clock by which access tokens age.
@@ -54,7 +55,7 @@ class Connection:
     def __init__(
         self,
         api_url: str,
-        login: Login,
+        login: Login | GrantlessLogin,
         *,
         before_call: Callable[[], None],
         now: Callable[[], datetime],
@@ -79,8 +80,11 @@ class Connection:
         """Calls the operation once. Only a refused access token is renewed and the call made again, once.
 
         Query values are given as Amazon is to read them and are percent-encoded here; the body is sent as JSON.
-        Raises an `AmazonError`, what `before_call` raises, and ValueError for a path parameter that is none.
+        Raises an `AmazonError`, what `before_call` raises, and ValueError for a path parameter that is none or an
+        operation that this kind of login does not open.
         """
+        if operation.grantless is not isinstance(self._login, GrantlessLogin):
+            raise ValueError(f"{operation.name} needs a {'GrantlessLogin' if operation.grantless else 'Login'}")
         url = self._api_url + _path(operation, path_parameters or {})
         if query:
             url += "?" + urlencode(query, quote_via=quote, safe="")
@@ -91,7 +95,16 @@ class Connection:
             if not _token_was_refused(refusal):
                 raise
         self._login.invalidate(token)
-        return self._send(operation, url, body, self._access_token())
+        token = self._access_token()
+        try:
+            return self._send(operation, url, body, token)
+        except AccessDenied as refusal:
+            if not (_token_was_refused(refusal) and "revoked" in refusal.message.lower()):
+                raise
+            revoked = ConsentRevoked(
+                operation.name, refusal.message, status=refusal.status, code=refusal.code, request_id=refusal.request_id
+            )
+        raise revoked
 
     def _access_token(self) -> str:
         return self._login.access_token(now=self._now, before_call=self._before_call)
@@ -124,6 +137,11 @@ class Connection:
             server_date=_server_date(reply.headers.get("Date")),
             request_id=reply.request_id,
         )
+
+
+def read_answer(operation: Operation, model: type[Model], answer: Answer) -> Model:
+    """The answer's body as the model. Raises `BadAnswer`, which names the fields and tells no value."""
+    return read_model(operation.name, model, answer.body, status=answer.status, request_id=answer.request_id)
 
 
 def user_agent(application: str) -> str:

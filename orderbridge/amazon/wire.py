@@ -25,6 +25,9 @@ LONGEST_EXCHANGE: Final = 60.0
 
 _CHUNK: Final = 64 * 1024
 
+BROKEN: Final = (requests.ConnectionError, requests.Timeout, HTTPError)
+"""The exceptions by which `requests` and urllib3 tell that an exchange came to nothing."""
+
 Timeout = tuple[float, float]
 """Seconds to connect, and the longest silence while waiting for the answer."""
 
@@ -98,11 +101,18 @@ def send(
         ) as response:
             reply_headers = response.headers
             content = _read(operation, response, started)
-    except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
-        kind = NotSent if _never_sent(error) else NoAnswer
-        # Only the name: the text has the address, and with it the query.
-        raise kind(operation, f"no answer: {type(error).__name__}") from None
+    except BROKEN as error:
+        raise broken(operation, error) from None
     return Reply(response.status_code, reply_headers, content, time.monotonic() - started)
+
+
+def broken(operation: str, error: Exception) -> NoAnswer:
+    """What one of `BROKEN` means: `NotSent`, or `NoAnswer` where something may have gone out.
+
+    Only the name is told: the text has the address, and with it the query.
+    """
+    kind = NotSent if _never_sent(error) else NoAnswer
+    return kind(operation, f"no answer: {type(error).__name__}")
 
 
 def _read(operation: str, response: requests.Response, started: float) -> bytes:

@@ -64,6 +64,8 @@ class AccountState(Base):
     """Everything Amazon changed before this is imported."""
     imported_from: Mapped[datetime | None]
     """An order placed before this and unknown to us is not imported; None until the first run opened."""
+    read_again_from: Mapped[datetime | None]
+    """The next search begins here, if its cursor is further on: somebody wants what lies between."""
     first_run_at: Mapped[datetime | None]
     """When the first run was through: "Import Orders From" has had its effect."""
     reconciled_at: Mapped[datetime | None]

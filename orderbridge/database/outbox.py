@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, func, text
+from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orderbridge.database.models import OutboxRow
@@ -18,6 +18,16 @@ _COLUMNS = ("event_id", "event_type", "topic", "key", "body", "name", "posted_at
 _SAME_NAME: dict[str, Any] = {"index_elements": ["name"], "index_where": text("published_at IS NULL")}
 
 WITHDRAW = delete(OutboxRow).where(OutboxRow.name == bindparam("named"), OutboxRow.published_at.is_(None))
+
+
+NOTIFY = select(func.pg_notify(CHANNEL, ""))
+
+
+@cache
+def insertion_of_many(dialect: str) -> Any:
+    """The INSERT of many events without names; it announces nothing."""
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(_TABLE)
+    return statement.values({column: bindparam(column) for column in _COLUMNS})
 
 
 @cache

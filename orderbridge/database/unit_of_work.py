@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,6 +94,15 @@ class Work:
         """
         return self._insert_event(event, at, name, "none" if name is None else "replaced")
 
+    def post_all(self, events: Iterable[Event]) -> None:
+        """Like `post`, for many events at once, all for now and without a name."""
+        now = self.now
+        rows = [self._row(event, now, now, None) for event in events]
+        if rows:
+            self.session.connection().execute(outbox.insertion_of_many(self._dialect), rows)
+            if self._dialect == "postgresql":
+                self.session.connection().execute(outbox.NOTIFY)
+
     def post_once(self, event: Event, at: datetime, name: str) -> None:
         """Like `post`, but an unpublished event of that name stays as it is.
 
@@ -106,7 +115,12 @@ class Work:
         self, event: Event, at: datetime | None, name: str | None, same_name: Literal["none", "replaced", "kept"]
     ) -> str:
         now = self.now
-        row = {
+        row = self._row(event, now, at or now, name)
+        self.session.connection().execute(outbox.insertion(self._dialect, same_name), row)
+        return str(row["event_id"])
+
+    def _row(self, event: Event, now: datetime, at: datetime, name: str | None) -> dict[str, Any]:
+        return {
             "event_id": str(uuid.uuid4()),
             "event_type": event.topic(),
             "topic": event.topic(),
@@ -114,10 +128,8 @@ class Work:
             "body": event.model_dump_json(exclude_none=True),
             "name": name,
             "posted_at": now,
-            "due_at": at or now,
+            "due_at": at,
         }
-        self.session.connection().execute(outbox.insertion(self._dialect, same_name), row)
-        return str(row["event_id"])
 
     def withdraw(self, name: str) -> None:
         """Take back the unpublished event of that name, if there is one."""

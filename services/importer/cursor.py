@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
-from services.importer import runs
-from services.importer.window import Window
+from services.importer import reconciliation, runs
+from services.importer.window import SEARCHED, Window
 
 _ASK_AGAIN = timedelta(days=1)
 """A marketplace that was refused is asked for again so much later."""
@@ -30,21 +30,25 @@ def end(work: Work, window: Window, reached: datetime | None = None) -> None:
         state.last_order_id = window.last_order_id or state.last_order_id
         if reached is not None:
             state.first_run_at = state.first_run_at or work.now
+            if state.read_again_from is not None and window.updated_after <= max(
+                state.read_again_from, window.started_at - SEARCHED
+            ):
+                state.read_again_from = None
             advance(work, window, reached)
+            reconciliation.plan(work, state)
     runs.finish(work, window)
 
 
 def granted(state: AccountState, marketplace_ids: tuple[str, ...], now: datetime) -> tuple[str, ...]:
     """The marketplaces to ask for: without those that Amazon refused lately.
 
-    One whose day is over is asked for again, and the cursor goes back to when it was refused first.
+    One whose day is over is asked for again, and read from when it was refused first.
     """
     denied = denied_since(state)
     asked_again = {name: since for name, since in denied.items() if now - since >= _ASK_AGAIN}
     if asked_again:
         _write(state, {name: since for name, since in denied.items() if name not in asked_again})
-        if state.cursor is not None:
-            state.cursor = min(state.cursor, *asked_again.values())
+        state.read_again_from = min(filter(None, (state.read_again_from, *asked_again.values())))
     return tuple(name for name in marketplace_ids if name not in denied_since(state))
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from orderbridge import attentions
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.amazon_calls import AmazonCalls
-from orderbridge.bus.outcomes import Skipped
+from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls
+from orderbridge.bus.outcomes import NotYet, Skipped
 from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
+from orderbridge.expiry import warn_of_expiry
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
-from services.importer import cursor, runs, search_run
+from services.importer import cursor, fetching, history_run, reconciliation, report_run, runs, search_run
 from services.importer.claim import Claim
-from services.importer.window import Window
+from services.importer.report_run import ReportProgress
+from services.importer.window import SEARCHED, Window, imported_from
 
-_KINDS = {"slot": "search", "now": "search", "dry_run": "dry_run"}
+_KINDS = {"slot": "search", "now": "search"}
+_STORE = {"history": history_run.store_chunk, "reconciliation": reconciliation.compare_chunk}
 
 
 def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) -> None:
@@ -26,22 +30,35 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     kind = _kind_of(work, event)
     if kind is None:
         return  # that run is finished
+    if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)):
+        if event.reason == "history":  # asked for once only
+            raise NotYet(work.now + AFTER_LOGIN_TROUBLE, "the seller's consent is revoked")
+        raise Skipped("consent_revoked")  # an open run stays open: connecting the account goes on with it
     claim = Claim(work, account.account_id, kind)
-    row = runs.find_open(work, account.account_id, kind)
-    window = Window.model_validate_json(row.progress) if row is not None else _open(work, account, kind)
-    search_run.step(work, account, window, calls, ring, claim)
+    if kind in _STORE:
+        _step_of_reports(event, work, account, kind, calls, ring, claim)
+    else:
+        row = runs.find_open(work, account.account_id, kind)
+        if row is None:
+            warn_of_expiry(work, calls.settings, account.account_id)
+        window = Window.model_validate_json(row.progress) if row is not None else _open(work, account, kind)
+        search_run.step(work, account, window, calls, ring, claim)
     claim.release(work)
 
 
 def _kind_of(work: Work, event: ImportDue) -> str | None:
     if event.reason != "rest":
-        return _KINDS.get(event.reason, "search")
+        return _KINDS.get(event.reason, event.reason)
     run = work.session.get(Run, event.run_id) if event.run_id is not None else None
     return run.kind if run is not None and run.finished_at is None else None
 
 
 def _open(work: Work, account: ConnectedAccount, kind: str) -> Window:
     state = runs.state_of(work, account.account_id)
+    if state.imported_from is None and kind == "search":  # the first run
+        state.imported_from = imported_from(account, state) or work.now
+        if state.imported_from < work.now - SEARCHED:
+            work.post(ImportDue(account_id=account.account_id, reason="history", since=state.imported_from))
     marketplace_ids = cursor.granted(state, account.marketplace_ids, work.now)
     return Window.open(
         account,
@@ -50,3 +67,33 @@ def _open(work: Work, account: ConnectedAccount, kind: str) -> Window:
         kind="dry_run" if kind == "dry_run" else "search",
         marketplace_ids=marketplace_ids or account.marketplace_ids,
     )
+
+
+def _step_of_reports(
+    event: ImportDue,
+    work: Work,
+    account: ConnectedAccount,
+    kind: str,
+    calls: AmazonCalls,
+    ring: KeyRing,
+    claim: Claim,
+) -> None:
+    progress = _report_progress(event, work, account, kind)
+    if progress is None:
+        return
+    if progress.spans:
+        report_run.step(work, account, progress, calls, claim, _STORE[kind])
+    elif progress.to_fetch:
+        since = imported_from(account, runs.state_of(work, account.account_id))
+        fetching.step(work, account, progress, calls, ring, claim, since)
+    else:
+        runs.finish(work, progress)
+
+
+def _report_progress(event: ImportDue, work: Work, account: ConnectedAccount, kind: str) -> ReportProgress | None:
+    if event.reason == "history":
+        return history_run.open_history(work, account, event)
+    row = runs.find_open(work, account.account_id, kind)
+    if row is not None:
+        return ReportProgress.model_validate_json(row.progress)
+    return reconciliation.open_reconciliation(work, account, event)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon.order_models import DateTimeRange, Order, OrderItem
+from orderbridge.amazon.order_models import Order, OrderItem
+from orderbridge.amazon.order_values import DateTimeRange
 from schemas.money import LineAmounts, Money
 from schemas.orders import AmazonStatus, CancelRequest, Invoice, Line, OrderDocument, Span
 from services.importer.money import Priced, PricedLine, price

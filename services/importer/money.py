@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from orderbridge.amazon.marketplaces import MARKETPLACES
-from orderbridge.amazon.order_models import Money as AmazonMoney
 from orderbridge.amazon.order_models import Order, OrderItem
+from orderbridge.amazon.order_values import Money as AmazonMoney
 from schemas.money import LineAmounts, OtherCurrencyAmount, Totals
 
 Kind = Literal["item", "shipping", "gift_wrap", "other", "discount", "tax", "tax_collected_by_amazon"]

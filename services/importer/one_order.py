@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orderbridge import attentions
 from orderbridge.accounts import find_account
 from orderbridge.amazon import BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
-from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import NotYet, Skipped
 from orderbridge.database.models import OrderRow, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
+from services.importer import access
 from services.importer.orders import store_order, what_is_wrong
 
 _LATER = timedelta(seconds=5)
@@ -27,6 +29,8 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
     if not account.settings.enabled:
         _note_unknown(work, event.account_id, order_id, "The import of Amazon orders is switched off.")
         return
+    if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)):
+        raise NotYet(work.now + AFTER_LOGIN_TROUBLE, "the seller's consent is revoked")
     known = work.session.get(OrderRow, order_id)
     if known is not None and known.sequence >= int(work.cause.first_seen.timestamp() * 1000):
         return  # the store was told of it since this was asked for: whoever waits for an order asks more than once
@@ -49,6 +53,7 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
             return
         later = max(failure.retry_at, work.now + _LATER)
         raise NotYet(later, str(failure.error)) from failure
+    access.orders_arrived(work, account.account_id, (answer.order,))
     try:
         with work.session.begin_nested():
             store_order(work, ring, account, answer.order, since=None, wanted=True)

@@ -91,15 +91,19 @@ def line(order: Order, did: Did, document: OrderDocument | None = None, *, reaso
         return RunLine(
             order_id=order.order_id, did=did, marketplace_id=order.sales_channel.marketplace_id, reason=reason
         )
+    return document_line(document, did)
+
+
+def document_line(document: OrderDocument, did: Did) -> RunLine:
+    """The run's line for an order as the store is to see it."""
     return RunLine(
-        order_id=order.order_id,
+        order_id=document.order_id,
         did=did,
         marketplace_id=document.marketplace_id,
         status=document.store.status.name,
         total=document.totals.total,
         currency=document.totals.currency,
         missing=missing_mappings(document),
-        reason=reason,
     )
 
 
@@ -126,7 +130,7 @@ def _insert(work: Work, document: OrderDocument) -> bool:
             account_id=document.account_id,
             placed_at=document.placed_at,
             sequence=int(work.now.timestamp() * 1000),
-            **_columns(document),
+            **columns(document),
         )
         .on_conflict_do_nothing()
         .returning(OrderRow.order_id)
@@ -135,11 +139,12 @@ def _insert(work: Work, document: OrderDocument) -> bool:
 
 
 def _update(row: OrderRow, document: OrderDocument) -> None:
-    for column, value in _columns(document).items():
+    for column, value in columns(document).items():
         setattr(row, column, value)
 
 
-def _columns(document: OrderDocument) -> dict[str, object]:
+def columns(document: OrderDocument) -> dict[str, object]:
+    """What a row of the table keeps beside the document, so that it can be looked for."""
     return {
         "order_number": document.store.order_number,
         "amazon_status": document.amazon_status,

@@ -41,6 +41,8 @@ class Window(Progress):
     in_order: bool = True
     restarted: bool = False
     """It has started over once: its paging failed. A second time ends the run, and the next slot tries again."""
+    bad_answers: int = 0
+    """Answers in a row that could not be read."""
     left_out: tuple[str, ...] = ()
     """Data sets that Amazon refuses just now: what lacks them is read again by the next run."""
     suspects: tuple[str, ...] = ()
@@ -63,6 +65,8 @@ class Window(Progress):
             after = state.cursor - OVERLAP
         else:
             after = max(imported_from(account, state) or now, now - SEARCHED)
+        if state is not None and state.read_again_from is not None:
+            after = min(after, max(state.read_again_from, now - SEARCHED))
         after = min(after, now - _AMAZON_KEEPS_BACK)
         return cls(
             account_id=account.account_id,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from orderbridge.attentions import raise_attention
 from orderbridge.database.models import Account, OutboxRow, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
@@ -23,6 +24,7 @@ def test_they_are_listed(command: Command, account: str) -> None:
         "enabled": True,
         "marketplaces": "ATVPDKIKX0DER",
         "api": LIVE["api_url"],
+        "attention": "",
     }
     assert account in command("accounts", "list").stdout
 
@@ -120,3 +122,17 @@ def test_resume(command: Command, database: Database) -> None:
     assert json.loads(command("resume", "shipper", "--json").stdout) == {"service": "shipper", "resumed": True}
     assert command("resume", "shipper").stdout == "shipper was not paused.\n"
     assert command("resume", "ticker").exit_code == 2
+
+
+def test_an_account_is_shown_with_what_to_mend(command: Command, account: str, database: Database) -> None:
+    with database.unit_of_work() as work:
+        raise_attention(work, account, "role_missing", "Orders come without addresses.", "Add the role.")
+    shown = json.loads(command("accounts", "show", account, "--json").stdout)
+    assert (shown["region"], shown["marketplaces"]) == ("na", ["ATVPDKIKX0DER (US)"])
+    assert shown["missing_roles"] == ["Direct-to-Consumer Shipping (Restricted)"]
+    assert [one["trouble"] for one in shown["attentions"]] == ["role_missing"]
+    text = command("accounts", "show", account).stdout
+    assert "What to do: Add the role." in text
+    assert "sealed" not in text
+    assert "role_missing" in command("accounts", "list").stdout
+    assert command("accounts", "show", "other").exit_code == 1

@@ -28,7 +28,7 @@ def system(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     with sandbox_server() as server, closing(System(sqlite_url, tmp_path, server)) as there, capture_logs():
         monkeypatch.setattr("orderbridge.cli.imports.open_database", lambda: closing(Database(sqlite_url, there.clock)))
-        monkeypatch.setattr("orderbridge.cli.imports.sleep", lambda _: there.run_until_idle())
+        monkeypatch.setattr("orderbridge.cli.following.sleep", lambda _: there.run_until_idle())
         yield there
 
 
@@ -87,7 +87,7 @@ def test_an_account_that_is_disconnected_meanwhile(command: Command, system: Sys
             work.session.get_one(Account, "main").refresh_token = None
         system.run_until_idle()
 
-    monkeypatch.setattr("orderbridge.cli.imports.sleep", disconnect)
+    monkeypatch.setattr("orderbridge.cli.following.sleep", disconnect)
     result = command("import")
     assert result.exit_code == 1
     assert "The importer did not take it: account_not_connected." in result.stderr
@@ -140,8 +140,8 @@ def test_progress_is_shown_and_prolongs_the_wait(
             run.progress = json.dumps(window)
             work.session.merge(run)
 
-    monkeypatch.setattr("orderbridge.cli.imports.monotonic", lambda: at[0])
-    monkeypatch.setattr("orderbridge.cli.imports.sleep", sleep)
+    monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
     monkeypatch.setattr("rich.status.Status.update", lambda _status, text: shown.append(text))
     result = command("import")
     assert result.exit_code == 1

@@ -95,7 +95,7 @@ def without_roles(system: System, _order_id: str) -> None:
 
 
 def unknown_at_amazon(system: System, order_id: str) -> None:
-    system.amazon._database._connection.execute("DELETE FROM orders WHERE order_id = ?", (order_id,))
+    system.amazon._database.connection.execute("DELETE FROM orders WHERE order_id = ?", (order_id,))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from orderbridge.amazon import (
     AmazonError,
     BadAnswer,
     ConsentRevoked,
+    GrantlessLogin,
     Login,
     LoginRefused,
     NoAnswer,
@@ -164,3 +165,21 @@ def test_the_guard_stops_the_login(amazon: Loopback) -> None:
 
     assert amazon.calls == []
     assert token(login) == "Atza|1", "the lock was given back"
+
+
+def test_the_application_logs_in_without_a_seller(amazon: Loopback) -> None:
+    login = GrantlessLogin(amazon.url + LOGIN_PATH, "client", "s3cr3t", timeout=(2, 0.5))
+    again = GrantlessLogin(amazon.url + LOGIN_PATH, "client", "s3cr3t", timeout=(2, 0.5))
+    other = GrantlessLogin(amazon.url + LOGIN_PATH, "client", "s3cr3t", scope="another", timeout=(2, 0.5))
+
+    tokens = [found.access_token(now=at(seconds=0), before_call=nothing) for found in (login, again, other)]
+    assert tokens == ["Atza|1", "Atza|1", "Atza|2"]
+    assert token(amazon.new_login()) == "Atza|3", "a seller's token is another one"
+    assert [call.form.get("scope") for call in amazon.calls] == ["sellingpartnerapi::notifications", "another", None]
+    assert amazon.calls[0].form["grant_type"] == "client_credentials"
+    assert "s3cr3t" not in repr(login)
+
+    login.invalidate()
+    amazon.login = then(said({"error": "invalid_client", "error_description": "no"}, 401))
+    with pytest.raises(LoginRefused, match="invalid_client"):
+        login.access_token(now=at(seconds=0), before_call=nothing)

@@ -22,7 +22,7 @@ def upgrade() -> None:
     """New columns and tables."""
     for name in ("authorized_at", "secret_expires_at"):
         op.add_column("accounts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
-    for name in ("imported_from", "first_run_at", "reconciled_at"):
+    for name in ("imported_from", "read_again_from", "first_run_at", "reconciled_at"):
         op.add_column("account_states", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.add_column("account_states", sa.Column("denied_marketplaces", sa.Text(), nullable=True))
     # Who has imported before is past "Import Orders From": it can no longer be changed.
@@ -105,7 +105,7 @@ def downgrade() -> None:
     op.drop_table("run_lines")
     op.drop_table("runs")
     op.add_column("account_states", sa.Column("window", sa.Text(), nullable=True))
-    for name in ("imported_from", "first_run_at", "reconciled_at", "denied_marketplaces"):
+    for name in ("imported_from", "read_again_from", "first_run_at", "reconciled_at", "denied_marketplaces"):
         op.drop_column("account_states", name)
     for name in ("authorized_at", "secret_expires_at"):
         op.drop_column("accounts", name)

@@ -1,0 +1,64 @@
+"""The end of a run that reads reports: orders of which the report says too little are read one by one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.amazon import NotFound, Refused, get_order
+from orderbridge.amazon.operations import GET_ORDER
+from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.database.unit_of_work import Work
+from orderbridge.vault.key_ring import KeyRing
+from schemas.imports import RunLine
+from services.importer import runs
+from services.importer.claim import Claim
+from services.importer.orders import store_order, what_is_wrong
+from services.importer.report_run import ReportProgress
+
+
+def step(
+    work: Work,
+    account: ConnectedAccount,
+    progress: ReportProgress,
+    calls: AmazonCalls,
+    ring: KeyRing,
+    claim: Claim,
+    since: datetime | None,
+) -> None:
+    """Read the next order with `getOrder` and store it by the very path of the import."""
+    runs.save(work, progress)
+    order_id = progress.to_fetch[0]
+    not_before = calls.reserve(work, account.account_id, GET_ORDER)
+    if not_before is not None:
+        runs.go_on(work, progress, not_before)
+        return
+    try:
+        answer = calls.make(
+            work, account.account_id, GET_ORDER, order_id, lambda connection: get_order(connection, order_id)
+        )
+    except CallFailed as failed:
+        claim.check(work)
+        if not isinstance(failed.error, Refused) or failed.error.code is None:
+            runs.go_on(work, progress.with_call(), failed.retry_at)
+            return
+        gone = isinstance(failed.error, NotFound)
+        why = "Amazon does not know it any more" if gone else f"Amazon refuses it ({failed.error.message})"
+        line = RunLine(order_id=order_id, did="skipped", reason="refused_by_amazon", problem=f"{why}.")
+    else:
+        claim.check(work)
+        try:
+            with work.session.begin_nested():
+                line = store_order(work, ring, account, answer.order, since=since)
+        except ValueError as error:
+            problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
+            line = RunLine(order_id=order_id, did="unreadable", problem=problem)
+    if progress.kind == "reconciliation" and line.did in ("imported", "updated"):
+        told = "Amazon's search had not shown it as it is. It is put right; tell Orderbridge's developers if it recurs."
+        line = line.model_copy(update={"problem": told})
+    if line.problem:
+        progress = progress.with_problem(f"Order {order_id}: {line.problem}")
+    runs.add_lines(work, progress.run_id, [line])
+    progress = progress.counted([line]).with_call()
+    progress = progress.model_copy(update={"to_fetch": progress.to_fetch[1:], "fetched": progress.fetched + 1})
+    runs.go_on(work, progress, work.now)

@@ -1,0 +1,141 @@
+"""What was placed long ago comes from reports, the last 30 days from the search: both end in the same orders."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from orderbridge.database.models import OrderRow, PersonalDataRow
+from schemas.imports import ImportDue, ImportFinished
+from schemas.orders import OrderImported
+from tests.integration.services.conftest import Start
+from tests.parts.hand_clock import START
+from tests.parts.in_process import Killed, System
+
+YEAR_AGO = START - timedelta(days=365)
+
+
+def place_history(system: System, count: int = 400, **wish: object) -> list[str]:
+    """Orders of a year, as a seller has them at Amazon."""
+    span = (START - timedelta(hours=1) - YEAR_AGO).total_seconds()
+    return system.place_orders(
+        count=count, created_at=YEAR_AGO, spread_over_seconds=span, **{"status": "shipped", "history": True, **wish}
+    )
+
+
+def finished(system: System, kind: str) -> list[ImportFinished]:
+    return [run for run in system.events(ImportFinished) if run.kind == kind]
+
+
+def imported_once(system: System, order_ids: list[str]) -> None:
+    told = [event.order_id for event in system.events(OrderImported)]
+    assert sorted(told) == sorted(order_ids)
+    with system.database.unit_of_work() as work:
+        assert work.session.scalar(select(func.count()).select_from(OrderRow)) == len(order_ids)
+
+
+def test_a_first_import_of_a_year(start: Start) -> None:
+    system = start(import_from=YEAR_AGO.isoformat(), import_fba=True)
+    order_ids = place_history(system)
+    system.advance(180)
+    system.import_now()
+    system.advance(3600)
+    imported_once(system, order_ids)
+    (history,) = finished(system, "history")
+    assert history.problems == ()
+    assert history.counts.imported > 300
+    assert all(status == "200" or status == "202" for status in system.calls("createReport"))
+    assert "429" not in {**system.calls("getReport"), **system.calls("searchOrders"), **system.calls("createReport")}
+    # old orders are "Amazon Replaced" from the start, and in the store's Shipped queue
+    for event in system.events(OrderImported):
+        assert event.store.status.name == "Shipped"
+        assert event.store.inventory == "none"
+        if event.placed_at < START - timedelta(days=31):
+            assert event.personal_data.state == "redacted"
+    with system.database.unit_of_work() as work:
+        alive = select(func.count()).select_from(PersonalDataRow).where(PersonalDataRow.redacted_at.is_(None))
+        recent = [event for event in system.events(OrderImported) if event.placed_at > START - timedelta(days=30)]
+        assert (work.session.scalar(alive) or 0) <= len(recent)
+
+
+def test_from_a_date_after_the_first_import(start: Start) -> None:
+    system = start()
+    order_ids = place_history(system, count=120)
+    system.advance(180)
+    system.import_now()
+    assert system.events(OrderImported) == []
+    ask(system, since=YEAR_AGO)
+    system.advance(3600)
+    imported_once(system, order_ids)
+    assert len(finished(system, "history")) == 1
+
+
+def test_what_a_report_shows_unshipped_is_read_one_by_one(start: Start) -> None:
+    system = start(import_from=YEAR_AGO.isoformat())
+    shipped = place_history(system, count=20)
+    (waiting,) = system.place_orders(created_at=START - timedelta(days=100), status="unshipped", history=True)
+    system.advance(180)
+    system.import_now()
+    system.advance(3600)
+    imported_once(system, [*shipped, waiting])
+    order = system.store.orders[waiting]
+    assert not any(line.order_item_id.startswith("sku:") for line in order.lines)
+    system.store_says(order_id=waiting)
+    system.run_until_idle()
+    assert len(system.packages(waiting)) == 1
+
+
+@pytest.mark.parametrize("operation", ["createReport", "getReport", "getReportDocument"])
+def test_faults_of_reports(start: Start, operation: str) -> None:
+    system = start(import_from=(START - timedelta(days=100)).isoformat())
+    order_ids = system.place_orders(
+        count=50, created_at=START - timedelta(days=90), spread_over_seconds=80 * 86400, status="shipped", history=True
+    )
+    for kind in ("500", "429", "timeout", "html"):
+        system.fault(operation, kind)
+    system.advance(180)
+    system.import_now()
+    system.advance(7200)
+    imported_once(system, order_ids)
+    (history,) = finished(system, "history")
+    assert history.problems == ()
+
+
+def test_killed_between_chunks(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.importer import history_run, imports, report_run
+
+    monkeypatch.setattr(report_run, "CHUNK", 7)
+    system = start(import_from=YEAR_AGO.isoformat())
+    order_ids = place_history(system, count=100)
+    whole, calls = history_run.store_chunk, 0
+
+    def die_now_and_then(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        stored = whole(*arguments)  # type: ignore[arg-type]
+        if calls % 3 == 0:
+            raise Killed
+        return stored
+
+    monkeypatch.setitem(imports._STORE, "history", die_now_and_then)
+    system.advance(180)
+    died = 0
+    system.produce("import.due", ImportDue(account_id="main", reason="now").model_dump_json().encode())
+    end = system.now + timedelta(hours=5)
+    while system.now < end:
+        try:
+            system.advance(60)
+        except Killed:
+            died += 1
+            system.clock.advance(60)  # its lease runs out
+            system.restart()
+    assert died > 3
+    imported_once(system, order_ids)
+
+
+def ask(system: System, **more: object) -> None:
+    with system.database.unit_of_work() as work:
+        work.post(ImportDue.model_validate({"account_id": "main", "reason": "history", **more}))
+        work.post(ImportDue(account_id="main", reason="now"))
