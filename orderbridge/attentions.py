@@ -38,10 +38,12 @@ TROUBLES: Final[dict[str, str]] = {
 """Every trouble by its stable code, and what it means."""
 
 
-def raise_attention(work: Work, account_id: str, trouble: str, message: str, what_to_do: str) -> bool:
+def raise_attention(
+    work: Work, account_id: str, trouble: str, message: str, what_to_do: str, *, another: bool = False
+) -> bool:
     """Tell of a trouble, once while it stands; True if it was told now. Raises ValueError for a code not in TROUBLES.
 
-    While it stands, other words for it are kept and not told again.
+    While it stands, other words for it are kept and not told again, unless this is `another` of its kind.
     """
     if trouble not in TROUBLES:
         raise ValueError(f"{trouble!r} is none of the documented troubles")
@@ -58,7 +60,8 @@ def raise_attention(work: Work, account_id: str, trouble: str, message: str, wha
     if begun is None:
         mine = (Attention.account_id == account_id, Attention.trouble == trouble, Attention.message != message)
         work.session.execute(update(Attention).where(*mine).values(words).execution_options(synchronize_session=False))
-        return False
+        if not another:
+            return False
     work.post(
         AccountAttention(account_id=account_id, trouble=trouble, message=message, what_to_do=what_to_do, since=work.now)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from orderbridge.cli.application import Json, app, console, fail, print_json, show, unit_of_work
 from orderbridge.database.models import Run, RunLineRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.skip_reasons import SKIP_REASONS
 from schemas.imports import ImportFinished, RunLine
 
 runs_app = typer.Typer(no_args_is_help=True, help="What the runs of an import did.")
@@ -78,21 +79,9 @@ def print_log(log: ImportFinished, *, problems: bool = True) -> None:
     for problem in log.problems if problems else ():
         console.print(f"[red]problem[/red] {escape(problem)}", soft_wrap=True, highlight=False)
     for why in log.skipped_because:
-        console.print(f"skipped {why.orders}: {SKIPPED.get(why.reason, why.reason)}", markup=False, highlight=False)
-
-
-SKIPPED = {
-    "fulfilled_by_amazon": "Amazon fulfils them, and Import FBA Orders is off (settings set import_fba=true)",
-    "pending": "their payment is pending; they come once it is authorised (or at once, with status_pending)",
-    "placed_before_import_date": "placed before Import Orders From (import --from DATE reaches further back)",
-    "non_amazon": "orders of another channel that Amazon only ships (settings set import_non_amazon=true)",
-    "marketplace_skipped": "of a marketplace that is set to be skipped (skip_marketplaces)",
-    "program_skipped": "of a program that is set to be skipped (skip_programs)",
-    "placed_before_minimum_date": "placed before the minimum date that is set (skip_placed_before)",
-    "status_not_told": "Amazon did not tell their status just now; the next run reads them again",
-    "refused_by_amazon": "Amazon refuses them, or does not know them any more",
-}
-"""Why an order was skipped, in plain words, by its stable code."""
+        console.print(
+            f"skipped {why.orders}: {SKIP_REASONS.get(why.reason, why.reason)}", markup=False, highlight=False
+        )
 
 
 def _find(work: Work, run: str) -> Run:

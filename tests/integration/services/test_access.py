@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orderbridge.account_settings import AccountSettings
+from orderbridge.attentions import MAPPING_MISSING
 from orderbridge.database.models import Account, AccountState
 from orderbridge.onboarding import connect_account
 from orderbridge.roles import ADDRESS_ROLE
@@ -21,8 +22,9 @@ from tests.parts.in_process import ACCOUNT, System
 
 
 def told(system: System) -> list[tuple[str, bool]]:
-    """The attentions so far: the trouble, and whether it was its end."""
-    return [(event.trouble, event.ended_at is not None) for event in system.events(AccountAttention)]
+    """The attentions so far: the trouble, and whether it was its end; that no shipping is mapped is no trouble here."""
+    attentions = [event for event in system.events(AccountAttention) if event.trouble != MAPPING_MISSING]
+    return [(event.trouble, event.ended_at is not None) for event in attentions]
 
 
 def cursor(system: System) -> Any:
