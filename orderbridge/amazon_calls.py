@@ -25,6 +25,7 @@ from orderbridge.amazon import (
     BadAnswer,
     Connection,
     ConsentRevoked,
+    GrantlessLogin,
     Login,
     LoginRefused,
     NoAnswer,
@@ -93,7 +94,7 @@ class AmazonCalls:
 
         What the call taught us is committed already. Raises CallFailed; LookupError if the account is not connected.
         """
-        connection = self._connection(work, account_id)
+        connection = self._connection(work, account_id, grantless=operation.grantless)
         attempt_id = str(uuid.uuid4())
         work.session.add(
             Attempt(
@@ -133,7 +134,7 @@ class AmazonCalls:
         quotas.answered(work, account_id, operation.name, None)
         return work.now
 
-    def _connection(self, work: Work, account_id: str) -> Connection:
+    def _connection(self, work: Work, account_id: str, *, grantless: bool) -> Connection:
         row = work.session.get(Account, account_id)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
@@ -147,7 +148,9 @@ class AmazonCalls:
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
         return Connection(
             row.api_url,
-            Login(row.login_url, client_id, client_secret, refresh_token),
+            GrantlessLogin(row.login_url, client_id, client_secret)
+            if grantless
+            else Login(row.login_url, client_id, client_secret, refresh_token),
             before_call=_guard(),
             now=self._database.clock.now,
         )

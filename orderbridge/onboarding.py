@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from orderbridge.account_settings import AccountSettings
@@ -11,7 +12,7 @@ from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account
 from orderbridge.amazon import Connection, Login, get_marketplace_participations
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account
+from orderbridge.database.models import Account, Subscription
 from orderbridge.database.unit_of_work import Database, refuse_open_transaction
 from orderbridge.settings import Settings
 from orderbridge.vault.secrets_box import SecretsBox
@@ -65,6 +66,8 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         if row is None or row.refresh_token is None:
             return False
         row.refresh_token = row.client_secret = None
+        # Amazon's own ends with the grant; what it sends until then is foreign.
+        work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
         work.post(AccountSettingsChanged(account_id=account_id, connected=False))
     return True
 

@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     amazon_client_id: str | None = None
     amazon_client_secret: SecretStr | None = None
     amazon_application_id: str | None = None
+    sqs_url: str | None = None
+    """Another endpoint than AWS's for the queues of Amazon's notifications: a private one, or a test's."""
 
     vault_key: SecretStr | None = None
     """The installation's key, under which the key ring lies encrypted."""
