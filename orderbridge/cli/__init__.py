@@ -7,10 +7,10 @@ import sys
 import structlog
 
 # A command registers itself when its module is imported.
-from orderbridge.cli import accounts, data, dead_letters, events, imports, orders, running
+from orderbridge.cli import accounts, data, dead_letters, events, imports, notifications, orders, running
 from orderbridge.cli.application import app
 
-__all__ = ["accounts", "app", "data", "dead_letters", "events", "imports", "main", "orders", "running"]
+__all__ = ["accounts", "app", "data", "dead_letters", "events", "imports", "main", "notifications", "orders", "running"]
 
 
 def main() -> None:
