@@ -41,14 +41,18 @@ class Listener:
         while not self._stop.is_set():
             self.look()
             self._stop.wait(LOOK_EVERY)
-        for reader in self._readers.values():
-            reader.stop()
-        for reader in self._readers.values():
-            reader.join(_STOP_SECONDS / len(self._readers))
+        self.close()
 
     def stop(self, *_: Any) -> None:
         """Stop after the messages at hand."""
         self._stop.set()
+
+    def close(self) -> None:
+        """Stop reading. A long poll that stands open ends with the process: what it brings comes again."""
+        for reader in self._readers.values():
+            reader.stop()
+        for reader in self._readers.values():
+            reader.join(_STOP_SECONDS / len(self._readers))
 
     def look(self) -> None:
         """Read the queues that are subscribed to now, and no others."""
