@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import AccountState
 from orderbridge.subscriptions import subscribe
 from sandbox.clock import to_amazon
 from schemas.imports import ImportFinished
+from services.importer import search_run
 from services.listener.messages import take
 from services.ticker.slots import plan_slots
 from tests.integration.services.conftest import Start
@@ -85,42 +86,68 @@ def cursor(system: System) -> datetime:
 
 @pytest.mark.timeout(240)
 def test_the_search_alone_carries_it(start: Start) -> None:
-    """Some 20 pages an hour: no 429, and no run that takes longer than the one before or than its slot."""
+    """Some 20 pages an hour: no 429, each run is through long before the next, and none waits longer than the last."""
     system = start(import_from=(START - timedelta(days=1)).isoformat())
     trade = Trade(system)
     system.advance(180)
-    lags = []
-    for minute in range(4 * 60):
+    hours, lags = 3, []
+    for minute in range(1, hours * 60 + 1):
         plan_slots(system.database)
         trade.minute()
         system.advance(60)
-        if minute % 60 == 59:
+        if minute % 60 == 0:
             lags.append((system.now - cursor(system)).total_seconds())
-    runs = [run for run in system.events(ImportFinished) if run.kind == "search"]
-    print([(run.started_at, run.finished_at, run.amazon_calls, run.counts, run.waited_seconds) for run in runs], lags)
+    assert trade.changes > 2 * ORDERS_A_DAY * hours / 24
     assert throttled(system) == {}
-    assert trade.changes > ORDERS_A_DAY * 2 * 4 / 24
+    assert lags == sorted(lags, reverse=True)
+    assert lags[0] < 600
+    _, _, middle, last = (run for run in system.events(ImportFinished) if run.kind == "search")
+    assert last.waited_seconds <= middle.waited_seconds < 600
+    assert last.amazon_calls == middle.amazon_calls == 20
+    assert not last.problems
 
 
 @pytest.mark.timeout(240)
 def test_notifications_carry_it_in_seconds(start: Start) -> None:
+    """A `getOrder` for each change, a minute after it at the latest; the search comes after and finds nothing new."""
     system = start(import_from=(START - timedelta(days=1)).isoformat())
     trade = Trade(system)
     system.advance(180)
     system.import_now()
+    trade.changes = 0
     subscribe(system.settings, system.database, ACCOUNT, ARN)
     sent = system.amazon.notifications.queues.messages
     behind = []
-    for _ in range(60):
-        plan_slots(system.database)
+    for _ in range(30):
         touched = trade.minute()
         for message in sent:
             assert take(system.database, message.body) == "posted"
         sent.clear()
         system.advance(60)
         behind.append(sum(not is_there(system, order_id) for order_id in touched))
-    print(behind, system.calls("getOrder"), system.calls("searchOrders"))
+    assert max(behind) < 10
+    assert set(behind[-10:]) == {0}
+    system.import_now()
     assert throttled(system) == {}
+    assert system.calls("getOrder") == {"200": trade.changes}
+    swept = system.events(ImportFinished)[-1]
+    assert (swept.counts.imported, swept.counts.updated) == (0, 0)
+
+
+def test_a_run_that_takes_longer_than_its_slot_says_so_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = amazon_orders.search_orders
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=2))
+    system.imported(count=2)
+    system.place_orders(count=90)
+    system.advance(180)
+    system.import_now()
+    system.advance(3 * 3600)
+    first, run = system.events(ImportFinished)
+    assert first.problems == ()
+    (problem,) = run.problems
+    assert "20 pages of 100 an hour" in problem
+    assert f"orderbridge notifications subscribe {ACCOUNT}" in problem
+    assert run.counts.imported == 90
 
 
 def is_there(system: System, order_id: str) -> bool:
