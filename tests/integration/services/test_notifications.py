@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.onboarding import disconnect_account
@@ -104,14 +104,14 @@ def test_what_the_search_has_met_meanwhile_needs_no_call(system: System) -> None
     system.place_orders()
     listen(system)
     with system.database.unit_of_work() as work:  # no ticker ran for a while
-        work.session.execute(OutboxRow.__table__.update().values(due_at=START + timedelta(minutes=20)))
+        work.session.execute(update(OutboxRow).values(due_at=START + timedelta(minutes=20)))
     system.advance(180)
     system.import_now()
     cancelled = system.place_orders(fulfilled_by="AMAZON")[0]
     (body,) = messages(system)
     assert take(system.database, with_value(body, "MFN", *_SUMMARY, "FulfillmentType")) == "posted"
     with system.database.unit_of_work() as work:
-        work.session.execute(OutboxRow.__table__.update().values(due_at=START + timedelta(minutes=20)))
+        work.session.execute(update(OutboxRow).values(due_at=START + timedelta(minutes=20)))
     system.advance(900)
     system.import_now()
     system.advance(900)
@@ -174,13 +174,13 @@ def test_an_order_that_amazon_does_not_show_is_left_to_the_search(system: System
 
 
 def test_more_changes_than_the_quota_carries(system: System) -> None:
-    """Two hundred at once: as fast as Amazon allows, without a 429, and without all of them trying all the time."""
+    """A hundred at once: as fast as Amazon allows, without a 429, and without all of them trying all the time."""
     listening(system)
-    order_ids = system.place_orders(count=200)
+    order_ids = system.place_orders(count=100)
     assert set(listen(system)) == {"posted"}
     system.advance(1_200)
     assert set(system.store.orders) == set(order_ids)
-    assert system.calls("getOrder") == {"200": 200}
+    assert system.calls("getOrder") == {"200": 100}
     given_back = Counter(outcome for _, outcome in system.outcomes)["given-back"]
     assert given_back < 10 * len(order_ids)
     assert system.events(OrderUpdated) == []
@@ -225,9 +225,10 @@ def test_what_cannot_be_subscribed_says_what_to_do(system: System) -> None:
 
 
 def test_the_quota_of_the_notifications_api_is_kept(system: System) -> None:
+    for _ in range(4):
+        subscribe(system.settings, system.database, ACCOUNT, ARN)
     with pytest.raises(SubscriptionError, match="Try again then"):
-        for _ in range(6):
-            subscribe(system.settings, system.database, ACCOUNT, ARN)
+        subscribe(system.settings, system.database, ACCOUNT, ARN)
     assert "429" not in system.calls("getDestinations")
 
 

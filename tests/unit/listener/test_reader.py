@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from orderbridge.database.unit_of_work import Database
-from services.listener import app, reader
+from services.listener import app, messages, reader
 from services.listener.app import Listener
 from services.listener.queues import Message, QueueTrouble, region_of
 from services.listener.reader import Reader
@@ -82,14 +82,13 @@ def test_an_outage_is_waited_for_ever_longer_and_told(database: Database) -> Non
 
 def test_what_fails_is_left_to_the_queue(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in one message holds up no other; without the database the rest of them waits."""
-    take = reader.take
     troubles = iter([ZeroDivisionError(), None, OperationalError("BEGIN", {}, Exception()), None])
 
     def failing(database: Database, body: str) -> str:
         error = next(troubles)
         if error is not None:
             raise error
-        return take(database, body)
+        return messages.take(database, body)
 
     monkeypatch.setattr(reader, "take", failing)
     queue = read(database, some("1", "2", "3", "4"), some("5"))
