@@ -26,6 +26,7 @@ from orderbridge.amazon import (
     BadAnswer,
     Connection,
     ConsentRevoked,
+    GrantlessLogin,
     Login,
     LoginRefused,
     NoAnswer,
@@ -123,7 +124,7 @@ class AmazonCalls:
 
         What the call taught us is committed already. Raises CallFailed; LookupError if the account is not connected.
         """
-        connection = self._connection(work, account_id)
+        connection = self._connection(work, account_id, grantless=operation.grantless)
         attempt_id = str(uuid.uuid4())
         work.session.add(
             Attempt(
@@ -171,7 +172,7 @@ class AmazonCalls:
     def _api_url(self, work: Work, account_id: str) -> str:
         return work.session.get_one(Account, account_id).api_url
 
-    def _connection(self, work: Work, account_id: str) -> Connection:
+    def _connection(self, work: Work, account_id: str, *, grantless: bool) -> Connection:
         row = work.session.get(Account, account_id)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
@@ -185,7 +186,9 @@ class AmazonCalls:
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
         return Connection(
             row.api_url,
-            Login(row.login_url, client_id, client_secret, refresh_token, store=self._tokens),
+            GrantlessLogin(row.login_url, client_id, client_secret)
+            if grantless
+            else Login(row.login_url, client_id, client_secret, refresh_token, store=self._tokens),
             before_call=_guard(),
             now=self._database.clock.now,
         )

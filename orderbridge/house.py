@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import find_account
 from orderbridge.amazon import AmazonError
 from orderbridge.bus.embedded import EmbeddedBroker
 from orderbridge.data_folder import HouseError, kept_values, tell
+from orderbridge.database.engine import is_outage
 from orderbridge.database.migrate import upgrade
+from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
 from orderbridge.onboarding import check_endpoints, connect_account
 from orderbridge.ports import free_port
@@ -26,6 +30,8 @@ from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
 
 ENGINE = ("ticker", "importer", "shipper", "redactor")
+_LISTENER = "listener"
+_LOOK_EVERY = 5.0
 _READY_SECONDS = 60.0
 _SANDBOX_CLIENT = {"amazon_client_id": "sandbox-client", "amazon_client_secret": "sandbox-secret"}
 _SANDBOX_TOKEN = "sandbox-refresh-token-main"  # noqa: S105  (of our own sandbox, which anyone may read)
@@ -96,6 +102,7 @@ class House:
         self.settings = load_settings(plan.data, **values)
         self.database = Database(self.settings.database_url)
         self.addresses = self._addresses()
+        self._looked_at = -_LOOK_EVERY
 
     def refuse_contradictions(self) -> None:
         """Raises HouseError if the environment gives another value than the house: commands would follow that.
@@ -142,8 +149,15 @@ class House:
             self._wait(service, f"{self.addresses['health'][service]}/readyz", joined=service != "ticker")
 
     def watch(self) -> None:
-        """Restart what has ended."""
+        """Restart what has ended; start the listener once an account is subscribed to Amazon's notifications."""
         self._supervisor.watch()
+        health = self.addresses["health"]
+        if _LISTENER in health or time.monotonic() - self._looked_at < _LOOK_EVERY or not self._is_subscribed():
+            return
+        port = free_port([8410 + len(health)])
+        health[_LISTENER] = f"http://127.0.0.1:{port}"
+        tell(self.plan.data, self.environment, self.addresses)
+        self._supervisor.start(_LISTENER, [], {**self.environment, f"{PREFIX}HEALTH_PORT": str(port)})
 
     def pids(self) -> dict[str, int]:
         """Process ids of the running services."""
@@ -154,6 +168,16 @@ class House:
         self._supervisor.stop()
         self.database.close()
         self._broker.close()
+
+    def _is_subscribed(self) -> bool:
+        self._looked_at = time.monotonic()
+        try:
+            with self.database.unit_of_work() as work:
+                return work.session.scalars(select(Subscription.account_id).limit(1)).first() is not None
+        except DBAPIError as error:
+            if not is_outage(error):
+                raise
+            return False  # asked again soon
 
     def _wait(self, name: str, url: str, *, joined: bool = False) -> None:
         end = time.monotonic() + _READY_SECONDS

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
 from orderbridge.account_settings import AccountSettings
@@ -23,7 +23,7 @@ from orderbridge.attentions import (
 )
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account, Run
+from orderbridge.database.models import Account, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.expiry import warn_of_expiry
 from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
@@ -114,6 +114,8 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         row.refresh_token = row.client_id = row.client_secret = None
         row.authorized_at = row.secret_expires_at = None
         end_attention(work, account_id, *TROUBLES)  # nobody need mend anything for it now
+        # Amazon's own ends with the grant; what it sends until then is foreign.
+        work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
         tell_store(work, read_account(row))
     return True
 

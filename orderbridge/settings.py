@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     amazon_client_secret_expires: date | None = None
     """The day (YYYY-MM-DD) until which the secret must have been rotated: 180 days after it was made."""
     amazon_application_id: str | None = None
+    sqs_url: str | None = None
+    """Another endpoint than AWS's for the queues of Amazon's notifications: a private one, or a test's."""
 
     vault_key: SecretStr | None = None
     """The installation's key, under which the key ring lies encrypted."""

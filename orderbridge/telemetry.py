@@ -22,6 +22,9 @@ AMAZON_CALLS = Counter(
     "orderbridge_amazon_calls", "Calls to Amazon, by operation and outcome.", ["operation", "outcome"]
 )
 AMAZON_SECONDS = Histogram("orderbridge_amazon_seconds", "Duration of calls to Amazon.", ["operation"])
+NOTIFICATIONS = Counter(
+    "orderbridge_notifications", "Messages of Amazon's queues, by what became of them.", ["outcome"]
+)  # outcome: posted | repeated | known | disabled | not-wanted | foreign | unreadable | failed
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

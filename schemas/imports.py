@@ -26,7 +26,8 @@ class ImportDue(AccountKeyed):
 
     - `slot`: its turn came; `now`: somebody asked for it;
     - `rest`: go on with the open run `run_id`;
-    - `order`: fetch this one order;
+    - `order`: fetch this one order, whenever it was placed;
+    - `changed`: Amazon says that this order changed at `since`: fetch it, unless that is known already;
     - `history`: read what was placed since `since`;
     - `reconciliation`: compare the last `days` with Amazon's report;
     - `dry_run`: tell what a run would do, and do nothing.
@@ -36,7 +37,8 @@ class ImportDue(AccountKeyed):
     sent_by = ("ticker", "console", "importer", "shipper", "listener")
     read_by = ("importer",)
     reason: Annotated[
-        Literal["slot", "now", "rest", "order", "history", "reconciliation", "dry_run", "unknown"], OpenChoice()
+        Literal["slot", "now", "rest", "order", "changed", "history", "reconciliation", "dry_run", "unknown"],
+        OpenChoice(),
     ]
     order_id: Identifier | None = None
     run_id: Identifier | None = None
@@ -45,8 +47,10 @@ class ImportDue(AccountKeyed):
 
     @model_validator(mode="after")
     def _names_what_it_means(self) -> ImportDue:
-        if self.reason == "order" and self.order_id is None:
+        if self.reason in ("order", "changed") and self.order_id is None:
             raise ValueError("an import of one order names its `order_id`")
+        if self.reason == "changed" and self.since is None:
+            raise ValueError("an order that changed names the moment in `since`")
         if self.reason == "history" and self.since is None:
             raise ValueError("an import of history names the moment it goes back to in `since`")
         return self

@@ -94,13 +94,18 @@ class SubscriptionAnswer:
     answer: Answer
 
 
+def is_standard_queue(arn: str) -> bool:
+    """Whether this is the ARN of an SQS queue that Amazon can send to: a standard one."""
+    return _QUEUE.fullmatch(arn) is not None
+
+
 def create_destination(connection: Connection, name: str, queue_arn: str) -> DestinationAnswer:
     """Makes the SQS queue known to Amazon. Grantless.
 
     The queue's policy must let Amazon's account 437568002678 SendMessage and GetQueueAttributes. Raises `AmazonError`,
     among them `Refused` with status 409 where there is one already, and ValueError for what is no standard queue.
     """
-    if not _QUEUE.fullmatch(queue_arn):
+    if not is_standard_queue(queue_arn):
         raise ValueError("queue_arn must be the ARN of a standard SQS queue: arn:aws:sqs:region:account:name")
     if not name:
         raise ValueError("a destination needs a name")

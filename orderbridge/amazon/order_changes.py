@@ -27,12 +27,15 @@ class ForeignMessage(ValueError):
 class OrderChange:
     """One message. `notification_id` is the same when it comes again; `published_at` is UTC.
 
+    `subscription_id` names the subscription, and with it the account, through which it came.
+
     `change_type` is `OrderStatusChange`, `BuyerRequestedChange` or `DeliveryTipChange`; `order_status` a word of
     Orders API v0, such as `PartiallyShipped` or `Canceled`, which `report_words.order_status` reads; `fulfillment_type`
     `AFN` for Amazon or `MFN` for the merchant. `changed_at` is when Amazon says that it happened, if it says.
     """
 
     notification_id: str
+    subscription_id: str
     seller_id: str
     order_id: str
     marketplace_id: str
@@ -76,6 +79,7 @@ class _Payload(_Part):
 
 class _Metadata(_Part):
     notification_id: _Id
+    subscription_id: _Id
     publish_time: Moment
 
 
@@ -103,6 +107,7 @@ def order_change_message(body: str) -> OrderChange:
         trigger = told.order_change_trigger
         return OrderChange(
             notification_id=metadata.notification_id,
+            subscription_id=metadata.subscription_id,
             seller_id=told.seller_id,
             order_id=told.amazon_order_id,
             marketplace_id=told.summary.marketplace_id,

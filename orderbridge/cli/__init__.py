@@ -7,7 +7,18 @@ import sys
 import structlog
 
 # A command registers itself when its module is imported.
-from orderbridge.cli import account_settings, accounts, data, dead_letters, events, imports, orders, running, runs
+from orderbridge.cli import (
+    account_settings,
+    accounts,
+    data,
+    dead_letters,
+    events,
+    imports,
+    notifications,
+    orders,
+    running,
+    runs,
+)
 from orderbridge.cli.application import app
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "events",
     "imports",
     "main",
+    "notifications",
     "orders",
     "running",
     "runs",

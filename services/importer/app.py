@@ -23,7 +23,7 @@ def wire(settings: Settings, database: Database) -> Worker:
     ring = FolderKeyRing(settings.key_ring, installation_key(settings.need("vault_key")), settings.key_ring_grid)
 
     def import_due(event: ImportDue, work: Work) -> None:
-        (import_order if event.reason == "order" else run_import)(event, work, calls, ring)
+        (import_order if event.reason in ("order", "changed") else run_import)(event, work, calls, ring)
 
     worker = Worker("importer", settings, database)
     worker.on(ImportDue, import_due)

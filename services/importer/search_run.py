@@ -12,7 +12,7 @@ from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
-from services.importer import access, cursor, runs, search_trouble
+from services.importer import access, cursor, runs, scale, search_trouble
 from services.importer.claim import Claim
 from services.importer.orders import preview_order, store_order, what_is_wrong
 from services.importer.window import MOST_PAGES, Window, imported_from
@@ -78,6 +78,7 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     repeated = page.next_token is not None and page.next_token == window.next_token
     over = repeated and window.restarted
     window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders])
+    window = scale.noticed(work, account, state, window)
     window = window.model_copy(
         update={
             "bad_answers": 0,

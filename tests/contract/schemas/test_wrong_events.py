@@ -139,6 +139,8 @@ def test_a_wrong_value_is_refused_with_what_was_expected(
 
 WHOLES = [
     ("import.due", {"account_id": "main", "reason": "order"}, (), "order_id"),
+    ("import.due", {"account_id": "main", "reason": "changed", "since": "2026-11-24T12:00:00Z"}, (), "order_id"),
+    ("import.due", {"account_id": "main", "reason": "changed", "order_id": "1"}, (), "since"),
     ("order.shipped", EXAMPLES["order.shipped"] | {"lines": [{"quantity": 1}]}, ("lines", 0), "`order_item_id`"),
     ("order.imported", with_value(EXAMPLES["order.imported"], ("totals", "total"), "5.55"), ("totals",), "24.97"),
     (

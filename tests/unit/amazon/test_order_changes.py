@@ -60,6 +60,7 @@ def changed(path: str, value: Any = None) -> str:
 def test_a_message_is_read_in_either_envelope() -> None:
     expected = OrderChange(
         notification_id="n-1",
+        subscription_id="s-1",
         seller_id="A3TH9S8BH6GOGM",
         order_id="903-8868176-2219830",
         marketplace_id="ATVPDKIKX0DER",

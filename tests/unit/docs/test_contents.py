@@ -21,7 +21,7 @@ from tests.unit.docs.documents import NAMES, REPOSITORY, inline_code, shell_line
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 DECISIONS = sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))
-WITH_COMMANDS = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/your-store.md"]
+WITH_COMMANDS = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/your-store.md", "docs/scaling.md"]
 
 
 def command_lines(name: str, program: str) -> list[list[str]]:
