@@ -31,12 +31,12 @@ def read_orders(url: str, refresh_token: str, marketplace_ids: list[str], since:
     """Read all orders that changed since, with their items; returns how many there were."""
     with _waiting(clock.advance), _client(url, refresh_token, marketplace_ids[0], clock) as client:
 
-        @load_all_pages()
-        @throttle_retry()
+        @load_all_pages()  # type: ignore[untyped-decorator]  # it comes without types
+        @throttle_retry()  # type: ignore[untyped-decorator]  # as above
         def pages(**query: Any) -> Any:
             return client.get_orders(**query)
 
-        @throttle_retry()
+        @throttle_retry()  # type: ignore[untyped-decorator]  # as above
         def items(order_id: str) -> Any:
             return client.get_order_items(order_id)
 
