@@ -26,10 +26,19 @@ Seen = Callable[[str, bytes], None]
 class Importers:
     """`count` importers, each with calls and a pipeline of its own, as processes have them.
 
-    `seen(topic, value)` is told of every event that is published for others.
+    A message goes to the importer that has its key, as on partitions; with `scattered` to each in turn, as where one
+    rebalance follows another. `seen(topic, value)` is told of every event that is published for others.
     """
 
-    def __init__(self, settings: Settings, database: Database, *, count: int = 1, seen: Seen | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        count: int = 1,
+        scattered: bool = False,
+        seen: Seen | None = None,
+    ) -> None:
         workers = [importer.wire(settings, database) for _ in range(count)]
         self._pipelines = [worker.pipeline() for worker in workers]
         self._topics = set(workers[0].topics())
@@ -39,6 +48,7 @@ class Importers:
         self._threads = ThreadPoolExecutor(count) if count > 1 else None
         self._lock = threading.Lock()
         self._clock = database.clock
+        self._scattered = scattered
         self._seen = seen
         self.published: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -58,10 +68,6 @@ class Importers:
             if not tick.published and not tick.more:
                 return
 
-    def lane_of(self, key: str) -> int:
-        """Which importer has the messages of a key."""
-        return crc32(key.encode()) % len(self._lanes)
-
     def close(self) -> None:
         """End the threads."""
         if self._threads is not None:
@@ -80,17 +86,18 @@ class Importers:
             taken[message.name] = None
             self.published[message.topic] += 1
             if message.topic in self._topics:
-                self._lanes[self.lane_of(message.key)].append(self._original(message))
+                original = self._original(message)
+                self._lanes[original.partition].append(original)
             elif self._seen is not None:
                 self._seen(message.topic, message.value)
         return taken
 
     def _original(self, message: Outgoing) -> Original:
-        self._offsets[message.topic] += 1
+        offset = self._offsets[message.topic] = self._offsets[message.topic] + 1
         return Original(
             topic=message.topic,
-            partition=self.lane_of(message.key),
-            offset=self._offsets[message.topic],
+            partition=(offset if self._scattered else crc32(message.key.encode())) % len(self._lanes),
+            offset=offset,
             timestamp=self._clock.now(),
             key=message.key.encode(),
             value=message.value,
