@@ -3,8 +3,8 @@
 - `virtual_seconds`: by the sandbox's clock, which moves only while the import waits for Amazon's limits or for a report
   to be made; beside it the floor of a v0 loop, computed from Amazon's rates: it waits for nothing else.
 - `orders_per_second`: the importer's own work, SQLite's included, with the time in Amazon's hands (network, and the
-  sandbox's own work) taken out; `orders_per_cpu_second` is the same by this
-  process's processor time, which tells more where the machine has other work. `with_relay` counts the relay's work on the outbox too (without Kafka's).
+  sandbox's own work) taken out; `orders_per_cpu_second` is the same by this process's processor time, which tells more
+  where the machine has other work. `with_relay` counts the relay's work on the outbox too (without Kafka's).
 - `memory_mb`: resident memory of this process, which is the importer and the relay; the sandbox is another one. At the
   start (all is loaded, one account connected), after a tenth of the orders, at the end, and the peak.
 
