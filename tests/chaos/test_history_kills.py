@@ -166,7 +166,7 @@ def _check(house: DistributedHouse, servers: str, topic: str, placed: set[str]) 
     assert outbox == Counter(placed)
     assert _on_topic(servers, topic) == Counter(placed)
     books = f"{house.storefront}/api/books"
-    wait_until(lambda: set(house.get(books)["orders"]) == placed, seconds=120, what="the store has all", interval=2.0)
+    wait_until(lambda: set(house.get(books)["orders"]) == placed, seconds=300, what="the store has all", interval=2.0)
     calls = house.get(f"{house.sandbox}/_sandbox/calls")["operations"]
     assert {name: one["throttled"] for name, one in calls.items() if one["throttled"]} == {}
 

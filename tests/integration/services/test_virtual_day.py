@@ -18,13 +18,14 @@ from orderbridge.account_settings import AccountSettings
 from orderbridge.database.models import HandlerFailure, OrderRow
 from sandbox.clock import ManualClock
 from schemas.imports import ImportFinished
-from services.ticker.slots import plan_slots
+from services.ticker.slots import plan_slots, slot_start
 from tests.parts.hand_clock import START
 from tests.parts.importers import Importers
 from tests.parts.many_accounts import ManyAccounts
 from tests.parts.sandbox_server import SandboxServer
 
 DAY = timedelta(days=1)
+FIVE_MINUTES = timedelta(minutes=5)
 MINUTES = [5] + [15] * 3 + [30] * 6 + [60] * 10
 """How often each of the twenty accounts imports."""
 BUSY = "seller-19"
@@ -76,9 +77,10 @@ def test_no_429_and_nobody_starves(postgres_url: str, tmp_path: Path, sandbox: S
 
 
 def _let_pass(house: ManyAccounts, importers: Importers, clock: ManualClock, end: datetime) -> None:
-    """What falls due on the way happens at its own moment; slots are planned each minute, for the ticker's second."""
+    """What falls due on the way happens at its own moment; slots are planned when one begins."""
     while clock.now() < end:
         plan_slots(house.database)
         importers.run_until_idle()
-        soonest = min(clock.now() + timedelta(minutes=1), importers.next_due or end, end)
+        next_slot = slot_start(clock.now(), FIVE_MINUTES) + FIVE_MINUTES
+        soonest = min(next_slot, importers.next_due or end, end)
         clock.advance(max((soonest - clock.now()).total_seconds(), 0.001))
