@@ -29,7 +29,10 @@ WORKERS = ("ticker", "importer", "shipper", "redactor")
 
 
 class DistributedHouse:
-    """Services by name (`shipper`, `shipper-2`, …), each with a stable instance name, restarted when it dies."""
+    """Services by name (`shipper`, `shipper-2`, …), each with a stable instance name, restarted when it dies.
+
+    `environment` is what a process needs that a test starts itself.
+    """
 
     def __init__(
         self, folder: Path, kafka: str, database_url: str, topic_prefix: str, *, speed: int, workers: tuple[str, ...]
@@ -56,7 +59,7 @@ class DistributedHouse:
             "storefront_database": str(folder / "storefront.sqlite"),
             "log_format": "json",
         }
-        self._environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
+        self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
         self.settings = load_settings(folder, **values)
         self.database = Database(self.settings.database_url)
         self._speed = speed
@@ -72,10 +75,10 @@ class DistributedHouse:
         self._wait("sandbox", f"{self.sandbox}/_sandbox/health")
         settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
         connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
-        self._supervisor.start("storefront", [], self._environment)
+        self._supervisor.start("storefront", [], self.environment)
         for worker in self._workers:
             own = {f"{PREFIX}HEALTH_PORT": self.health[worker].rsplit(":", 1)[1], f"{PREFIX}INSTANCE": worker}
-            self._supervisor.start(worker.split("-")[0], [], {**self._environment, **own}, name=worker)
+            self._supervisor.start(worker.split("-")[0], [], {**self.environment, **own}, name=worker)
         self._wait("storefront", f"{self.storefront}/healthz")
         for worker in self._workers:
             self._wait(worker, f"{self.health[worker]}/readyz")

@@ -169,6 +169,11 @@ class System:
         self.clock.advance((end - self.now).total_seconds())
         self.run_until_idle()
 
+    def advance_to_next(self) -> None:
+        """Let time pass until the next thing falls due, and do it. Raises AssertionError if nothing ever will."""
+        assert self._next_due is not None, "nothing is due any more"
+        self.advance(max((self._next_due - self.now).total_seconds(), 0))
+
     def _handle_next(self) -> None:
         original = self._queue[0]
         outcome = self.pipelines[original.topic].process(original)

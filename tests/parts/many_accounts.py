@@ -1,0 +1,71 @@
+"""Many seller accounts at one sandbox and in one installation, for tests of importers side by side."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from orderbridge.account_settings import AccountSettings
+from orderbridge.clock import Clock
+from orderbridge.database.migrate import upgrade
+from orderbridge.database.unit_of_work import Database
+from orderbridge.onboarding import connect_account
+from orderbridge.settings import load_settings
+from orderbridge.vault.keys import new_installation_key
+from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, Account
+from sandbox.clock import Clock as SandboxClock
+from sandbox.database import Database as SandboxDatabase
+from sandbox.placing import OrderWish
+from sandbox.seller_central import SellerCentral
+from tests.parts.sandbox_server import SandboxServer
+
+
+class ManyAccounts:
+    """An installation with an account for each name in `accounts`, connected to a sandbox of their own."""
+
+    def __init__(
+        self,
+        database_url: str,
+        folder: Path,
+        sandbox: SandboxServer,
+        accounts: Mapping[str, AccountSettings],
+        *,
+        sandbox_clock: SandboxClock,
+        clock: Clock | None = None,
+        speed: float = 1,
+    ) -> None:
+        self._sandbox_database = SandboxDatabase()
+        self.amazon = SellerCentral(self._sandbox_database, sandbox_clock, speed=speed)
+        sandbox.play(self.amazon)
+        self.settings = load_settings(
+            folder,
+            database_url=database_url,
+            amazon_api_url=sandbox.url,
+            amazon_login_url=f"{sandbox.url}/auth/o2/token",
+            amazon_client_id=CLIENT_ID,
+            amazon_client_secret=CLIENT_SECRET,
+            vault_key=new_installation_key(),
+            secrets_key=new_installation_key(),
+            key_ring=folder / "key-ring",
+        )
+        self.database = Database(database_url, clock, pool_size=32)
+        upgrade(self.database.engine)
+        for name, wish in accounts.items():
+            seller = Account(account=name, refresh_token=f"Atzr|{uuid.uuid4()}")
+            self.amazon.save_account(seller)
+            connect_account(self.settings, self.database, name, seller.refresh_token, wish)
+
+    def place_orders(self, account: str, count: int) -> list[str]:
+        """Buyers order now; not while an importer works: the sandbox is for one thread at a time."""
+        return self.amazon.place_orders(OrderWish(account=account, count=count, lines=1))
+
+    def throttled(self) -> dict[str, int]:
+        """How many calls Amazon refused with 429, by operation, where there were any."""
+        operations = self.amazon.calls()["operations"]
+        return {name: figures["throttled"] for name, figures in operations.items() if figures["throttled"]}
+
+    def close(self) -> None:
+        """Close both databases."""
+        self.database.close()
+        self._sandbox_database.close()
