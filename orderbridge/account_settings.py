@@ -1,8 +1,11 @@
-"""What a seller sets for an account: the manual's settings, their defaults and their rules, in one place."""
+"""What a seller sets for an account: the manual's settings, their types, defaults and texts, in one place.
+
+How a value is read and what it may be is in `orderbridge.setting_values`, changing it in `orderbridge.change_settings`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -10,16 +13,58 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from schemas.base import Identifier, Moment
 from schemas.orders import Choice
 
-MANUAL_QUEUES = {
+MANUAL_QUEUES: Final = {
     "new": Choice(id="1", name="New"),
+    "unpaid": Choice(id="9", name="Unpaid"),
     "processing": Choice(id="2", name="Processing"),
     "partial": Choice(id="3", name="Partial"),
     "shipped": Choice(id="4", name="Shipped"),
     "cancel": Choice(id="5", name="Cancel"),
     "hold": Choice(id="6", name="Hold"),
-    "unpaid": Choice(id="9", name="Unpaid"),
 }
 """The store's order queues as the manual names them, until a store publishes its own."""
+
+IMPORT_EVERY: Final = (60, 30, 15, 5)
+"""Minutes that a seller may choose; the type allows others, since a house on its own sandbox imports every minute."""
+
+SERVICE_LEVELS: Final = (
+    "EXPEDITED",
+    "FREE_ECONOMY",
+    "NEXT_DAY",
+    "PRIORITY",
+    "SAME_DAY",
+    "SCHEDULED",
+    "SECOND_DAY",
+    "STANDARD",
+)
+"""Amazon's shipping speeds (Orders 2026-01-01, `fulfillmentServiceLevel`); more may come."""
+
+PAYMENT_METHODS: Final = (
+    "CashOnDelivery",
+    "ConvenienceStore",
+    "CreditCard",
+    "GiftCertificate",
+    "Invoice",
+    "Other",
+    "Pix",
+    "Standard",
+)
+"""Amazon's payment methods (Orders 2026-01-01, `paymentMethod`, and the examples of v0); more may come."""
+
+PROGRAMS: Final = (
+    "AMAZON_BAZAAR",
+    "AMAZON_BUSINESS",
+    "AMAZON_EASY_SHIP",
+    "AMAZON_HAUL",
+    "DELIVERY_BY_AMAZON",
+    "FBM_SHIP_PLUS",
+    "INVOICE_BY_AMAZON",
+    "IN_STORE_PICK_UP",
+    "PREMIUM",
+    "PREORDER",
+    "PRIME",
+)
+"""Amazon's programs (Orders 2026-01-01, `programs`); more may come."""
 
 Prefix = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9_.#/-]*$")]
 Minutes = Annotated[int, Field(ge=1, le=60)]
@@ -31,54 +76,219 @@ def _time_zone(name: str) -> str:
     return name
 
 
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+def _setting(default: Any, name: str, help_: str, written: str, example: str, *, group: str) -> Any:
+    """A setting by its name in the manual: what it does, how its value is written, and an example of one."""
+    more: dict[str, Any] = {"written": written, "group": group}
+    return Field(default, title=name, description=help_, examples=[example], json_schema_extra=more)
+
+
+_SCRIPT, _MAPPING, _ORDERS = "Script Settings", "Order Mapping", "Order Settings"
+_REPORTS, _SHIPPING, _MORE = "Report Settings", "Shipping Mapping", "Beyond the manual"
+_YES_NO = "true or false (on, off, yes, no)"
+_QUEUE = "the id or the name of one of the store's queues"
+_DAY = "a day (its beginning in the account's time zone) or an RFC 3339 moment"
+_PREFIX = "at most 20 letters, digits or _.#/-"
+
+
 class AccountSettings(BaseModel):
     """The settings of one account, with defaults with which a first import works."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    enabled: bool = False
-    """Enable Amazon Order."""
-    import_from: Moment | None = None
-    """Import Orders From; None is the day the account was connected. It has its effect on the first run."""
-    import_fba: bool = False
-    """Import FBA Orders."""
-    import_non_amazon: bool = False
-    """Import orders of other channels that Amazon merely ships (`NON_AMAZON`)."""
-    import_every_minutes: Minutes = 60
-    """Import every: 60, 30, 15 or 5 minutes."""
-    log_email: str | None = None
-    """Send log to (email)."""
-    status_merchant: Choice = MANUAL_QUEUES["new"]
-    """Order Status (Fulfilled by Merchant): New or Unpaid, for orders that await shipment."""
-    status_fba: Choice = MANUAL_QUEUES["processing"]
-    """Order Status (Fulfilled by Amazon), for orders that await shipment: any queue."""
-    status_pending: Choice | None = None
-    """The queue (Unpaid) of merchant orders whose payment is pending, to reserve stock; None sends them once paid."""
-    status_shipped: Choice = MANUAL_QUEUES["shipped"]
-    """The queue of what Amazon says has been shipped."""
-    status_cancelled: Choice = MANUAL_QUEUES["cancel"]
-    """The queue of what Amazon says is cancelled."""
-    payment_types: dict[str, Choice] = {}
-    """Payment Type: Amazon's payment method -> the store's."""
-    payment_type_default: Choice = Choice(id="14", name="Amazon")
-    """Payment Type of every payment method that has none of its own."""
-    invoice_number_prefix: Prefix = "AMZ-"
-    """Invoice Number Prefix."""
-    invoice_number_prefix_fba: Prefix | None = None
-    invoice_number_prefix_prime: Prefix | None = None
-    invoice_number_prefix_business: Prefix | None = None
-    """Other prefixes for orders of these kinds; None is the prefix of all. FBA comes before Prime before business."""
-    deduct_inventory_when_shipped: bool = True
-    """Deduct inventory when order is shipped."""
-    exclude_from_sales_reports: bool = False
-    """Don't consider Amazon orders in sales reports."""
-    shipping_methods: dict[str, Choice] = {}
-    """Shipping Mapping: Amazon's service level -> the store's method."""
-    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
-    """Where a date is a day; None is the home marketplace's."""
-    skip_marketplaces: tuple[Identifier, ...] = ()
-    """Marketplace ids whose orders are not imported."""
-    skip_programs: tuple[Identifier, ...] = ()
-    """Amazon's programs (`AMAZON_BUSINESS`) whose orders are not imported."""
-    skip_placed_before: Moment | None = None
-    """Orders placed before this are never imported, also where "Import Orders From" would."""
+    enabled: bool = _setting(
+        False,
+        "Enable Amazon Order",
+        "Import orders from this account. Off stops every import, never shipments or redaction; on again goes on "
+        "from where it stopped.",
+        _YES_NO,
+        "enabled=true",
+        group=_SCRIPT,
+    )
+    import_from: Moment | None = _setting(
+        None,
+        "Import Orders From",
+        "Orders placed before this are not imported. It has its effect on the first run; up to two years back.",
+        f"{_DAY}; null is the moment at which the account was connected",
+        "import_from=2026-11-01",
+        group=_SCRIPT,
+    )
+    import_fba: bool = _setting(
+        False,
+        "Import FBA Orders",
+        "Import orders that Amazon fulfils, too, for reports; they carry neither name nor address.",
+        _YES_NO,
+        "import_fba=yes",
+        group=_SCRIPT,
+    )
+    log_email: str | None = _setting(
+        None,
+        "Send log to (email)",
+        "Who gets each run's log; several addresses with commas between them.",
+        "e-mail addresses; null sends none",
+        "log_email=orders@example.com",
+        group=_SCRIPT,
+    )
+    status_merchant: Choice = _setting(
+        MANUAL_QUEUES["new"],
+        "Order Status (Fulfilled by Merchant)",
+        "The queue of orders that await your shipment.",
+        "the store's queue New or Unpaid, by id or name",
+        "status_merchant=New",
+        group=_MAPPING,
+    )
+    status_fba: Choice = _setting(
+        MANUAL_QUEUES["processing"],
+        "Order Status (Fulfilled by Amazon)",
+        "The queue of orders that await Amazon's shipment.",
+        _QUEUE,
+        "status_fba=Shipped",
+        group=_MAPPING,
+    )
+    status_pending: Choice | None = _setting(
+        None,
+        "Order Status (payment pending)",
+        "The queue of merchant orders whose payment is pending, to reserve stock; without it they come once they are "
+        "paid.",
+        "the store's queue Unpaid, by id or name; null is none",
+        "status_pending=Unpaid",
+        group=_MAPPING,
+    )
+    status_shipped: Choice = _setting(
+        MANUAL_QUEUES["shipped"],
+        "Order Status (already shipped)",
+        "The queue of what Amazon says has been shipped.",
+        _QUEUE,
+        "status_shipped=Shipped",
+        group=_MAPPING,
+    )
+    status_cancelled: Choice = _setting(
+        MANUAL_QUEUES["cancel"],
+        "Order Status (cancelled)",
+        "The queue of what Amazon says is cancelled.",
+        _QUEUE,
+        "status_cancelled=Cancel",
+        group=_MAPPING,
+    )
+    payment_types: dict[str, Choice] = _setting(
+        {},
+        "Payment Type",
+        f"The store's payment option for each of Amazon's payment methods: {', '.join(PAYMENT_METHODS)}.",
+        "payment_types.METHOD=the option's id or name; an empty value removes the line",
+        "payment_types.CreditCard=14",
+        group=_MAPPING,
+    )
+    payment_type_default: Choice = _setting(
+        Choice(id="14", name="Amazon"),
+        "Payment Type (all others)",
+        "The payment option of every payment method that has none of its own.",
+        "the id or the name of one of the store's payment options",
+        "payment_type_default=14",
+        group=_MAPPING,
+    )
+    invoice_number_prefix: Prefix = _setting(
+        "AMZ-",
+        "Invoice Number Prefix",
+        "Put before Amazon's number, so that its orders look different from the store's own. Counts for later orders.",
+        f"{_PREFIX}; empty is none",
+        "invoice_number_prefix=AMZ-",
+        group=_ORDERS,
+    )
+    invoice_number_prefix_fba: Prefix | None = _setting(
+        None,
+        "Invoice Number Prefix (FBA)",
+        "Another prefix for orders that Amazon fulfils.",
+        f"{_PREFIX}; null is the prefix of all",
+        "invoice_number_prefix_fba=FBA-",
+        group=_ORDERS,
+    )
+    invoice_number_prefix_prime: Prefix | None = _setting(
+        None,
+        "Invoice Number Prefix (Prime)",
+        "Another prefix for Prime orders; FBA comes before Prime before business.",
+        f"{_PREFIX}; null is the prefix of all",
+        "invoice_number_prefix_prime=PRIME-",
+        group=_ORDERS,
+    )
+    invoice_number_prefix_business: Prefix | None = _setting(
+        None,
+        "Invoice Number Prefix (business)",
+        "Another prefix for Amazon Business orders.",
+        f"{_PREFIX}; null is the prefix of all",
+        "invoice_number_prefix_business=B2B-",
+        group=_ORDERS,
+    )
+    deduct_inventory_when_shipped: bool = _setting(
+        True,
+        "Deduct inventory when order is shipped",
+        "On: stock goes when the order is shipped; off: when it is imported. Counts for later orders.",
+        _YES_NO,
+        "deduct_inventory_when_shipped=true",
+        group=_ORDERS,
+    )
+    exclude_from_sales_reports: bool = _setting(
+        False,
+        "Don't consider Amazon orders in sales reports",
+        "Leave this account's orders out of the store's sales reports, those among them that are there already.",
+        _YES_NO,
+        "exclude_from_sales_reports=true",
+        group=_REPORTS,
+    )
+    shipping_methods: dict[str, Choice] = _setting(
+        {},
+        "Shipping Mapping",
+        f"The store's shipping method for each of Amazon's service levels: {', '.join(SERVICE_LEVELS)}.",
+        "shipping_methods.LEVEL=the method's id or name; an empty value removes the line",
+        "shipping_methods.EXPEDITED=3",
+        group=_SHIPPING,
+    )
+    import_every_minutes: Minutes = _setting(
+        60,
+        "Import every",
+        "How often Amazon is asked for orders.",
+        f"{', '.join(map(str, IMPORT_EVERY[:-1]))} or {IMPORT_EVERY[-1]} minutes",
+        "import_every_minutes=15",
+        group=_MORE,
+    )
+    time_zone: TimeZone | None = _setting(
+        None,
+        "Time zone",
+        "Where a date is a day.",
+        "an IANA time zone; null is the home marketplace's",
+        "time_zone=America/New_York",
+        group=_MORE,
+    )
+    import_non_amazon: bool = _setting(
+        False,
+        "Import orders of other channels",
+        "Import orders of other channels that Amazon merely ships (NON_AMAZON).",
+        _YES_NO,
+        "import_non_amazon=false",
+        group=_MORE,
+    )
+    skip_marketplaces: tuple[Identifier, ...] = _setting(
+        (),
+        "Skip marketplaces",
+        "Marketplaces of the account whose orders are not imported.",
+        "marketplace ids or country codes, with commas between them; null is none",
+        "skip_marketplaces=MX,CA",
+        group=_MORE,
+    )
+    skip_programs: tuple[Identifier, ...] = _setting(
+        (),
+        "Skip programs",
+        f"Amazon's programs whose orders are not imported: {', '.join(PROGRAMS)}.",
+        "programs, with commas between them; null is none",
+        "skip_programs=AMAZON_BUSINESS",
+        group=_MORE,
+    )
+    skip_placed_before: Moment | None = _setting(
+        None,
+        "Skip orders placed before",
+        'Orders placed before this are never imported, also where "Import Orders From" would.',
+        f"{_DAY}; null is no such day",
+        "skip_placed_before=2026-11-01",
+        group=_MORE,
+    )

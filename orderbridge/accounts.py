@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from orderbridge.account_settings import AccountSettings
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
-from orderbridge.database.models import Account
+from orderbridge.database.models import Account, StoreOptionsRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import BadSettings, Settings
+from orderbridge.store_options import read_options, with_store_words
+from schemas.accounts import AccountSettingsChanged
 
 
 class WrongEndpoint(BadSettings):
@@ -65,9 +67,31 @@ def check_endpoint(settings: Settings, row: Account) -> None:
 
 
 def find_account(work: Work, account_id: str) -> ConnectedAccount | None:
-    """The account, or None if there is none of that id."""
-    row = work.session.get(Account, account_id)
-    return read_account(row) if row is not None else None
+    """The account, or None if there is none of that id; its mappings have the names that the store gives them today."""
+    statement = (
+        select(Account, StoreOptionsRow.options, StoreOptionsRow.received_at)
+        .outerjoin(StoreOptionsRow, StoreOptionsRow.account_id == Account.account_id)
+        .where(Account.account_id == account_id)
+    )
+    found = work.session.execute(statement).one_or_none()
+    if found is None:
+        return None
+    row, options, said_at = found
+    account = read_account(row)
+    if options is None:
+        return account
+    return account.model_copy(update={"settings": with_store_words(account.settings, read_options(options, said_at))})
+
+
+def tell_store(work: Work, account: ConnectedAccount) -> None:
+    """Post `account.settings`: what the store needs when it shows orders, whenever they came."""
+    work.post(
+        AccountSettingsChanged(
+            account_id=account.account_id,
+            connected=account.connected,
+            exclude_from_sales_reports=account.settings.exclude_from_sales_reports,
+        )
+    )
 
 
 def connected_accounts(work: Work) -> list[ConnectedAccount]:

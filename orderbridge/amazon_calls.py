@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import update
 
+from orderbridge.access_tokens import SharedTokens
 from orderbridge.accounts import check_endpoint
 from orderbridge.amazon import (
     LOGIN,
@@ -34,7 +35,8 @@ from orderbridge.amazon import (
     Throttled,
     Unwell,
 )
-from orderbridge.database import quotas
+from orderbridge.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
+from orderbridge.database import endpoints, quotas
 from orderbridge.database.models import Account, Attempt
 from orderbridge.database.unit_of_work import Database, Work, refuse_open_transaction
 from orderbridge.settings import Settings
@@ -44,7 +46,24 @@ from orderbridge.vault.secrets_box import SecretsBox
 SEND_WITHIN = 20.0
 """Seconds from the claim in which a request may still be sent; a slow login must not make it outlive the claim."""
 AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
-"""A seller has to mend a revoked consent: asking more often helps nobody."""
+"""A person has to mend a revoked consent or an expired secret: asking more often helps nobody."""
+_LOGIN_TROUBLES = {
+    ConsentRevoked: (
+        CONSENT_REVOKED,
+        "Amazon no longer takes this account's refresh token: its authorisation was ended. Imports and shipments wait; "
+        "nothing is lost.",
+        "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
+        "orderbridge accounts connect {account}",
+    ),
+    LoginRefused: (
+        SECRET_EXPIRED,
+        "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
+        "Imports and shipments wait; nothing is lost.",
+        "Take a new client secret in the developer console. The installation's application has it in "
+        "ORDERBRIDGE_AMAZON_CLIENT_SECRET (restart the services); an account's own application is told with "
+        "orderbridge accounts connect {account} --client-id ID",
+    ),
+}
 
 
 class Answered(Protocol):
@@ -72,15 +91,26 @@ class AmazonCalls:
     """Makes calls for any account of this installation."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
+        self.settings = settings
         self._database = database
         self._box = SecretsBox(settings.need("secrets_key"))
+        self._tokens = SharedTokens(database, self._box)
 
     def reserve(self, work: Work, account_id: str, operation: Operation) -> datetime | None:
-        """Reserve one call of the account's quota: None if it may be made now, else when the next one may."""
-        return quotas.reserve(
+        """Reserve one call of the account's quota: None if it may be made now, else when the next one may.
+
+        While the account's endpoint hangs, one call of all its accounts' is made, to see whether it is there again.
+        """
+        row = work.session.get(Account, account_id)
+        probe_at = endpoints.hangs_until(work, row.api_url) if row is not None else None
+        if probe_at is not None and probe_at > work.now:
+            return probe_at
+        not_before = quotas.reserve(
             work, account_id, operation.name, rate_per_second=operation.rate_per_second, burst=operation.burst
         )
+        if not_before is not None or row is None or probe_at is None:
+            return not_before
+        return endpoints.take_probe(work, row.api_url)
 
     def make(
         self,
@@ -120,13 +150,18 @@ class AmazonCalls:
         AMAZON_CALLS.labels(operation.name, "done").inc()
         answer = result if isinstance(result, Answer) else result.answer
         quotas.answered(work, account_id, operation.name, answer.rate_limit)
+        endpoints.answered(work, self._api_url(work, account_id))
+        if end_attention(work, account_id, CONSENT_REVOKED, SECRET_EXPIRED):
+            quotas.reopen(work, account_id)
         _close(work, attempt_id, "done")
         work.commit()  # or the quota's row stayed locked until the outcome: others hold an order's and wait for it
         return result
 
     def _learn(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:
         if isinstance(error, LoginRefused | ConsentRevoked):
-            return work.now + AFTER_LOGIN_TROUBLE
+            return _after_login_trouble(work, account_id, error)
+        if isinstance(error, NoAnswer) and error.operation != LOGIN:
+            endpoints.timed_out(work, self._api_url(work, account_id))
         if isinstance(error, Throttled) and error.operation != LOGIN:
             return quotas.throttled(work, account_id, operation.name)
         if isinstance(error, NoAnswer | Unwell | Throttled | BadAnswer):
@@ -134,26 +169,38 @@ class AmazonCalls:
         quotas.answered(work, account_id, operation.name, None)
         return work.now
 
+    def _api_url(self, work: Work, account_id: str) -> str:
+        return work.session.get_one(Account, account_id).api_url
+
     def _connection(self, work: Work, account_id: str, *, grantless: bool) -> Connection:
         row = work.session.get(Account, account_id)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
-        check_endpoint(self._settings, row)
+        check_endpoint(self.settings, row)
         if row.client_id is not None and row.client_secret is not None:
             client_id = row.client_id
             client_secret = self._box.decrypt(row.client_secret, purpose=f"client_secret:{account_id}")
         else:
-            client_id = self._settings.need("amazon_client_id")
-            client_secret = self._settings.need("amazon_client_secret")
+            client_id = self.settings.need("amazon_client_id")
+            client_secret = self.settings.need("amazon_client_secret")
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
         return Connection(
             row.api_url,
             GrantlessLogin(row.login_url, client_id, client_secret)
             if grantless
-            else Login(row.login_url, client_id, client_secret, refresh_token),
+            else Login(row.login_url, client_id, client_secret, refresh_token, store=self._tokens),
             before_call=_guard(),
             now=self._database.clock.now,
         )
+
+
+def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | ConsentRevoked) -> datetime:
+    """The seller is told once; all the account's calls pause, and are tried again seldom."""
+    trouble, message, what_to_do = _LOGIN_TROUBLES[type(error)]
+    raise_attention(work, account_id, trouble, message, what_to_do.format(account=account_id))
+    until = work.now + AFTER_LOGIN_TROUBLE
+    quotas.pause(work, account_id, until)
+    return until
 
 
 def _guard() -> Callable[[], None]:

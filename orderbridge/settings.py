@@ -8,7 +8,7 @@ beside a running `orderbridge up` find it.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """The three addresses of Amazon; unset, they follow the marketplace's region."""
     amazon_client_id: str | None = None
     amazon_client_secret: SecretStr | None = None
+    amazon_client_secret_expires: date | None = None
+    """The day (YYYY-MM-DD) until which the secret must have been rotated: 180 days after it was made."""
     amazon_application_id: str | None = None
     sqs_url: str | None = None
     """Another endpoint than AWS's for the queues of Amazon's notifications: a private one, or a test's."""

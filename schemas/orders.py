@@ -1,4 +1,4 @@
-"""An order as a store reads it, whole in every `order.*` event, with the sums that must add up."""
+"""An order as a store reads it, whole in every `order.*` event. Its money is in `schemas.money`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,34 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from schemas.base import Amount, Event, Identifier, Model, Moment, OpenChoice, OrderKeyed
+from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeyed
+from schemas.money import LineAmounts, Money, OtherCurrencyAmount, Totals
 from schemas.personal_data import PersonalDataState
+
+__all__ = [  # what 0.1.0 had here stays here
+    "AmazonStatus",
+    "CancelRequest",
+    "Change",
+    "Choice",
+    "FulfilledBy",
+    "Inventory",
+    "Invoice",
+    "KeyExpired",
+    "Line",
+    "LineAmounts",
+    "OrderAged",
+    "OrderDocument",
+    "OrderEvent",
+    "OrderImported",
+    "OrderRedacted",
+    "OrderUpdated",
+    "Quantity",
+    "SalesChannel",
+    "ShippingMethod",
+    "Span",
+    "StoreView",
+    "Totals",
+]
 
 AmazonStatus = Annotated[
     Literal[
@@ -24,10 +50,31 @@ AmazonStatus = Annotated[
     OpenChoice(),
 ]
 FulfilledBy = Annotated[Literal["merchant", "amazon", "unknown"], OpenChoice()]
+SalesChannel = Annotated[Literal["amazon", "other", "unknown"], OpenChoice()]
 Inventory = Annotated[Literal["deduct_on_import", "deduct_when_shipped", "none", "unknown"], OpenChoice()]
 Change = Annotated[
-    Literal["status", "lines", "address", "cancel_requested", "amounts", "dates", "other", "unknown"], OpenChoice()
+    Literal[
+        "status",
+        "lines",
+        "quantities",
+        "cancelled",
+        "shipped_by_amazon",
+        "address",
+        "cancel_requested",
+        "amounts",
+        "dates",
+        "other",
+        "unknown",
+    ],
+    OpenChoice(),
 ]
+"""What is another than before. An order may be several at once:
+
+- `quantities`: of a line, ordered, shipped or cancelled (`lines` too);
+- `cancelled`: the order, or more of a line;
+- `shipped_by_amazon`: an order that Amazon fulfils is on its way;
+- `cancel_requested`: the buyer asks to cancel, or no longer does.
+"""
 Quantity = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
@@ -61,55 +108,47 @@ class StoreView(Model):
     """Amazon forbids order alert e-mails for its orders."""
 
 
-class LineAmounts(Model):
-    """A line's money by kind, in the order's currency, for the whole quantity.
+class Span(Model):
+    """A span of time, either end of which may be open."""
 
-    `discount` is what was taken off, as a positive amount. `tax_collected_by_amazon` (marketplace facilitator) never
-    reaches the seller and stands outside every total.
-    """
-
-    item: Amount = Decimal("0.00")
-    shipping: Amount = Decimal("0.00")
-    gift_wrap: Amount = Decimal("0.00")
-    other: Amount = Decimal("0.00")
-    discount: Amount = Decimal("0.00")
-    tax: Amount = Decimal("0.00")
-    tax_collected_by_amazon: Amount = Decimal("0.00")
-
-    def parts_sum(self) -> Decimal:
-        """What the seller is paid: the parts less the discount, with the seller's own tax."""
-        return self.item + self.shipping + self.gift_wrap + self.other - self.discount + self.tax
-
-
-class Totals(LineAmounts):
-    """The order's money: each part is the sum of the lines' parts."""
-
-    currency: str | None = None
-    """ISO 4217; absent while Amazon has not priced the order (pending)."""
-    prices_include_tax: bool = False
-    total: Amount = Decimal("0.00")
-    difference: Amount = Decimal("0.00")
-    """Amazon's own grand total less ours; `0.00` where they agree."""
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Totals:
-        if self.total != self.parts_sum():
-            raise ValueError(f"`total` must be {self.parts_sum()}, the sum of the parts")
-        return self
+    earliest: Moment | None = None
+    latest: Moment | None = None
 
 
 class Line(Model):
-    """One product of an order."""
+    """One product of an order. Words in upper case are Amazon's own."""
 
     order_item_id: Identifier
+    """Amazon's. An order of the past that came from Amazon's report has none: `sku:` and the SKU there, else `asin:`
+    and the ASIN, lines of one SKU put together; the order's next reading puts Amazon's in its place."""
     sku: str | None = None
     asin: str | None = None
     title: str | None = None
     quantity: Quantity
     quantity_shipped: Quantity = 0
     quantity_cancelled: Quantity = 0
+    cancelled_by: str | None = None
+    """`buyer`, `merchant` or `amazon`."""
+    unit_price: Money | None = None
+    business_price: bool = False
+    """A price for Amazon Business only."""
+    condition: str | None = None
+    """`NEW`, `USED`, `COLLECTIBLE`, `REFURBISHED`, `PREORDER`, `CLUB`"""
+    condition_subtype: str | None = None
+    programs: tuple[str, ...] = ()
+    """`TRANSPARENCY`, `SUBSCRIBE_AND_SAVE`"""
+    promotion_ids: tuple[str, ...] = ()
+    serial_numbers: tuple[str, ...] = ()
     gift: bool = False
+    gift_wrap_level: str | None = None
+    """Which wrapping; the gift message is personal data."""
+    customized: bool = False
+    """Made to the buyer's wishes; the link to them is personal data."""
+    scheduled_delivery: Span | None = None
+    ioss_number: str | None = None
+    """Goes to the carrier of a parcel into the European Union, where Amazon has collected the VAT."""
     amounts: LineAmounts = LineAmounts()
+    amounts_in_other_currencies: tuple[OtherCurrencyAmount, ...] = ()
 
 
 class CancelRequest(Model):
@@ -119,18 +158,47 @@ class CancelRequest(Model):
     reason: str | None = None
 
 
+class Invoice(Model):
+    """What Amazon says of the order's invoice. Tax registrations are personal data."""
+
+    status: str | None = None
+    """`NOT_REQUIRED`, `NOT_FOUND`, `PROCESSING`, `ERRORED`, `ACCEPTED`; in Brazil and for Easy Ship only."""
+    buyer_preference: str | None = None
+    """`INDIVIDUAL`, `BUSINESS`; in Turkey only."""
+
+
 class OrderDocument(OrderKeyed):
     """An order without its personal data and its place in time: what the bridge keeps and every event repeats."""
 
     account_id: Identifier
     marketplace_id: str | None = None
+    sales_channel: SalesChannel = "amazon"
+    """`other`: bought elsewhere, and merely shipped by Amazon."""
+    seller_order_id: str | None = None
+    """The seller's own number for the order, as Amazon knows it."""
     fulfilled_by: FulfilledBy
+    fulfilled_by_word: str | None = None
+    """Amazon's own word, where `fulfilled_by` is `unknown`."""
     programs: tuple[str, ...] = ()
+    """Amazon's words: `PRIME`, `AMAZON_BUSINESS`, `PREMIUM`, `PREORDER`, `AMAZON_EASY_SHIP`, `FBM_SHIP_PLUS` …"""
+    replacement_of: str | None = None
+    """The order that this one replaces. It is billed as Amazon says, mostly nothing."""
+    exchange_of: str | None = None
+    """The order for whose goods these are exchanged."""
     amazon_status: AmazonStatus
+    amazon_status_word: str | None = None
+    """Amazon's own word, where `amazon_status` is `unknown`."""
     placed_at: Moment
     amazon_updated_at: Moment
     ship_by: Moment | None = None
+    """The latest moment of `ship_window`."""
     deliver_by: Moment | None = None
+    """The latest moment of `deliver_window`."""
+    ship_window: Span | None = None
+    deliver_window: Span | None = None
+    payment_methods: tuple[str, ...] = ()
+    """Amazon's words: `CreditCard`, `Invoice`, `CashOnDelivery` …"""
+    invoice: Invoice | None = None
     store: StoreView
     lines: tuple[Line, ...]
     totals: Totals
@@ -151,7 +219,8 @@ class OrderDocument(OrderKeyed):
     @model_validator(mode="after")
     def _lines_add_up(self) -> OrderDocument:
         for part in LineAmounts.model_fields:
-            lines = sum((getattr(line.amounts, part) for line in self.lines), Decimal("0.00"))
+            start = self.totals.order_level if part == "other" else Decimal("0.00")
+            lines = sum((getattr(line.amounts, part) for line in self.lines), start)
             if lines != getattr(self.totals, part):
                 raise ValueError(f"totals.{part} must be {lines}, the sum of the lines")
         return self

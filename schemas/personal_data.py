@@ -21,8 +21,40 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 Seal = Annotated[str, StringConstraints(min_length=1, max_length=16384, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
-class PersonalData(Model):
-    """A buyer's name, address, phone, e-mail and gift texts, in plain. Lives in memory only.
+class HiddenModel(Model):
+    """Base of what holds personal data in plain: `repr`, `str` and pickling show nothing."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hidden)"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Rich and other pretty printers ask here, past `__repr__`."""
+        return iter(())
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError("personal data is never pickled: seal it")
+
+
+class TaxRegistration(HiddenModel):
+    """A buyer's tax number, and the name and address it is registered under."""
+
+    type: str = ""
+    """`BUSINESS`, `VAT`, `CST`, `CPF`, `CNPJ`"""
+    number: str = ""
+    legal_name: str = ""
+    address_lines: tuple[str, ...] = ()
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
+    tax_office: str = ""
+
+
+class PersonalData(HiddenModel):
+    """A buyer's name, address, phone, e-mail, gift texts and tax data, in plain. Lives in memory only.
 
     Amazon's list of personal fields: "Access orders PII" for Orders 2026-01-01. `repr`, `str` and pickling show
     nothing, so that no log line or traceback can carry it. Country and region stay with the order, for tax.
@@ -43,25 +75,16 @@ class PersonalData(Model):
     """Gift message per `order_item_id`."""
     customization_links: dict[str, str] = Field(default_factory=dict)
     """Link to the buyer's customisation per `order_item_id`."""
-
-    def __repr__(self) -> str:
-        return "PersonalData(hidden)"
-
-    def __str__(self) -> str:
-        return "PersonalData(hidden)"
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Rich and other pretty printers ask here, past `__repr__`."""
-        return iter(())
-
-    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
-        raise TypeError("personal data is never pickled: seal it")
+    purchase_order_number: str = ""
+    """What a business buyer typed in as its number: free text, from a data set that needs the role for buyers."""
+    tax_registrations: tuple[TaxRegistration, ...] = ()
+    """The buyer's, for an invoice."""
 
     @classmethod
     def replaced(cls, country: str = "") -> PersonalData:
         """What a store shows once the data is gone: "Amazon Replaced" in every field, the country kept.
 
-        What is no country code is dropped: it could be anything.
+        What is no country code is dropped: it could be anything. Fields that not every order has stay empty.
         """
         return cls(
             first_name=AMAZON_REPLACED,

@@ -34,7 +34,7 @@ from orderbridge.amazon.errors import (
     refuses_included_data,
     refuses_token,
 )
-from orderbridge.amazon.login import GrantlessLogin, Login
+from orderbridge.amazon.login import FreshToken, GrantlessLogin, Login, TokenStore
 from orderbridge.amazon.marketplaces import get_marketplace_participations, marketplace
 from orderbridge.amazon.notifications import (
     create_destination,
@@ -62,6 +62,7 @@ __all__ = [
     "Connection",
     "ConsentRevoked",
     "ForeignMessage",
+    "FreshToken",
     "GrantlessLogin",
     "Login",
     "LoginRefused",
@@ -77,6 +78,7 @@ __all__ = [
     "ReportLine",
     "ReportOrder",
     "Throttled",
+    "TokenStore",
     "UnreadableLine",
     "Unwell",
     "confirm_shipment",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +44,29 @@ class _TokenAnswer(BaseModel):
     expires_in: Annotated[int, Field(gt=0, le=10_000_000)]
 
 
+@dataclass(frozen=True, slots=True)
+class FreshToken:
+    """An access token, and the moment from which another is to be used."""
+
+    token: str = field(repr=False)
+    renew_at: datetime
+
+
+class TokenStore(Protocol):
+    """Where processes share access tokens. `name` is a digest of the credentials: 64 hexadecimal digits."""
+
+    def fetch(self, name: str, renew: Callable[[], FreshToken]) -> FreshToken:
+        """The shared token; if there is none, `renew` asks Amazon for one. One process at a time does.
+
+        Raises what `renew` raises.
+        """
+        ...
+
+    def forget(self, name: str, access_token: str) -> None:
+        """This token was refused: nobody is to use it any more. A newer one stays."""
+        ...
+
+
 @dataclass(slots=True)
 class _Cached:
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,16 +79,23 @@ _cache_lock = threading.Lock()
 
 
 class _AccessTokens:
-    """Exchanges one form for access tokens. All instances of a process with the same form share the token."""
+    """Exchanges one form for access tokens. All instances of a process with the same form share the token.
 
-    def __init__(self, url: str, form: Mapping[str, str], timeout: wire.Timeout) -> None:
+    With a `store`, so do all processes that have the same one.
+    """
+
+    def __init__(
+        self, url: str, form: Mapping[str, str], timeout: wire.Timeout, store: TokenStore | None = None
+    ) -> None:
         self._url = url
+        self._store = store
         self._timeout = timeout
         self._form = dict(form)
         # The digest, so that the process holds each secret in as few places as can be.
-        key = hashlib.sha256(urlencode({"url": url, **self._form}).encode()).digest()
+        digest = hashlib.sha256(urlencode({"url": url, **self._form}).encode())
+        self._name = digest.hexdigest()
         with _cache_lock:
-            self._cached = _cache.setdefault(key, _Cached())
+            self._cached = _cache.setdefault(digest.digest(), _Cached())
 
     def access_token(self, *, now: Callable[[], datetime], before_call: Callable[[], None]) -> str:
         """A token that is valid for a while yet; asks Amazon if there is none. Threads wait for the one that asks.
@@ -75,18 +105,30 @@ class _AccessTokens:
         """
         cached = self._cached
         with cached.lock:
-            asked_at = now()
-            if cached.token is None or cached.renew_at is None or asked_at >= cached.renew_at:
-                answer = self._exchange(before_call)
-                life = timedelta(seconds=answer.expires_in)
-                cached.token, cached.renew_at = answer.access_token, asked_at + life - min(_LONGEST_MARGIN, life / 10)
+            if cached.token is None or cached.renew_at is None or now() >= cached.renew_at:
+
+                def renew() -> FreshToken:
+                    asked_at = now()
+                    answer = self._exchange(before_call)
+                    life = timedelta(seconds=answer.expires_in)
+                    return FreshToken(answer.access_token, asked_at + life - min(_LONGEST_MARGIN, life / 10))
+
+                if self._store is None:
+                    fresh = renew()
+                else:
+                    before_call()  # its transactions must not meet one of the caller's either
+                    fresh = self._store.fetch(self._name, renew)
+                cached.token, cached.renew_at = fresh.token, fresh.renew_at
             return cached.token
 
     def invalidate(self, access_token: str | None = None) -> None:
         """Forgets the token, or this one only: another thread may have fetched a new one meanwhile."""
         with self._cached.lock:
-            if access_token in (None, self._cached.token):
+            refused = access_token or self._cached.token
+            if refused == self._cached.token:
                 self._cached.token = None
+        if self._store is not None and refused is not None:
+            self._store.forget(self._name, refused)
 
     def _exchange(self, before_call: Callable[[], None]) -> _TokenAnswer:
         reply = wire.send(
@@ -110,7 +152,14 @@ class Login(_AccessTokens):
     """
 
     def __init__(
-        self, url: str, client_id: str, client_secret: str, refresh_token: str, *, timeout: wire.Timeout = (5, 20)
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        *,
+        timeout: wire.Timeout = (5, 20),
+        store: TokenStore | None = None,
     ) -> None:
         form = {
             "grant_type": "refresh_token",
@@ -118,7 +167,7 @@ class Login(_AccessTokens):
             "client_id": client_id,
             "client_secret": client_secret,
         }
-        super().__init__(url, form, timeout)
+        super().__init__(url, form, timeout, store)
 
 
 class GrantlessLogin(_AccessTokens):

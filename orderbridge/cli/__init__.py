@@ -7,10 +7,34 @@ import sys
 import structlog
 
 # A command registers itself when its module is imported.
-from orderbridge.cli import accounts, data, dead_letters, events, imports, notifications, orders, running
+from orderbridge.cli import (
+    account_settings,
+    accounts,
+    data,
+    dead_letters,
+    events,
+    imports,
+    notifications,
+    orders,
+    running,
+    runs,
+)
 from orderbridge.cli.application import app
 
-__all__ = ["accounts", "app", "data", "dead_letters", "events", "imports", "main", "notifications", "orders", "running"]
+__all__ = [
+    "account_settings",
+    "accounts",
+    "app",
+    "data",
+    "dead_letters",
+    "events",
+    "imports",
+    "main",
+    "notifications",
+    "orders",
+    "running",
+    "runs",
+]
 
 
 def main() -> None:

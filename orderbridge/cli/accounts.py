@@ -1,47 +1,46 @@
-"""Commands on Amazon accounts and what their sellers have set."""
+"""Commands on Amazon accounts."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import ValidationError
 from sqlalchemy import select
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.account_facts import account_facts, countries
 from orderbridge.accounts import read_account
+from orderbridge.amazon import AmazonError
+from orderbridge.attentions import open_attentions
 from orderbridge.cli.application import (
     Json,
     app,
+    console,
     done,
     fail,
     open_database,
     print_json,
     show,
     unit_of_work,
-    wrong_values,
 )
 from orderbridge.database.models import Account
-from orderbridge.database.unit_of_work import Work
 from orderbridge.onboarding import connect_account, disconnect_account
 from orderbridge.settings import load_settings
-from schemas.accounts import AccountSettingsChanged
+from orderbridge.trial import ConnectRefused, explain
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")
 app.add_typer(accounts_app, name="accounts")
-settings_app = typer.Typer(no_args_is_help=True, help="What a seller has set for an account.")
-app.add_typer(settings_app, name="settings")
 
 
 @accounts_app.command(name="list")
 def list_accounts(as_json: Json = False) -> None:
-    """All accounts, and whether they are connected and enabled.
+    """All accounts, whether they are connected and enabled, and what a person must mend.
 
-    Next: `orderbridge accounts connect NAME` adds one, `orderbridge settings show NAME` has what is set.
+    Next: `orderbridge accounts show NAME` says what to do, `orderbridge accounts connect NAME` adds one.
     """
     with unit_of_work() as work:
         rows = work.session.scalars(select(Account)).all()
+        standing = open_attentions(work)
     accounts = [
         {
             "account": row.account_id,
@@ -49,10 +48,37 @@ def list_accounts(as_json: Json = False) -> None:
             "enabled": read_account(row).settings.enabled,
             "marketplaces": ", ".join(read_account(row).marketplace_ids),
             "api": row.api_url,
+            "attention": ", ".join(one.trouble for one in standing if one.account_id == row.account_id),
         }
         for row in rows
     ]
     show(accounts, as_json, "No account yet: `orderbridge accounts connect main`.")
+
+
+@accounts_app.command(name="show")
+def show_account(account: Annotated[str, typer.Argument()] = "main", as_json: Json = False) -> None:
+    """Where an account stands: its region and marketplaces, what expires, its last import, and what to mend.
+
+    Next: `orderbridge accounts connect NAME` gives it a new refresh token or client secret.
+    """
+    with unit_of_work() as work:
+        row = work.session.get(Account, account)
+        if row is None:
+            fail(f"There is no account {account}. `orderbridge accounts list` shows which there are.")
+        facts = account_facts(work, load_settings(), row)
+    if as_json:
+        print_json(facts)
+        return
+    attentions = facts.pop("attentions")
+    show([{"account": name.replace("_", " "), account: _in_words(value)} for name, value in facts.items()], False, "")
+    for attention in attentions:
+        console.print(
+            f"\n{attention['trouble']}, since {attention['since']:%Y-%m-%d %H:%M} UTC\n{attention['message']}\n"
+            f"What to do: {attention['what_to_do']}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @accounts_app.command()
@@ -62,25 +88,75 @@ def connect(
         str,
         typer.Option(prompt=True, hide_input=True, envvar="REFRESH_TOKEN", help="Of your private app's authorisation."),
     ],
+    client_id: Annotated[
+        str | None, typer.Option(help="Of the account's own app; without it the installation's is used.")
+    ] = None,
+    client_secret: Annotated[
+        str | None,
+        typer.Option(envvar="CLIENT_SECRET", help="Of the account's own app; asked for where there is a client id."),
+    ] = None,
+    region: Annotated[
+        Literal["na", "eu", "fe"] | None, typer.Option(help="Amazon's region; without it all are tried.")
+    ] = None,
+    secret_expires: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day on which the client secret expires, to be warned ahead."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Connect an account with a refresh token. It is tried at Amazon first, kept sealed, and never shown again.
+    """Connect an account with your private app's refresh token: tried at Amazon, kept sealed, never shown again.
 
     Example: `orderbridge accounts connect main` asks for the token; a script gives it in the variable REFRESH_TOKEN.
+    An app that is not the installation's: `orderbridge accounts connect main --client-id ID`, which asks for its
+    secret too (a script: CLIENT_SECRET). An account that is known keeps its settings and goes on where it was.
 
     Next: `orderbridge settings set main enabled=true` switches its import on.
     """
+    if client_id is not None and client_secret is None:
+        client_secret = typer.prompt("Client secret", hide_input=True)
     with open_database() as database:
-        connected = connect_account(load_settings(), database, account, refresh_token)
-    enabled = connected.settings.enabled
-    next_step = "" if enabled else f"\nSwitch its import on with: orderbridge settings set {account} enabled=true"
+        try:
+            connected = connect_account(
+                load_settings(),
+                database,
+                account,
+                refresh_token.strip(),
+                client_id=client_id,
+                client_secret=client_secret.strip() if client_secret is not None and client_id is not None else None,
+                region=region,
+                secret_expires_at=secret_expires.replace(tzinfo=UTC) if secret_expires is not None else None,
+                check_roles=True,
+            )
+        except AmazonError as error:
+            fail(f"Amazon did not accept it: {error}\n{explain(error)} Nothing was kept.")
+        except ConnectRefused as refusal:
+            fail(str(refusal))
+    enabled = connected.account.settings.enabled
+    lines = [
+        f"{account} is connected, for {len(connected.account.marketplace_ids)} marketplaces: "
+        + ", ".join(countries(connected.account.marketplace_ids)),
+        *(
+            f"Missing role: {role}. `orderbridge accounts show {account}` says what to do."
+            for role in connected.missing_roles
+        ),
+        *(
+            f"Not told yet: whether the app has the role {role}. The first import shows it."
+            for role in connected.unknown_roles
+        ),
+        *connected.warnings,
+        *([] if enabled else [f"Switch its import on with: orderbridge settings set {account} enabled=true"]),
+    ]
     done(
-        f"{account} is connected, for {len(connected.marketplace_ids)} marketplaces.{next_step}",
+        "\n".join(lines),
         as_json,
         account=account,
         connected=True,
         enabled=enabled,
-        marketplaces=connected.marketplace_ids,
+        region=connected.region,
+        marketplaces=connected.account.marketplace_ids,
+        missing_roles=connected.missing_roles,
+        unknown_roles=connected.unknown_roles,
+        warnings=connected.warnings,
     )
 
 
@@ -101,63 +177,5 @@ def disconnect(account: str, as_json: Json = False) -> None:
     )
 
 
-@settings_app.command(name="show")
-def show_settings(account: Annotated[str, typer.Argument()] = "main", as_json: Json = False) -> None:
-    """All settings of an account, as JSON values.
-
-    Next: `orderbridge settings set ACCOUNT NAME=VALUE` changes one.
-    """
-    with unit_of_work() as work:
-        values = json.loads(_account(work, account).settings)
-    if as_json:
-        print_json(values)
-    else:
-        show([{"setting": name, "value": json.dumps(value)} for name, value in values.items()], False, "")
-
-
-@settings_app.command(name="set")
-def set_settings(
-    account: str,
-    assignments: Annotated[list[str], typer.Argument(help="name=value; a value that is not text is JSON.")],
-    as_json: Json = False,
-) -> None:
-    """Change settings of an account, all or none of them.
-
-    Example: `orderbridge settings set main enabled=true import_every_minutes=15 invoice_number_prefix=AMZ-`
-
-    Next: `orderbridge import` asks Amazon at once; else the next slot does.
-    """
-    with unit_of_work() as work:
-        row = _account(work, account)
-        try:
-            changed = AccountSettings.model_validate(json.loads(row.settings) | dict(map(_assignment, assignments)))
-        except ValidationError as error:
-            raise wrong_values(error) from None
-        row.settings = changed.model_dump_json()
-        work.post(
-            AccountSettingsChanged(
-                account_id=account,
-                connected=row.refresh_token is not None,
-                exclude_from_sales_reports=changed.exclude_from_sales_reports,
-            )
-        )
-    done("Saved.", as_json, **changed.model_dump(mode="json"))
-
-
-def _account(work: Work, account: str) -> Account:
-    row = work.session.get(Account, account)
-    if row is None:
-        fail(f"There is no account {account}. `orderbridge accounts list` shows which there are.")
-    return row
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r}: expected name=value")
-    if name not in AccountSettings.model_fields:
-        raise typer.BadParameter(f"there is no setting {name!r}; `orderbridge settings show` lists them")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+def _in_words(value: Any) -> Any:
+    return ", ".join(map(str, value)) or None if isinstance(value, list) else value

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from typer.core import TyperGroup
 
@@ -86,9 +88,16 @@ def wrong_values(error: ValidationError) -> typer.BadParameter:
 
 
 @contextmanager
-def open_database() -> Iterator[Database]:
-    """The installation's database."""
-    with closing(Database(load_settings().database_url)) as database:
+def open_database(*, make: bool = False) -> Iterator[Database]:
+    """The installation's database. Fails where there is none yet, unless it is to be made."""
+    url = make_url(load_settings().database_url)
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if not make and file and file != ":memory:" and not Path(file).exists():
+        fail(
+            f"There is no house here: {file} does not exist. `orderbridge up` starts one in this folder, and its "
+            "commands are typed beside it; for a database elsewhere set ORDERBRIDGE_DATABASE_URL."
+        )
+    with closing(Database(url.render_as_string(hide_password=False))) as database:
         yield database
 
 

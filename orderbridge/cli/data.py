@@ -42,7 +42,7 @@ def migrate(as_json: Json = False) -> None:
 
     Next: `orderbridge topics`, then `orderbridge run SERVICE`, a process each.
     """
-    with open_database() as database:
+    with open_database(make=True) as database:
         before, head = current_and_head(database.engine)
         upgrade(database.engine)
     went = f"The database went from {before or 'nothing'} to {head}."

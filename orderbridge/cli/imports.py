@@ -2,70 +2,99 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from time import monotonic, sleep
-from typing import Annotated, TypeVar
+from datetime import datetime, timedelta
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from orderbridge.accounts import find_account
-from orderbridge.bus.envelope import SOURCE
-from orderbridge.cli.application import Json, app, done, errors, fail, open_database, wrong_values
-from orderbridge.database.models import InboxRow, OrderRow, OutboxRow, Run, UnknownOrder
+from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.cli import following
+from orderbridge.cli.application import Json, app, console, done, fail, open_database, print_json, show, wrong_values
+from orderbridge.cli.runs import print_log, run_cells
+from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.imports import ImportDue, ImportFinished
 
-T = TypeVar("T")
-_PATIENCE = 1200.0
-"""Seconds without progress after which nobody waits on; after a trouble with its login Amazon is asked in 900."""
+_AMAZON_KEEPS = timedelta(days=2 * 365)
+"""How far back Amazon tells of orders (facts: two years)."""
 
 
 @app.command(name="import")
 def import_orders(
     account: Annotated[str, typer.Option(help="The account to import.")] = "main",
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Also what was placed since this day, up to two years ago."),
+    ] = None,
     order: Annotated[str | None, typer.Option(help="One order by Amazon's number, whenever it was placed.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what a run would do, and do nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the import is through.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Import Amazon's orders now, or one order. A run that is open already is gone on with.
+    """Import Amazon's orders now, one order, or what was placed long ago. A run that is open is gone on with.
+
+    With `--from` what is older than 30 days comes from Amazon's reports, without personal data. It takes minutes, goes
+    on without this command (Ctrl-C ends only the watching), and the same command shows again how far it is.
 
     Ends with status 1 if the run met with a problem, which it names.
 
-    Example: `orderbridge import --order 114-3941689-8772232`
+    Example: `orderbridge import`, `orderbridge import --order 114-3941689-8772232`,
+    `orderbridge import --from 2025-12-01`, `orderbridge import --dry-run`
 
-    Next: `orderbridge orders show NUMBER`, or `orderbridge events tail order.imported` to see them come.
+    Next: `orderbridge runs show last` has the log, a line per order; `orderbridge orders show NUMBER` one order.
     """
+    if sum((since is not None, order is not None, dry_run)) > 1:
+        raise typer.BadParameter("choose one of --from, --order and --dry-run")
+    if dry_run and not wait:
+        raise typer.BadParameter("--dry-run only tells something to whoever waits for it")
     with open_database() as database:
         with database.unit_of_work() as work:
-            _refuse_what_is_in_vain(work, account)
+            found = _refuse_what_is_in_vain(work, account)
             began = work.now
-            try:
-                due = ImportDue(account_id=account, reason="now" if order is None else "order", order_id=order)
-            except ValidationError as error:
-                raise wrong_values(error) from None
+            due = _due(found, order, None if since is None else _day(found, since, began), dry_run)
             asked = work.post(due)
             position = work.session.scalars(select(OutboxRow.position).where(OutboxRow.event_id == asked)).one()
+            if since is not None:
+                work.post(ImportDue(account_id=account, reason="now"))
         if not wait:
             done("The import is asked for.", as_json, account=account, event_id=asked)
-        elif order is None:
-            finished = _wait(database, account, lambda work: _finished(work, account, asked, position))
-            _report(finished, as_json)
+        elif order is not None:
+            _report_order(database, account, order, asked, began, as_json)
+        elif dry_run:
+            run_id = following.dry_run(database, account, asked, began)
+            _report_dry_run(database, run_id, as_json)
+        elif due.since is not None:
+            _report(following.history(database, account, asked, began), as_json)
         else:
-            _wait(database, None, lambda work: _is_handled(work, asked) or None)
-            with database.unit_of_work() as work:
-                unknown = work.session.get(UnknownOrder, (account, order))
-                found = work.session.get(OrderRow, order)
-            if unknown is not None and unknown.asked_at >= began:
-                fail(f"{order}: {unknown.why}")
-            if found is None:
-                fail(f"{order}: the importer took it up and stored nothing; see its log.")
-            done(f"{order} is here: {found.amazon_status}.", as_json, order_id=order, amazon_status=found.amazon_status)
+            _report([following.search(database, account, asked, position)], as_json)
 
 
-def _refuse_what_is_in_vain(work: Work, account: str) -> None:
+def _due(account: ConnectedAccount, order: str | None, since: datetime | None, dry_run: bool) -> ImportDue:
+    reason = "order" if order is not None else "history" if since is not None else "dry_run" if dry_run else "now"
+    try:
+        return ImportDue.model_validate(
+            {"account_id": account.account_id, "reason": reason, "order_id": order, "since": since}
+        )
+    except ValidationError as error:
+        raise wrong_values(error) from None
+
+
+def _day(account: ConnectedAccount, since: datetime, now: datetime) -> datetime:
+    """The beginning of the day in the account's time zone."""
+    begins = since.replace(tzinfo=account.zone)
+    if begins >= now:
+        raise typer.BadParameter(f"{since:%Y-%m-%d} lies ahead", param_hint="--from")
+    if begins < now - _AMAZON_KEEPS:
+        oldest = now - _AMAZON_KEEPS
+        raise typer.BadParameter(
+            f"Amazon tells of orders for two years only: {oldest:%Y-%m-%d} at the earliest", param_hint="--from"
+        )
+    return begins
+
+
+def _refuse_what_is_in_vain(work: Work, account: str) -> ConnectedAccount:
     found = find_account(work, account)
     if found is None:
         fail(f"There is no account {account}. `orderbridge accounts connect {account}` adds it.")
@@ -73,57 +102,50 @@ def _refuse_what_is_in_vain(work: Work, account: str) -> None:
         fail(f"{account} is not connected. `orderbridge accounts connect {account}` does it.")
     if not found.settings.enabled:
         fail(f"The import of {account} is off. `orderbridge settings set {account} enabled=true` switches it on.")
+    return found
 
 
-def _wait(database: Database, account: str | None, look: Callable[[Work], T | None]) -> T:
-    """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait."""
-    end, seen = monotonic() + _PATIENCE, None
-    with errors.status("Waiting for the importer") as status:
-        while True:
-            with database.unit_of_work() as work:
-                found = look(work)
-                run = _open_run(work, account) if account is not None else None
-            if found is not None:
-                return found
-            if run is not None and run != seen:
-                end, seen = monotonic() + _PATIENCE, run
-                told = json.loads(run)
-                status.update(f"Importing: {told['amazon_calls']} pages, {told['counts']['seen']} orders so far")
-            if monotonic() > end:
-                fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
-            sleep(0.2)
+def _report_order(database: Database, account: str, order: str, asked: str, began: datetime, as_json: bool) -> None:
+    following.until_handled(database, account, asked)
+    with database.unit_of_work() as work:
+        unknown = work.session.get(UnknownOrder, (account, order))
+        found = work.session.get(OrderRow, order)
+    if unknown is not None and unknown.asked_at >= began:
+        fail(f"{order}: {unknown.why}")
+    if found is None:
+        fail(f"{order}: the importer took it up and stored nothing; see its log.")
+    done(f"{order} is here: {found.amazon_status}.", as_json, order_id=order, amazon_status=found.amazon_status)
 
 
-def _open_run(work: Work, account: str) -> str | None:
-    open_run = select(Run.progress).where(Run.account_id == account, Run.kind == "search", Run.finished_at.is_(None))
-    return work.session.scalars(open_run).one_or_none()
+def _report(runs: list[ImportFinished], as_json: bool) -> None:
+    for run in runs:
+        counts = run.counts.model_dump()
+        told = ", ".join(f"{number} {name}" for name, number in counts.items() if number or name == "seen")
+        up_to = f" up to {run.updated_before:%Y-%m-%d %H:%M:%S} UTC" if run.updated_before is not None else ""
+        head = "The import ended with a problem" if run.problems else f"Imported{up_to}"
+        facts = run.model_dump(
+            mode="json",
+            include={"account_id", "run_id", "kind", "updated_before", "counts", "skipped_because", "problems"},
+        )
+        done(f"{head}: {told}.", as_json, **facts)
+        if not as_json:
+            print_log(run, problems=False)
+    problems = [problem for run in runs for problem in run.problems]
+    if problems:
+        fail("\n".join(problems))
 
 
-def _is_handled(work: Work, event_id: str) -> bool:
-    """Whether the importer has handled our event, by its inbox."""
-    row = work.session.get(InboxRow, ("importer", SOURCE, event_id))
-    if row is not None and row.outcome != "handled":
-        fail(f"The importer did not take it: {row.reason or row.outcome}.")
-    return row is not None
-
-
-def _finished(work: Work, account: str, asked: str, position: int) -> ImportFinished | None:
-    """The end of the run that was open when we asked, or that our event opened: the first one after our event."""
-    _is_handled(work, asked)
-    body = work.session.scalars(
-        select(OutboxRow.body)
-        .where(OutboxRow.position > position, OutboxRow.topic == ImportFinished.event_type, OutboxRow.key == account)
-        .order_by(OutboxRow.position)
-    ).first()
-    return None if body is None else ImportFinished.model_validate_json(body)
-
-
-def _report(run: ImportFinished, as_json: bool) -> None:
-    counts = run.counts.model_dump()
-    told = ", ".join(f"{number} {name}" for name, number in counts.items() if number or name == "seen")
-    up_to = f" up to {run.updated_before:%Y-%m-%d %H:%M:%S} UTC" if run.updated_before is not None else ""
-    head = "The import ended with a problem" if run.problems else f"Imported{up_to}"
-    facts = run.model_dump(mode="json", include={"account_id", "run_id", "updated_before", "counts", "problems"})
-    done(f"{head}: {told}.", as_json, **facts)
-    if run.problems:
-        fail("\n".join(run.problems))
+def _report_dry_run(database: Database, run_id: str, as_json: bool) -> None:
+    """What a run would do, order by order."""
+    with database.unit_of_work() as work:
+        log, lines = following.lines_of(work, run_id)
+    if as_json:
+        told = log.model_dump(mode="json", exclude={"lines", "lines_left_out"})
+        print_json({**told, "lines": [line.model_dump(mode="json") for line in lines]})
+    else:
+        show([run_cells(line) for line in lines], False, "Nothing: no order has changed since the last run.")
+        counts = ", ".join(f"{number} {name}" for name, number in log.counts.model_dump().items() if number)
+        console.print(f"A run would do this: {counts or 'nothing'}. Nothing was done.", markup=False, highlight=False)
+        print_log(log, problems=False)
+    if log.problems:
+        fail("\n".join(log.problems))

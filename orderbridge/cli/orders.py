@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Literal
 
 import typer
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from orderbridge.cli.application import Json, app, fail, show, unit_of_work
-from orderbridge.database.models import Attempt, OrderRow, PackageRow, PersonalDataRow
-from schemas.orders import OrderDocument
+from orderbridge.cli.order_facts import order_facts
+from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
+from orderbridge.database.unit_of_work import Work
 
 orders_app = typer.Typer(no_args_is_help=True, help="Look at orders.")
 app.add_typer(orders_app, name="orders")
 shipments_app = typer.Typer(no_args_is_help=True, help="Look at shipments.")
 app.add_typer(shipments_app, name="shipments")
 
+_AMAZON_NUMBER = re.compile(r"(?<!\d)\d{3}-\d{7}-\d{7}(?!\d)")
+
 
 @orders_app.command(name="show")
 def show_order(
-    order_id: Annotated[str, typer.Argument(help="Amazon's number, or ours.")], as_json: Json = False
+    number: Annotated[str, typer.Argument(help="Amazon's number, ours, or the store's own.")], as_json: Json = False
 ) -> None:
-    """One order: its state, its packages, its personal data's state, Amazon's calls. Never the personal data.
+    """One order: its lines, packages and refusals, its personal data's state, Amazon's calls. Never the personal data.
 
     Example: `orderbridge orders show 114-3941689-8772232`
 
     Next: `orderbridge import --order NUMBER` asks Amazon for it again.
     """
     with unit_of_work() as work:
-        row = work.session.scalars(
-            select(OrderRow).where((OrderRow.order_id == order_id) | (OrderRow.order_number == order_id))
-        ).first()
-        if row is None:
-            fail(f"There is no order {order_id}. `orderbridge import --order {order_id}` fetches it.")
-        document = OrderDocument.model_validate_json(row.document)
-        packages = work.session.scalars(select(PackageRow).where(PackageRow.order_id == row.order_id)).all()
-        kept = work.session.get(PersonalDataRow, row.order_id)
-        calls = work.session.scalars(
-            select(Attempt)
-            .where(Attempt.account_id == row.account_id, Attempt.subject.startswith(row.order_id))
-            .order_by(Attempt.started_at)
-        ).all()
-    facts: list[dict[str, Any]] = [
-        {"about": "order", "what": row.order_number, "state": row.amazon_status, "at": row.placed_at},
-        {"about": "total", "what": document.totals.currency, "state": str(document.totals.total), "at": None},
-    ]
-    if kept is not None:
-        state = "redacted" if kept.redacted_at else "sealed, dies"
-        facts.append({"about": "personal data", "what": None, "state": state, "at": kept.redacted_at or kept.dies_at})
-    for package in packages:
-        held = package.state == "waiting"
-        facts.append(
-            {
-                "about": f"package {package.reference_id}",
-                "what": package.package_key,
-                "state": "held until" if held else package.state,
-                "at": package.hold_until if held else package.confirmed_at,
-            }
-        )
-    facts += [
-        {"about": call.operation, "what": call.subject, "state": call.outcome or "cut off", "at": call.started_at}
-        for call in calls
-    ]
+        rows = _find(work, number)
+        if not rows:
+            fail(_not_found(number))
+        if len(rows) > 1:
+            several = ", ".join(row.order_id for row in rows)
+            fail(f"The store has used {number} for several orders: {several}. Show one by Amazon's number.")
+        facts = order_facts(work, rows[0])
     show(facts, as_json, "")
+
+
+def _find(work: Work, number: str) -> list[OrderRow]:
+    ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
+    found = list(work.session.scalars(select(OrderRow).where(ours)))
+    if found:
+        return found
+    named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
+    return list(work.session.scalars(select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)))
+
+
+def _not_found(number: str) -> str:
+    amazons = _AMAZON_NUMBER.search(number)
+    if amazons is None:
+        return (
+            f"No order goes by {number}, with Amazon, with us or with the store, and it cannot be one of Amazon's "
+            "numbers: those are 3, 7 and 7 digits, like 114-3941689-8772232."
+        )
+    return f"There is no order {number}. `orderbridge import --order {amazons[0]}` fetches it."
 
 
 @shipments_app.command(name="list")

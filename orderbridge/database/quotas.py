@@ -3,7 +3,8 @@
 Reserving a call is one atomic UPDATE, so any number of processes share a limit and a restart does not forget it.
 GCRA is the token bucket of ITU-T I.371 Annex A written as one number: with interval T and burst B a call fits while
 the arrival time lies less than (B-1)·T ahead. The same row is the circuit breaker: after three network faults in a
-row calls are refused for a while, then a single probe opens it again.
+row calls are refused for a while, then a single probe opens it again. While probes fail the while grows, up to five
+minutes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _SECOND = 1_000_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 FAULTS_TO_CLOSE = 3
 CLOSED_FOR = timedelta(seconds=30)
+CLOSED_LONGEST = timedelta(minutes=5)
+"""How long the breaker stays closed: at first, and at most; each probe that fails doubles it."""
 _OPEN = {"faults": 0, "closed_until_us": 0}
 """The breaker, once Amazon has answered, whatever it said."""
 
@@ -27,8 +30,22 @@ def _us(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(microseconds: int) -> datetime:
+def moment(microseconds: int) -> datetime:
+    """The moment that a row names."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _in_us(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
+
+
+def closed_for(faults: int) -> timedelta:
+    """How long the breaker is closed after so many faults in a row."""
+    return min(CLOSED_FOR * (1 << min(faults - FAULTS_TO_CLOSE, 10)), CLOSED_LONGEST)
+
+
+_STEPS = range(FAULTS_TO_CLOSE, FAULTS_TO_CLOSE + 4)
+"""The numbers of faults after which the breaker stays closed for other times."""
 
 
 def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: float, burst: int) -> datetime | None:
@@ -41,7 +58,9 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
     mine = (Quota.account_id == account_id) & (Quota.operation == operation)
     arrival = case((Quota.arrival_us > now, Quota.arrival_us), else_=now)
     room = (Quota.burst - 1) * Quota.interval_us
-    closed = case((Quota.faults >= FAULTS_TO_CLOSE, now + int(CLOSED_FOR.total_seconds() * _SECOND)), else_=0)
+    # As long as after another fault: a probe that dies in its call is followed by another, no sooner.
+    steps = [(Quota.faults == faults, now + _in_us(closed_for(faults))) for faults in _STEPS]
+    closed = case(*steps, (Quota.faults > _STEPS[-1], now + _in_us(CLOSED_LONGEST)), else_=0)
     taken = (
         update(Quota)
         .where(mine, arrival - now <= room, Quota.closed_until_us <= now)
@@ -53,7 +72,7 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
         return None
     row = work.session.execute(select(Quota).where(mine).execution_options(populate_existing=True)).scalar_one_or_none()
     if row is not None:
-        return _moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us, now + 1000))
+        return moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us, now + 1000))
     new = work.insert(Quota).values(
         account_id=account_id,
         operation=operation,
@@ -87,7 +106,7 @@ def throttled(work: Work, account_id: str, operation: str) -> datetime:
     interval = work.session.execute(
         select(Quota.interval_us).where(Quota.account_id == account_id, Quota.operation == operation)
     ).scalar_one()
-    return _moment(now + interval)
+    return moment(now + interval)
 
 
 def faulted(work: Work, account_id: str, operation: str) -> datetime:
@@ -99,9 +118,25 @@ def faulted(work: Work, account_id: str, operation: str) -> datetime:
     ).scalar_one()
     if faults < FAULTS_TO_CLOSE:
         return now + timedelta(seconds=2**faults)
-    until = now + CLOSED_FOR
+    until = now + closed_for(faults)
     _write(work, account_id, operation, {"closed_until_us": _us(until)})
     return until
+
+
+def pause(work: Work, account_id: str, until: datetime) -> None:
+    """No calls for this account before a moment, then one probe for each operation."""
+    _write_all(work, account_id, {"faults": FAULTS_TO_CLOSE, "closed_until_us": _us(until)})
+
+
+def reopen(work: Work, account_id: str) -> None:
+    """What paused the account's calls is mended: they may go on at once."""
+    _write_all(work, account_id, dict(_OPEN))
+
+
+def _write_all(work: Work, account_id: str, values: dict[str, object]) -> None:
+    work.session.execute(
+        update(Quota).where(Quota.account_id == account_id).values(values).execution_options(synchronize_session=False)
+    )
 
 
 def _write(work: Work, account_id: str, operation: str, values: dict[str, object]) -> None:

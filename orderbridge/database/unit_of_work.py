@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Row, bindparam, case, select, update
@@ -31,6 +31,7 @@ from orderbridge.database.engine import connect, connect_unpooled, database_time
 from orderbridge.database.models import OrderRow
 from schemas.base import Event
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK_ORDER = (
     select(OrderRow)
     .where(OrderRow.order_id == bindparam("id"))
@@ -62,6 +63,11 @@ class Cause:
     """Orders events of one subject: the sender's time, else Kafka's, then the place."""
     first_seen: datetime
     failures: int = 0
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said: the time that leads its rank."""
+        return _EPOCH + timedelta(microseconds=int(self.rank.partition("/")[0]))
 
 
 class Work:

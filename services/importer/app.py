@@ -10,9 +10,11 @@ from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key
+from schemas.accounts import StoreOptions
 from schemas.imports import ImportDue
 from services.importer.imports import run_import
 from services.importer.one_order import import_order
+from services.importer.store_options import options_said
 
 
 def wire(settings: Settings, database: Database) -> Worker:
@@ -25,6 +27,7 @@ def wire(settings: Settings, database: Database) -> Worker:
 
     worker = Worker("importer", settings, database)
     worker.on(ImportDue, import_due)
+    worker.on(StoreOptions, options_said)
     return worker
 
 

@@ -11,7 +11,7 @@ from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
-from services.importer import runs
+from services.importer import access, runs
 from services.importer.claim import Claim
 from services.importer.orders import store_order, what_is_wrong
 from services.importer.report_run import ReportProgress
@@ -47,6 +47,7 @@ def step(
         line = RunLine(order_id=order_id, did="skipped", reason="refused_by_amazon", problem=f"{why}.")
     else:
         claim.check(work)
+        access.orders_arrived(work, account.account_id, [answer.order])
         try:
             with work.session.begin_nested():
                 line = store_order(work, ring, account, answer.order, since=since)

@@ -16,11 +16,11 @@ from schemas.imports import ImportDue, RunLine
 from schemas.orders import OrderDocument, OrderImported
 from schemas.personal_data import PersonalDataState
 from services.importer import orders as stored_orders
-from services.importer import runs
-from services.importer.from_report import document_from_report
+from services.importer import runs, unmapped
+from services.importer.from_report import document_from_report, is_from_report
 from services.importer.personal_data import KEPT_FOR
 from services.importer.report_run import ReportProgress, spans
-from services.importer.report_skips import why_skipped
+from services.importer.skipping import why_skipped
 from services.importer.window import SEARCHED, imported_from
 
 _FINAL = ("SHIPPED", "CANCELLED")
@@ -87,24 +87,27 @@ def store_chunk(
     new: dict[str, OrderDocument] = {}
     to_fetch: list[str] = []
     for order in found:
-        reason = why_skipped(account, order, since)
         if order.order_id in known:
             if _is_another_part(known[order.order_id], order):
                 to_fetch.append(order.order_id)
             else:
                 lines.append(RunLine(order_id=order.order_id, did="unchanged"))
-        elif reason is not None:
+            continue
+        try:
+            document = document_from_report(account, order)
+        except ValueError as error:
+            problem = f"It cannot be stored: {stored_orders.what_is_wrong(error)}."
+            lines.append(_line(order, "unreadable", None, problem))
+            continue
+        reason = why_skipped(account, document, since)
+        if reason is not None:
             lines.append(_line(order, "skipped", reason))
         elif order.status not in _FINAL or order.may_lack_items or order.order_id in new:
             new.pop(order.order_id, None)
             to_fetch.append(order.order_id)
         else:
-            try:
-                new[order.order_id] = document_from_report(account, order)
-            except ValueError as error:
-                problem = f"It cannot be stored: {stored_orders.what_is_wrong(error)}."
-                lines.append(_line(order, "unreadable", None, problem))
-    lines += _insert(work, list(new.values()))
+            new[order.order_id] = document
+    lines += _insert(work, account, list(new.values()))
     for line in lines:
         if line.problem:
             progress = progress.with_problem(f"Order {line.order_id}: {line.problem}")
@@ -113,7 +116,7 @@ def store_chunk(
     return progress.counted(lines).model_copy(update={"to_fetch": fetch})
 
 
-def _insert(work: Work, documents: list[OrderDocument]) -> list[RunLine]:
+def _insert(work: Work, account: ConnectedAccount, documents: list[OrderDocument]) -> list[RunLine]:
     """All of them in few statements. What another import has inserted meanwhile stays as it is."""
     if not documents:
         return []
@@ -150,6 +153,9 @@ def _insert(work: Work, documents: list[OrderDocument]) -> list[RunLine]:
             for document in fresh
         ]
     )
+    words = {document.store.shipping_method.amazon: document for document in fresh}
+    for document in words.values():  # one of each: the words are what counts
+        unmapped.note(work, account, document)
     return [stored_orders.document_line(document, "imported") for document in fresh]
 
 
@@ -168,7 +174,7 @@ def _known(work: Work, order_ids: list[str]) -> dict[str, str]:
 def _is_another_part(kept: str, order: ReportOrder) -> bool:
     """Whether what came of a report lacks items that the same order has elsewhere in it."""
     document = OrderDocument.model_validate_json(kept)
-    if not any(line.order_item_id.startswith(("sku:", "asin:")) for line in document.lines):
+    if not is_from_report(document):
         return False  # it came of the search, whole
     quantities = {line.sku or line.asin: line.quantity for line in document.lines}
     return any(quantities.get(item.sku or item.asin) != item.quantity for item in order.items)

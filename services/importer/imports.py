@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from orderbridge import attentions
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.amazon_calls import AmazonCalls
-from orderbridge.bus.outcomes import Skipped
+from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls
+from orderbridge.bus.outcomes import NotYet, Skipped
 from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
+from orderbridge.expiry import warn_of_expiry
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
 from services.importer import cursor, fetching, history_run, reconciliation, report_run, runs, search_run
@@ -28,11 +30,17 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     kind = _kind_of(work, event)
     if kind is None:
         return  # that run is finished
+    if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)):
+        if event.reason == "history":  # asked for once only
+            raise NotYet(work.now + AFTER_LOGIN_TROUBLE, "the seller's consent is revoked")
+        raise Skipped("consent_revoked")  # an open run stays open: connecting the account goes on with it
     claim = Claim(work, account.account_id, kind)
     if kind in _STORE:
         _step_of_reports(event, work, account, kind, calls, ring, claim)
     else:
         row = runs.find_open(work, account.account_id, kind)
+        if row is None:
+            warn_of_expiry(work, calls.settings, account.account_id)
         window = Window.model_validate_json(row.progress) if row is not None else _open(work, account, kind)
         search_run.step(work, account, window, calls, ring, claim)
     claim.release(work)

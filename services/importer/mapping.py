@@ -3,55 +3,66 @@
 from __future__ import annotations
 
 import re
-from typing import cast, get_args
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_models import Order, OrderItem
-from schemas.orders import (
-    AmazonStatus,
-    CancelRequest,
-    Choice,
-    FulfilledBy,
-    Inventory,
-    Line,
-    LineAmounts,
-    OrderDocument,
-    ShippingMethod,
-    StoreView,
-)
-from services.importer.money import line_amounts, totals
-
-_AWAITING = ("pending_availability", "pending", "unshipped", "partially_shipped", "unknown")
+from orderbridge.amazon.order_values import DateTimeRange
+from schemas.money import LineAmounts, Money
+from schemas.orders import AmazonStatus, CancelRequest, Invoice, Line, OrderDocument, Span
+from services.importer.money import Priced, PricedLine, price
+from services.importer.store_view import Facts, store_view
+from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 
 
 def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | None) -> OrderDocument:
     """The order as the store is to see it.
 
     What was decided when it was imported stays (order number, payment type, inventory): a setting changed later
-    changes later orders. `known` is the order as last told to the store, None for a new one.
+    changes later orders. What an answer leaves out altogether (money, payment, invoice) is no news and stays as well.
+    `known` is the order as last told to the store, None for a new one.
     """
     status = amazon_status(order)
-    fulfilled_by = _fulfilled_by(order)
-    amounts = [line_amounts(item) for item in order.order_items]
     fulfillment = order.fulfillment
+    fulfilled_by = fulfilled_by_of(fulfillment.fulfilled_by if fulfillment else None)
     address = order.recipient.delivery_address if order.recipient else None
-    ship_by = fulfillment.ship_by_window if fulfillment else None
-    deliver_by = fulfillment.deliver_by_window if fulfillment else None
+    ship = _span(fulfillment.ship_by_window if fulfillment else None)
+    deliver = _span(fulfillment.deliver_by_window if fulfillment else None)
+    payment_methods = _payment_methods(order) if order.payment or known is None else known.payment_methods
+    priced = _priced(order, known)
+    facts = Facts(
+        order_id=order.order_id,
+        status=status,
+        fulfilled_by=fulfilled_by,
+        programs=order.programs,
+        payment_methods=payment_methods,
+        service_level=fulfillment.fulfillment_service_level if fulfillment else None,
+    )
     return OrderDocument(
         order_id=order.order_id,
         account_id=account.account_id,
         marketplace_id=order.sales_channel.marketplace_id,
+        sales_channel=sales_channel_of(order.sales_channel.channel_name),
+        seller_order_id=next(
+            (one.alias_id for one in order.order_aliases if one.alias_type == "SELLER_ORDER_ID"), None
+        ),
         fulfilled_by=fulfilled_by,
+        fulfilled_by_word=fulfillment.fulfilled_by if fulfillment and fulfilled_by == "unknown" else None,
         programs=order.programs,
+        replacement_of=_associated(order, "REPLACEMENT_ORIGINAL_ID"),
+        exchange_of=_associated(order, "EXCHANGE_ORIGINAL_ID"),
         amazon_status=status,
+        amazon_status_word=fulfillment.fulfillment_status if fulfillment and status == "unknown" else None,
         placed_at=order.created_time,
         amazon_updated_at=order.last_updated_time,
-        ship_by=ship_by.latest_date_time if ship_by else None,
-        deliver_by=deliver_by.latest_date_time if deliver_by else None,
-        store=_store_view(account.settings, order, status, fulfilled_by, known),
-        lines=tuple(_line(item, status, parts) for item, parts in zip(order.order_items, amounts, strict=True)),
-        totals=totals(order, amounts),
+        ship_by=ship.latest if ship else None,
+        deliver_by=deliver.latest if deliver else None,
+        ship_window=ship,
+        deliver_window=deliver,
+        payment_methods=payment_methods,
+        invoice=_invoice(order) if order.tax or known is None else known.invoice,
+        store=store_view(account.settings, facts, known),
+        lines=tuple(_line(item, status, money) for item, money in zip(order.order_items, priced.lines, strict=True)),
+        totals=priced.totals,
         cancel_requested=_cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
         ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
@@ -60,92 +71,101 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
 
 def amazon_status(order: Order) -> AmazonStatus:
     """Amazon's fulfilment status in lower case; `unknown` without the FULFILLMENT data, or for a new word."""
-    word = order.fulfillment.fulfillment_status.lower() if order.fulfillment else "unknown"
-    return cast(AmazonStatus, word if word in get_args(get_args(AmazonStatus)[0]) else "unknown")
+    return status_of(order.fulfillment.fulfillment_status if order.fulfillment else None)
 
 
 def is_fulfilled_by_amazon(order: Order) -> bool:
     """Whether Amazon fulfils the order (FBA)."""
-    return _fulfilled_by(order) == "amazon"
+    return fulfilled_by_of(order.fulfillment.fulfilled_by if order.fulfillment else None) == "amazon"
 
 
 def missing_mappings(document: OrderDocument) -> tuple[str, ...]:
-    """Amazon's words in the order that the account's mappings do not know, as `kind: word`."""
+    """Amazon's words in the order that the account's mappings do not know, as `kind: word`.
+
+    A payment method without a mapping of its own has the default one: nothing is missing.
+    """
     method = document.store.shipping_method
     return () if method.mapped or method.amazon is None else (f"shipping: {method.amazon}",)
 
 
-def _fulfilled_by(order: Order) -> FulfilledBy:
-    word = order.fulfillment.fulfilled_by if order.fulfillment else None
-    return {"MERCHANT": "merchant", "AMAZON": "amazon"}.get(word or "", "unknown")  # type: ignore[return-value]  # they are
+def _priced(order: Order, known: OrderDocument | None) -> Priced:
+    """The order's money; the one we know, where Amazon says nothing at all of it (its data set was refused)."""
+    ids = tuple(item.order_item_id for item in order.order_items)
+    if known is None or ids != tuple(line.order_item_id for line in known.lines):
+        return price(order)
+    if order.proceeds is None and all(item.proceeds is None for item in order.order_items):
+        lines = tuple(PricedLine(line.amounts, line.amounts_in_other_currencies) for line in known.lines)
+        return Priced(lines, known.totals)
+    untold = {item.order_item_id for item in order.order_items if item.tax is None}
+    collected = [
+        line.order_item_id for line in known.lines if line.order_item_id in untold and _is_collected(line.amounts)
+    ]
+    return price(order, collected)
 
 
-def _store_view(
-    settings: AccountSettings, order: Order, status: str, fulfilled_by: str, known: OrderDocument | None
-) -> StoreView:
-    prefix = known.store.invoice_number_prefix if known else settings.invoice_number_prefix
-    return StoreView(
-        status=_queue(settings, status, fulfilled_by, known),
-        payment_type=known.store.payment_type if known else _payment_type(settings, order),
-        shipping_method=_shipping_method(settings, order, known),
-        order_number=f"{prefix}{order.order_id}",
-        invoice_number_prefix=prefix,
-        inventory=known.store.inventory if known else _inventory(settings, status, fulfilled_by),
-    )
+def _is_collected(amounts: LineAmounts) -> bool:
+    return amounts.tax_collected_by_amazon != 0
 
 
-def _queue(settings: AccountSettings, status: str, fulfilled_by: str, known: OrderDocument | None) -> Choice:
-    """The store's order queue: the two status settings are for orders that await shipment."""
-    if status == "cancelled":
-        return settings.status_cancelled
-    if fulfilled_by == "amazon":
-        return known.store.status if known and known.amazon_status != "cancelled" else settings.status_fba
-    if status not in _AWAITING:
-        return settings.status_shipped
-    return known.store.status if known and known.amazon_status in _AWAITING else settings.status_merchant
-
-
-def _inventory(settings: AccountSettings, status: str, fulfilled_by: str) -> Inventory:
-    """Decided once: none where Amazon holds the stock, or where the goods had left before the import."""
-    if fulfilled_by == "amazon" or status not in _AWAITING:
-        return "none"
-    return "deduct_when_shipped" if settings.deduct_inventory_when_shipped else "deduct_on_import"
-
-
-def _payment_type(settings: AccountSettings, order: Order) -> Choice:
-    for execution in order.payment.payment_executions if order.payment else ():
-        chosen = settings.payment_types.get(execution.payment_method or "")
-        if chosen is not None:
-            return chosen
-    return settings.payment_type_default
-
-
-def _shipping_method(settings: AccountSettings, order: Order, known: OrderDocument | None) -> ShippingMethod:
-    level = order.fulfillment.fulfillment_service_level if order.fulfillment else None
-    if known and known.store.shipping_method.amazon == level:
-        return known.store.shipping_method
-    chosen = settings.shipping_methods.get(level or "")
-    if chosen is None:
-        return ShippingMethod(amazon=level)
-    return ShippingMethod(id=chosen.id, name=chosen.name, amazon=level, mapped=True)
-
-
-def _line(item: OrderItem, status: str, amounts: LineAmounts) -> Line:
+def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
+    product = item.product
     fulfilled = item.fulfillment.quantity_fulfilled if item.fulfillment else None
     packing = item.fulfillment.packing if item.fulfillment else None
+    shipping = item.fulfillment.shipping if item.fulfillment else None
+    gift = packing.gift_option if packing else None
     executed = item.cancellation.cancellation_execution if item.cancellation else None
     cancelled = item.quantity_ordered if executed or status == "cancelled" else 0
+    unit_price = product.price.unit_price if product.price else None
     return Line(
         order_item_id=item.order_item_id,
-        sku=item.product.seller_sku,
-        asin=item.product.asin,
-        title=item.product.title,
+        sku=product.seller_sku,
+        asin=product.asin,
+        title=product.title,
         quantity=item.quantity_ordered,
         quantity_shipped=fulfilled or 0,
         quantity_cancelled=max(cancelled - (fulfilled or 0), 0),
-        gift=packing is not None and packing.gift_option is not None,
-        amounts=amounts,
+        cancelled_by=executed.cancelled_by.lower() if executed and executed.cancelled_by else None,
+        unit_price=Money(amount=unit_price.amount, currency=unit_price.currency_code) if unit_price else None,
+        business_price=product.price is not None and product.price.price_designation == "BUSINESS_PRICE",
+        condition=product.condition.condition_type if product.condition else None,
+        condition_subtype=product.condition.condition_subtype if product.condition else None,
+        programs=item.programs,
+        promotion_ids=_promotions(item),
+        serial_numbers=product.serial_numbers,
+        gift=gift is not None,
+        gift_wrap_level=gift.gift_wrap_level if gift else None,
+        customized=product.customization is not None and bool(product.customization.customized_url),
+        scheduled_delivery=_span(shipping.scheduled_delivery_window if shipping else None),
+        ioss_number=shipping.international_shipping.ioss_number
+        if shipping and shipping.international_shipping
+        else None,
+        amounts=money.amounts,
+        amounts_in_other_currencies=money.elsewhere,
     )
+
+
+def _promotions(item: OrderItem) -> tuple[str, ...]:
+    return tuple(
+        part.promotion_id for part in (item.promotion.breakdowns if item.promotion else ()) if part.promotion_id
+    )
+
+
+def _span(window: DateTimeRange | None) -> Span | None:
+    return Span(earliest=window.earliest_date_time, latest=window.latest_date_time) if window else None
+
+
+def _payment_methods(order: Order) -> tuple[str, ...]:
+    executions = order.payment.payment_executions if order.payment else ()
+    return tuple(dict.fromkeys(one.payment_method for one in executions if one.payment_method))
+
+
+def _invoice(order: Order) -> Invoice | None:
+    told = order.tax.tax_invoicing if order.tax else None
+    return Invoice(status=told.invoice_status, buyer_preference=told.buyer_invoice_preference) if told else None
+
+
+def _associated(order: Order, kind: str) -> str | None:
+    return next((one.order_id for one in order.associated_orders if one.association_type == kind), None)
 
 
 def _code(region: str | None) -> str | None:

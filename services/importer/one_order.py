@@ -5,15 +5,17 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 
+from orderbridge import attentions
 from orderbridge.accounts import find_account
 from orderbridge.amazon import AmazonError, BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
-from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import NotYet, Skipped
 from orderbridge.database.models import AccountState, OrderRow, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
+from services.importer import access
 from services.importer.orders import store_order, what_is_wrong
 from services.importer.window import OVERLAP, imported_from
 
@@ -37,6 +39,8 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
         return
     if _told_since(work, order_id) if asked_for else _is_known(work, event):
         return
+    if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)):
+        raise NotYet(work.now + AFTER_LOGIN_TROUBLE, "the seller's consent is revoked")
     not_before = calls.reserve(work, account.account_id, GET_ORDER)
     if not_before is not None:
         raise NotYet(not_before if asked_for else _spread(work, order_id, not_before), "no quota for getOrder")
@@ -50,6 +54,7 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
             raise NotYet(max(failure.retry_at, work.now + _LATER), str(failure.error)) from failure
         _cannot(work, event, "refused_by_amazon", why)
         return
+    access.orders_arrived(work, account.account_id, (answer.order,))
     since = None if asked_for else imported_from(account, work.session.get(AccountState, account.account_id))
     try:
         with work.session.begin_nested():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -12,20 +12,12 @@ from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import Did, RunLine
-from schemas.orders import Change, OrderDocument, OrderImported, OrderUpdated
+from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
-from services.importer import personal_data
-from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
-
-_FIELDS_OF: dict[Change, tuple[str, ...]] = {
-    "status": ("amazon_status", "store"),
-    "lines": ("lines",),
-    "amounts": ("totals",),
-    "cancel_requested": ("cancel_requested",),
-    "address": ("ship_to_country", "ship_to_region"),
-    "dates": ("ship_by", "deliver_by"),
-    "other": ("fulfilled_by", "programs", "marketplace_id", "placed_at"),
-}
+from services.importer import personal_data, unmapped
+from services.importer.changes import what_changed
+from services.importer.mapping import missing_mappings, to_document
+from services.importer.skipping import why_skipped
 
 
 def store_order(
@@ -44,16 +36,17 @@ def store_order(
     """
     row = work.lock_order(order.order_id)
     if row is None:
-        reason = None if wanted else why_skipped(account, order, since)
+        document = to_document(account, order, None)
+        reason = None if wanted else why_skipped(account, document, since)
         if reason is not None:
             return line(order, "skipped", reason=reason)
-        document = to_document(account, order, None)
         if _insert(work, document):
             kept = personal_data.keep(work, ring, account.account_id, order, None)
             document, state = _as_told(document, kept.state)
             imported = work.session.get_one(OrderRow, order.order_id)
             _update(imported, document)
             work.post(OrderImported.from_document(document, sequence=imported.sequence, personal_data=state))
+            unmapped.note(work, account, document, order)
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
@@ -72,6 +65,7 @@ def store_order(
     told = work.next_sequence(row.order_id)
     assert told is not None  # noqa: S101  (we hold its lock)
     work.post(OrderUpdated.from_document(document, sequence=told.sequence, personal_data=state, changes=changes))
+    unmapped.note(work, account, document, order)
     return line(order, "updated", document)
 
 
@@ -79,10 +73,11 @@ def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since:
     """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
     row = work.session.get(OrderRow, order.order_id, populate_existing=True)
     if row is None:
-        reason = why_skipped(account, order, since)
+        document = to_document(account, order, None)
+        reason = why_skipped(account, document, since)
         if reason is not None:
             return line(order, "skipped", reason=reason)
-        return line(order, "imported", to_document(account, order, None))
+        return line(order, "imported", document)
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
@@ -119,34 +114,12 @@ def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDo
     return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
 
 
-def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) -> tuple[Change, ...]:
-    """The kinds of change between two states of an order; the address is compared under its seal, by the caller."""
-    return tuple(
-        change
-        for change, fields in _FIELDS_OF.items()
-        if any(getattr(before, field) != getattr(after, field) for field in fields) or (change == "address" and address)
-    )
-
-
 def what_is_wrong(error: ValueError) -> str:
     """Why an order cannot be stored, without its values."""
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
     return type(error).__name__
-
-
-def why_skipped(account: ConnectedAccount, order: Order, since: datetime | None) -> str | None:
-    """The stable code of the reason why an order that is unknown to us is not imported, or None if it is."""
-    settings = account.settings
-    if is_fulfilled_by_amazon(order):
-        if not settings.import_fba:
-            return "fulfilled_by_amazon"
-    elif order.fulfillment and order.fulfillment.fulfillment_status in ("PENDING", "PENDING_AVAILABILITY"):
-        return "pending"  # not the seller's to ship yet; it comes again when its payment is authorised
-    if since is not None and order.created_time < since - timedelta(seconds=1):
-        return "placed_before_import_date"
-    return None
 
 
 def _insert(work: Work, document: OrderDocument) -> bool:

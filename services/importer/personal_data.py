@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orderbridge.amazon.order_models import CustomerAddress, Order
+from orderbridge.amazon.order_models import CustomerAddress, Order, OrderTaxRegistration
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.jwe import MAX_PAYLOAD_BYTES
 from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import KeyExpired, OrderAged
-from schemas.personal_data import PersonalData, PersonalDataState
+from schemas.personal_data import PersonalData, PersonalDataState, TaxRegistration
 from services.importer.mapping import is_fulfilled_by_amazon
 
 KEPT_FOR = timedelta(days=30)
@@ -60,6 +60,30 @@ def extract(order: Order) -> PersonalData:
         email=(order.buyer.buyer_email if order.buyer else None) or "",
         gift_messages={item: text for item, text in gifts.items() if text},
         customization_links={item: link for item, link in links.items() if link},
+        purchase_order_number=(order.buyer.buyer_purchase_order_number if order.buyer else None) or "",
+        tax_registrations=tuple(
+            _registration(one)
+            for one in (order.tax.tax_registrations if order.tax else ())
+            if one.entity_type not in ("MERCHANT", "MARKETPLACE")
+        ),
+    )
+
+
+def _registration(told: OrderTaxRegistration) -> TaxRegistration:
+    """A buyer's tax registration. The seller's and Amazon's own are nothing that a store lacks."""
+    address = told.tax_registration_address or CustomerAddress()
+    lines = (address.address_line1, address.address_line2, address.address_line3)
+    offices = (one.value for one in told.tax_registration_attributes if one.key == "TAX_OFFICE")
+    return TaxRegistration(
+        type=told.tax_registration_type or "",
+        number=told.tax_registration_number or "",
+        legal_name=told.legal_name or "",
+        address_lines=tuple(line for line in lines if line),
+        city=address.city or "",
+        region=address.state_or_region or "",
+        postal_code=address.postal_code or "",
+        country=address.country_code or "",
+        tax_office=next(offices, None) or "",
     )
 
 
@@ -91,7 +115,11 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
 
 def _that_fits(data: PersonalData) -> PersonalData:
     """The data as far as a seal can hold it: an address always does, a pile of links and gift messages may not."""
-    parts: tuple[dict[str, dict[str, str]], ...] = ({"customization_links": {}}, {"gift_messages": {}})
+    parts: tuple[dict[str, object], ...] = (
+        {"customization_links": {}},
+        {"gift_messages": {}},
+        {"tax_registrations": ()},
+    )
     for left_out in parts:
         if len(data.model_dump_json().encode()) <= MAX_PAYLOAD_BYTES:
             break

@@ -19,8 +19,9 @@ from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue, RunLine
 from schemas.orders import OrderDocument
 from services.importer import runs
+from services.importer.from_report import document_from_report
 from services.importer.report_run import ReportProgress, spans
-from services.importer.report_skips import why_skipped
+from services.importer.skipping import why_skipped
 from services.importer.window import imported_from
 
 EVERY: Final = timedelta(days=1)
@@ -74,8 +75,8 @@ def compare_chunk(
     lines, to_fetch = [], []
     for order in found:
         row = rows.get(order.order_id)
-        reason = why_skipped(account, order, since)
-        if row is None and reason is not None:
+        reason = _why_not_ours(account, order, since) if row is None else None
+        if reason is not None:
             lines.append(
                 RunLine(order_id=order.order_id, did="skipped", marketplace_id=order.marketplace_id, reason=reason)
             )
@@ -86,6 +87,13 @@ def compare_chunk(
     runs.add_lines(work, progress.run_id, lines)
     fetch = tuple(dict.fromkeys((*progress.to_fetch, *to_fetch)))
     return progress.counted(lines).model_copy(update={"to_fetch": fetch})
+
+
+def _why_not_ours(account: ConnectedAccount, order: ReportOrder, since: datetime | None) -> str | None:
+    try:
+        return why_skipped(account, document_from_report(account, order), since)
+    except ValueError:
+        return None  # what the report garbles is looked at itself
 
 
 def _differs(row: OrderRow | None, order: ReportOrder, cursor: datetime | None) -> bool:

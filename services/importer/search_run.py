@@ -12,7 +12,7 @@ from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
-from services.importer import cursor, runs, scale, search_trouble
+from services.importer import access, cursor, runs, scale, search_trouble
 from services.importer.claim import Claim
 from services.importer.orders import preview_order, store_order, what_is_wrong
 from services.importer.window import MOST_PAGES, Window, imported_from
@@ -71,6 +71,7 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
         for unreadable in page.unreadable
     ]
     runs.add_lines(work, window.run_id, lines)
+    window = access.page_arrived(work, account, window, page.orders)
     for line in lines:
         if line.problem:
             window = window.with_problem(f"Order {line.order_id}: {line.problem}")
@@ -80,6 +81,7 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     window = scale.noticed(work, account, state, window)
     window = window.model_copy(
         update={
+            "bad_answers": 0,
             "next_token": page.next_token,
             "updated_before": window.updated_before or page.last_updated_before,
             "last_order_id": page.orders[-1].order_id if page.orders else window.last_order_id,

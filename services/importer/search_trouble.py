@@ -8,15 +8,18 @@ from typing import Final
 import structlog
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon import AccessDenied, Refused
+from orderbridge.amazon import AccessDenied, BadAnswer, Refused, names_no_parameter, refuses_included_data
 from orderbridge.amazon.orders import INCLUDED_DATA
 from orderbridge.amazon_calls import CallFailed
 from orderbridge.database.unit_of_work import Work
-from services.importer import cursor, runs
+from orderbridge.roles import orders_refused
+from services.importer import access, cursor, runs
 from services.importer.window import Window
 
 log = structlog.get_logger()
 _AFTER_A_STRANGERS_ANSWER: Final = timedelta(minutes=1)
+_MOST_BAD_ANSWERS: Final = 3
+_IF_IT_GOES_ON: Final = "If it goes on: is there a proxy between here and Amazon? Does a newer release read it?"
 NO_ROLE: Final = "Unauthorized"
 _OPTIONAL: Final = ("PAYMENT", "TAX", "PACKAGES", "PROMOTION")
 """What an order can do without for a while, the latest additions to Amazon's list first."""
@@ -27,7 +30,12 @@ def after_failure(work: Work, account: ConnectedAccount, window: Window, failure
     error = failure.error
     log.warning("import page failed", account=account.account_id, error=str(error))
     window = window.with_call()
-    if not isinstance(error, Refused):
+    if isinstance(error, BadAnswer) and window.bad_answers + 1 >= _MOST_BAD_ANSWERS:
+        told = f"Amazon's answer cannot be read ({error.message}), {_MOST_BAD_ANSWERS} times in a row."
+        cursor.end(work, window.with_problem(f"{told} The next run tries again from the same place. {_IF_IT_GOES_ON}"))
+    elif not isinstance(error, Refused):
+        more = 1 if isinstance(error, BadAnswer) else 0
+        window = window.model_copy(update={"bad_answers": window.bad_answers + more})
         runs.go_on(work, window, failure.retry_at)
     elif error.code is None:  # not in Amazon's own form: a proxy's page, and no word about our window
         runs.go_on(work, window, work.now + _AFTER_A_STRANGERS_ANSWER)
@@ -44,8 +52,7 @@ def after_failure(work: Work, account: ConnectedAccount, window: Window, failure
         window = window.model_copy(update={"left_out": (*window.left_out, *left_out)})
         runs.go_on(work, window, work.now)
     else:
-        told = error.code or error.status
-        cursor.end(work, window.with_problem(f"Amazon refused the import ({told}): {error.message}"))
+        cursor.end(work, window.with_problem(f"Amazon refused the import ({error.code}): {error.message}"))
 
 
 def is_granted(work: Work, window: Window) -> None:
@@ -80,11 +87,13 @@ def _after_suspect(work: Work, window: Window, words: str) -> None:
                 f"Amazon refuses the orders of marketplace {refused}; the others are imported. Look in Seller Central "
                 "whether the account may still sell there. It is asked for again after a day."
             )
+        access.marketplaces_denied(work, window.account_id, cursor.denied_since(state))
         going_on = window.start_over().model_copy(update={"marketplace_ids": remaining, "refused": ()})
         runs.go_on(work, going_on, work.now)
 
 
 def _all_refused(work: Work, window: Window, words: str) -> None:
+    orders_refused(work, window.account_id, words)
     cursor.end(
         work,
         window.with_problem(
@@ -96,11 +105,14 @@ def _all_refused(work: Work, window: Window, words: str) -> None:
 
 
 def _to_leave_out(window: Window, error: Refused) -> tuple[str, ...]:
-    """The data sets without which the call is made again: those that Amazon names, else those one can do without."""
-    if error.status != 400:
-        return ()
+    """The data sets without which the call is made again: those that Amazon names, else those one can do without.
+
+    Where Amazon names nothing at all, FULFILLMENT is the one that was to blame before (models repository, issue 5365).
+    """
     asked = [name for name in INCLUDED_DATA if name not in window.left_out]
-    named = tuple(name for name in asked if name in error.message.upper())
-    if named or "includeddata" in error.message.lower().replace(" ", ""):
+    if refuses_included_data(error):
+        named = tuple(name for name in asked if name in error.message.upper())
         return named or tuple(name for name in _OPTIONAL if name in asked)
+    if names_no_parameter(error):
+        return tuple(name for name in _OPTIONAL if name in asked) or tuple({"FULFILLMENT"} & set(asked))
     return ()

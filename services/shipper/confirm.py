@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import case, select
 
+from orderbridge import attentions
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.amazon import Package, Refused, confirm_shipment, get_order
+from orderbridge.amazon import ConsentRevoked, LoginRefused, Package, Refused, confirm_shipment, get_order
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
-from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
@@ -80,6 +81,9 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bo
         work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
         if more:
             _pass_on(work, row.account_id, now)
+        return
+    if attentions.stands(work, row.account_id, (attentions.CONSENT_REVOKED,)):
+        _pass_on(work, row.account_id, now + AFTER_LOGIN_TROUBLE)  # connecting the account takes the slot at once
         return
     # Of a corrected package Amazon may have had an earlier revision: it is sent again rather than asked about.
     operation = GET_ORDER if row.unsure and row.revision == 1 else CONFIRM_SHIPMENT
@@ -212,6 +216,11 @@ def _failed(work: Work, row: PackageRow, claim: str, content: Content, failure: 
         return
     # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
     current.unsure = not refused if asked else error.outcome_unknown
+    if isinstance(error, ConsentRevoked | LoginRefused):
+        # Nothing of the package's: it stays ready, and waits for the account's next slot with all the others.
+        work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
+        _pass_on(work, row.account_id, failure.retry_at)
+        return
     current.failures += 1
     backoff = min(timedelta(seconds=2 ** min(current.failures, 10)), _LONGEST_BACKOFF)
     current.hold_until = max(current.hold_until, failure.retry_at, work.now + backoff)

@@ -62,6 +62,10 @@ def create_api(books: Books, on_shipped: Callable[[], None], health: Callable[[]
             "shipments": [shipment.summary() for shipment in books.shipments()],
         }
 
+    @api.get("/api/sales")
+    def sales() -> dict[str, Any]:
+        return books.sales()
+
     @api.get("/healthz")
     def healthz(response: Response) -> dict[str, Any]:
         report = health()
@@ -70,7 +74,7 @@ def create_api(books: Books, on_shipped: Callable[[], None], health: Callable[[]
 
     @api.get("/")
     def page() -> HTMLResponse:
-        return HTMLResponse(orders_page(books.orders()), headers=_PAGE_HEADERS)
+        return HTMLResponse(orders_page(books.orders(), books.sales()), headers=_PAGE_HEADERS)
 
     def _find(order_id: str) -> Order:
         found = books.order(order_id)

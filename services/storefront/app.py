@@ -17,11 +17,11 @@ import uvicorn
 
 from orderbridge.settings import Settings, load_settings
 from orderbridge.store import NotSent, Store
-from schemas.accounts import PaymentType, StatusOption, StoreOptions
+from orderbridge.store_options import MANUAL_OFFER
+from schemas.accounts import PaymentType, StoreOptions
 from schemas.orders import Choice
 from services.storefront.api import create_api
 from services.storefront.books import Books
-from services.storefront.pages import QUEUES
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def store_options(account_id: str) -> StoreOptions:
     """What this store offers, for one Amazon account."""
     return StoreOptions(
         account_id=account_id,
-        statuses=tuple(StatusOption(id=str(number), name=name) for number, name in enumerate(QUEUES, start=1)),
+        statuses=MANUAL_OFFER.statuses,
         payment_types=(PaymentType(id="14", name="Amazon", kind="online"),),
         shipping_methods=(Choice(id="1", name="Ground"), Choice(id="3", name="Priority")),
     )

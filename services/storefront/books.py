@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ class Order:
 
     event: OrderEvent
     shipments: list[Shipment]
+
+    def packages(self) -> list[Shipment]:
+        """The shipments, each package as it was last said: a correction takes the place of what it corrects."""
+        return list({s.package_id or s.tracking_number or s.event_id: s for s in self.shipments}.values())
 
     def queue(self) -> str:
         """The store's queue: the one that came with the order; while it awaits shipment, what we do about it."""
@@ -166,6 +171,32 @@ class Books:
         """Kafka has it."""
         with self._transaction() as connection:
             connection.execute("UPDATE shipments SET sent = 1 WHERE event_id = ?", (event_id,))
+
+    def sales(self) -> dict[str, Any]:
+        """The sales report: orders and their total by currency.
+
+        Orders of an account that is not to be considered are left out, whenever they came. So are those that are
+        cancelled, and those that have no price yet.
+        """
+        with self._transaction() as connection:
+            rows = connection.execute("SELECT account_id, settings FROM accounts WHERE settings IS NOT NULL").fetchall()
+        excluded = {name for name, text in rows if json.loads(text).get("exclude_from_sales_reports")}
+        sums: dict[str, tuple[int, Decimal]] = {}
+        left_out = 0
+        for event in (order.event for order in self.orders()):
+            left_out += event.account_id in excluded
+            currency = event.totals.currency
+            if event.account_id in excluded or event.amazon_status == "cancelled" or currency is None:
+                continue
+            orders, total = sums.get(currency, (0, Decimal("0.00")))
+            sums[currency] = orders + 1, total + event.totals.total
+        return {
+            "currencies": [
+                {"currency": currency, "orders": orders, "total": f"{total:f}"}
+                for currency, (orders, total) in sorted(sums.items())
+            ],
+            "orders_not_considered": left_out,
+        }
 
     def accounts(self) -> list[str]:
         """The Amazon accounts we have been told of."""

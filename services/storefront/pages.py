@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from services.storefront.books import Order, Shipment
 
-QUEUES = ("New", "Unpaid", "Processing", "Partial", "Shipped", "Cancel", "Hold")
-"""The order queues of the store, in the order in which they are shown."""
+QUEUES = {
+    "New": "1",
+    "Unpaid": "9",
+    "Processing": "2",
+    "Partial": "3",
+    "Shipped": "4",
+    "Cancel": "5",
+    "Hold": "6",
+}
+"""The order queues of the store with their ids (the manual's), in the order in which they are shown."""
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -27,8 +36,8 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 _COLUMNS = ("Order", "Placed (UTC)", "Products", "Total", "Amazon says", "Buyer", "Shipments")
 
 
-def orders_page(orders: list[Order]) -> str:
-    """All orders under the heading of their queue."""
+def orders_page(orders: list[Order], sales: dict[str, Any]) -> str:
+    """All orders under the heading of their queue, and the sales (`Books.sales`)."""
     by_queue: dict[str, list[Order]] = {queue: [] for queue in QUEUES}
     for order in orders:
         by_queue.setdefault(order.queue(), []).append(order)
@@ -39,7 +48,14 @@ def orders_page(orders: list[Order]) -> str:
         if members:
             rows = "".join(_row(order) for order in members)
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
-    return "\n".join([*parts, "</body></html>"])
+    return "\n".join([*parts, _sales(sales), "</body></html>"])
+
+
+def _sales(sales: dict[str, Any]) -> str:
+    sums = [f"{one['total']} {one['currency']} ({one['orders']} orders)" for one in sales["currencies"]]
+    left_out = sales["orders_not_considered"]
+    more = f" {left_out} Amazon orders are not considered." if left_out else ""
+    return f"<h2>Sales</h2>\n<p>{escape('; '.join(sums) or 'None yet.')}{more}</p>"
 
 
 def _row(order: Order) -> str:
@@ -53,7 +69,7 @@ def _row(order: Order) -> str:
         f"{event.totals.total:f} {event.totals.currency or ''}",
         event.amazon_status,
         buyer,
-        "; ".join(_shipment(shipment) for shipment in order.shipments),
+        "; ".join(_shipment(shipment) for shipment in order.packages()),
     ]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
@@ -61,4 +77,6 @@ def _row(order: Order) -> str:
 def _shipment(shipment: Shipment) -> str:
     answer = shipment.answers[-1] if shipment.answers else {}
     words = [answer.get(field) for field in ("why", "message", "what_to_do")]
-    return " ".join([f"{shipment.tracking_number}: {shipment.state}", *(word for word in words if word)])
+    return " ".join(
+        [f"{shipment.tracking_number or '(no tracking number)'}: {shipment.state}", *(word for word in words if word)]
+    )

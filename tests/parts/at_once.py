@@ -5,12 +5,16 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
+from orderbridge.access_tokens import SharedTokens
+from orderbridge.amazon import Login
 from orderbridge.database import quotas
 from orderbridge.database.engine import connect
 from orderbridge.database.migrate import upgrade
-from orderbridge.database.unit_of_work import Database
+from orderbridge.database.unit_of_work import Database, refuse_open_transaction
+from orderbridge.vault.secrets_box import SecretsBox
 from tests.parts.hand_clock import HandClock
 
 T = TypeVar("T")
@@ -42,6 +46,16 @@ def reserve_calls(url: str, calls: int) -> int:
             got += quotas.reserve(work, "main", "getOrder", rate_per_second=0.5, burst=11) is None
     database.close()
     return got
+
+
+def log_in(url: str, secrets_key: str, login_url: str, refresh_token: str, moment: datetime) -> str:
+    """An access token, as a process has it that has none yet. Returns the token."""
+    database = Database(url, HandClock(moment))
+    tokens = SharedTokens(database, SecretsBox(secrets_key))
+    login = Login(login_url, "sandbox-client", "sandbox-secret", refresh_token, store=tokens)
+    token = login.access_token(now=database.clock.now, before_call=refuse_open_transaction)
+    database.close()
+    return token
 
 
 def migrate(url: str) -> None:

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
 from orderbridge.account_settings import AccountSettings
@@ -29,7 +29,7 @@ from orderbridge.amazon import Login
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database.migrate import upgrade
-from orderbridge.database.models import HandlerFailure
+from orderbridge.database.models import AccessToken, HandlerFailure
 from orderbridge.database.unit_of_work import Database
 from orderbridge.onboarding import connect_account
 from orderbridge.settings import load_settings
@@ -132,6 +132,8 @@ class System:
     def forget_access_token(self) -> None:
         """The next call logs in first."""
         Login(str(self.settings.amazon_login_url), CLIENT_ID, CLIENT_SECRET, self._refresh_token).invalidate()
+        with self.database.unit_of_work() as work:
+            work.session.execute(delete(AccessToken))
 
     def close(self) -> None:
         """Close both databases."""

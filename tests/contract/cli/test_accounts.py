@@ -1,4 +1,4 @@
-"""`orderbridge accounts` and `settings`; `init` and `resume`."""
+"""`orderbridge accounts`, `init` and `resume`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from orderbridge.database.models import Account, OutboxRow, ServiceState
+from orderbridge.attentions import raise_attention
+from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
 from orderbridge.vault.keys import new_installation_key
@@ -23,6 +24,7 @@ def test_they_are_listed(command: Command, account: str) -> None:
         "enabled": True,
         "marketplaces": "ATVPDKIKX0DER",
         "api": LIVE["api_url"],
+        "attention": "",
     }
     assert account in command("accounts", "list").stdout
 
@@ -67,41 +69,6 @@ def test_a_wrong_secrets_key_is_named(command: Command, database: Database, vari
     assert result.stderr.startswith(f"Settings: {expected}")
 
 
-def test_settings_are_changed_and_told(command: Command, account: str, database: Database) -> None:
-    result = command("settings", "set", account, "import_every_minutes=15", "invoice_number_prefix=A-", "--json")
-    changed = json.loads(result.stdout)
-    assert (changed["import_every_minutes"], changed["invoice_number_prefix"]) == (15, "A-")
-    assert json.loads(command("settings", "show", account, "--json").stdout) == changed
-    assert "import every minutes" not in command("settings", "show").stdout  # names stay as `set` takes them
-    with database.unit_of_work() as work:
-        assert work.session.scalars(select(OutboxRow.topic)).all() == ["account.settings"]
-
-
-@pytest.mark.parametrize(
-    ("assignment", "told"),
-    [
-        ("enabled", "expected name=value"),
-        ("enable=true", "there is no setting 'enable'"),
-        ("enabled=perhaps", "enabled: "),
-        ("import_every_minutes=61", "import_every_minutes: "),
-        ("time_zone=Mars", "expected an IANA time zone"),
-    ],
-)
-def test_a_wrong_setting_is_wrong_usage(
-    command: Command, account: str, database: Database, assignment: str, told: str
-) -> None:
-    result = command("settings", "set", account, "import_fba=true", assignment)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert told in result.stderr
-    with database.unit_of_work() as work:
-        assert '"import_fba":false' in work.session.get_one(Account, account).settings
-
-
-def test_an_account_that_is_not_there_is_no_wrong_usage(command: Command, database: Database) -> None:
-    assert command("settings", "set", "other", "enabled=true").exit_code == 1
-    assert command("settings", "show", "other", "--json").exit_code == 1
-
-
 def test_init_writes_secrets_once(command: Command, tmp_path: Path) -> None:
     assert json.loads(command("init", "--json").stdout) == {"file": ".env"}
     written = (tmp_path / ".env").read_text()
@@ -120,3 +87,17 @@ def test_resume(command: Command, database: Database) -> None:
     assert json.loads(command("resume", "shipper", "--json").stdout) == {"service": "shipper", "resumed": True}
     assert command("resume", "shipper").stdout == "shipper was not paused.\n"
     assert command("resume", "ticker").exit_code == 2
+
+
+def test_an_account_is_shown_with_what_to_mend(command: Command, account: str, database: Database) -> None:
+    with database.unit_of_work() as work:
+        raise_attention(work, account, "role_missing", "Orders come without addresses.", "Add the role.")
+    shown = json.loads(command("accounts", "show", account, "--json").stdout)
+    assert (shown["region"], shown["marketplaces"]) == ("na", ["ATVPDKIKX0DER (US)"])
+    assert shown["missing_roles"] == ["Direct-to-Consumer Shipping (Restricted)"]
+    assert [one["trouble"] for one in shown["attentions"]] == ["role_missing"]
+    text = command("accounts", "show", account).stdout
+    assert "What to do: Add the role." in text
+    assert "sealed" not in text
+    assert "role_missing" in command("accounts", "list").stdout
+    assert command("accounts", "show", "other").exit_code == 1

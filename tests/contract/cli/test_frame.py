@@ -42,8 +42,11 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "resume",
         "import",
         "orders show",
+        "runs list",
+        "runs show",
         "shipments list",
         "accounts list",
+        "accounts show",
         "accounts connect",
         "accounts disconnect",
         "settings show",
@@ -52,6 +55,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "notifications unsubscribe",
         "notifications list",
         "notifications policy",
+        "settings options",
         "emit order.shipped",
         "events tail",
         "dead-letters list",
@@ -74,7 +78,16 @@ def test_help_says_what_it_does_and_what_to_do_next(command: Command, name: str)
     assert "Next: " in result.stdout
 
 
-def test_a_database_without_tables_says_what_to_do(command: Command) -> None:
+def test_a_folder_without_a_house_is_said_and_left_empty(command: Command, tmp_path: Path) -> None:
+    result = command("accounts", "list", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no house here: " in result.stderr
+    assert "`orderbridge up` starts one in this folder" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_tables_says_what_to_do(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "orderbridge.sqlite").touch()
     result = command("accounts", "list", "--json")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no such table: accounts" in result.stderr

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from orderbridge.database.models import Account, OutboxRow, Run
 from orderbridge.database.unit_of_work import Database
+from schemas.imports import ImportDue
 from tests.parts.command_line import Command
 from tests.parts.in_process import System
 from tests.parts.sandbox_server import sandbox_server
@@ -28,7 +29,7 @@ def system(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     with sandbox_server() as server, closing(System(sqlite_url, tmp_path, server)) as there, capture_logs():
         monkeypatch.setattr("orderbridge.cli.imports.open_database", lambda: closing(Database(sqlite_url, there.clock)))
-        monkeypatch.setattr("orderbridge.cli.imports.sleep", lambda _: there.run_until_idle())
+        monkeypatch.setattr("orderbridge.cli.following.sleep", lambda _: there.run_until_idle())
         yield there
 
 
@@ -87,7 +88,7 @@ def test_an_account_that_is_disconnected_meanwhile(command: Command, system: Sys
             work.session.get_one(Account, "main").refresh_token = None
         system.run_until_idle()
 
-    monkeypatch.setattr("orderbridge.cli.imports.sleep", disconnect)
+    monkeypatch.setattr("orderbridge.cli.following.sleep", disconnect)
     result = command("import")
     assert result.exit_code == 1
     assert "The importer did not take it: account_not_connected." in result.stderr
@@ -140,14 +141,47 @@ def test_progress_is_shown_and_prolongs_the_wait(
             run.progress = json.dumps(window)
             work.session.merge(run)
 
-    monkeypatch.setattr("orderbridge.cli.imports.monotonic", lambda: at[0])
-    monkeypatch.setattr("orderbridge.cli.imports.sleep", sleep)
+    monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
     monkeypatch.setattr("rich.status.Status.update", lambda _status, text: shown.append(text))
     result = command("import")
     assert result.exit_code == 1
     assert "Nothing has come of it for twenty minutes." in result.stderr
     assert shown[:2] == ["Importing: 1 pages, 100 orders so far", "Importing: 2 pages, 200 orders so far"]
     assert len(shown) == 6
+
+
+@pytest.mark.parametrize("arguments", [(), ("--order", "114-3941689-8772232")])
+def test_that_nobody_takes_it_up_is_said_once_and_soon(
+    command: Command, account: str, database: Database, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    at = [0.0]
+
+    def sleep(_seconds: float) -> None:
+        at[0] += 16
+
+    monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
+    result = command("import", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("Nobody has taken it up yet. `orderbridge up` starts a house") == 1
+
+
+def test_that_it_waits_for_amazons_quota_is_not_nobody(
+    command: Command, account: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+
+    def sleep(_seconds: float) -> None:
+        if not at[0]:
+            with database.unit_of_work() as work:
+                work.post(ImportDue(account_id=account, reason="now"))
+                work.session.execute(update(OutboxRow).values(topic="importer.retry"))
+        at[0] += 100
+
+    monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
+    assert "Nobody has taken it up" not in command("import").stderr
 
 
 def test_an_empty_order_number_is_wrong_usage(command: Command, account: str) -> None:

@@ -187,6 +187,7 @@ def test_fields_of_a_newer_version_are_left_aside(event_type: str) -> None:
 CHOICES: list[tuple[str, Route]] = [
     *((name, ("amazon_status",)) for name in ("order.imported", "order.updated", "order.redacted")),
     *((name, ("fulfilled_by",)) for name in ("order.imported", "order.updated", "order.redacted")),
+    *((name, ("sales_channel",)) for name in ("order.imported", "order.updated", "order.redacted")),
     *((name, ("store", "inventory")) for name in ("order.imported", "order.updated", "order.redacted")),
     ("order.updated", ("changes", 0)),
     ("import.due", ("reason",)),

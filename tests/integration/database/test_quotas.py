@@ -228,10 +228,29 @@ def test_a_probe_that_fails_closes_it_again(database: Database, clock: HandClock
     for _ in range(3):
         caller.reserve()
         caller.faulted()
-    clock.advance(seconds=30)
+    waits = [CLOSED_FOR]
+    for _ in range(6):
+        clock.advance(seconds=waits[-1].total_seconds())
+        assert caller.reserve() is None
+        again_at = caller.faulted()
+        assert caller.reserve() == again_at
+        waits.append(again_at - clock.now())
+    assert [wait.total_seconds() for wait in waits] == [30, 60, 120, 240, 300, 300, 300]
+
+
+def test_a_paused_account_is_probed_once_for_each_operation(database: Database, clock: HandClock) -> None:
+    caller, other = Caller(database, rate=1, burst=30), Caller(database, rate=1, burst=30)
     assert caller.reserve() is None
-    assert caller.faulted() == clock.now() + CLOSED_FOR
+    until = clock.now() + timedelta(minutes=15)
+    with database.unit_of_work() as work:
+        quotas.pause(work, caller.account_id, until)
+    assert (caller.reserve(), other.reserve()) == (until, None)
+    clock.advance(seconds=900)
+    assert caller.reserve() is None
     assert caller.reserve() == clock.now() + CLOSED_FOR
+    with database.unit_of_work() as work:
+        quotas.reopen(work, caller.account_id)
+    assert caller.reserve() is None
 
 
 def test_a_probe_that_dies_is_followed_by_another(database: Database, clock: HandClock) -> None:

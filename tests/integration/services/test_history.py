@@ -1,4 +1,4 @@
-"""What was placed long ago comes from Amazon's reports; the last 30 days from its search; both end in the same orders."""
+"""What was placed long ago comes from reports, the last 30 days from the search: both end in the same orders."""
 
 from __future__ import annotations
 
@@ -90,16 +90,9 @@ def test_what_a_report_shows_unshipped_is_read_one_by_one(start: Start) -> None:
 @pytest.mark.parametrize("operation", ["createReport", "getReport", "getReportDocument"])
 def test_faults_of_reports(start: Start, operation: str) -> None:
     system = start(import_from=(START - timedelta(days=100)).isoformat())
-    order_ids = [
-        order_id
-        for order_id in system.place_orders(
-            count=50,
-            created_at=START - timedelta(days=90),
-            spread_over_seconds=80 * 86400,
-            status="shipped",
-            history=True,
-        )
-    ]
+    order_ids = system.place_orders(
+        count=50, created_at=START - timedelta(days=90), spread_over_seconds=80 * 86400, status="shipped", history=True
+    )
     for kind in ("500", "429", "timeout", "html"):
         system.fault(operation, kind)
     system.advance(180)

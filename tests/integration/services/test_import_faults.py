@@ -117,20 +117,6 @@ def test_a_refused_run_ends_and_says_why(system: System) -> None:
     assert cursor(system) > before
 
 
-def test_a_revoked_consent_is_asked_about_seldom(system: System) -> None:
-    system.place_orders()
-    system.advance(180)
-    account = system.amazon_account()
-    system.amazon.save_account(account.model_copy(update={"refresh_token": "Atzr|another"}))
-    system.forget_access_token()
-    system.import_now()
-    system.advance(3600)
-    assert system.calls("login")["400"] <= 5
-    system.amazon.save_account(account)
-    system.advance(900)
-    assert len(system.events(OrderImported)) == 1
-
-
 def test_an_answer_that_makes_no_sense_is_not_asked_for_in_a_circle(system: System) -> None:
     """A 200 that is not what the model says is a fault too: tried again ever later, and the breaker closes."""
     calls = AmazonCalls(system.settings, system.database)

@@ -117,8 +117,14 @@ def test_an_update_says_what_changed(system: System) -> None:
     again(system)
     changes = {event.order_id: event.changes for event in system.events(OrderUpdated)}
     assert changes == {
-        order_id: ("status", "lines"),
-        cancelled: ("status", "lines", "dates"),  # Amazon shows no deliver-by of a cancelled order
+        order_id: ("status", "lines", "quantities"),
+        cancelled: (
+            "status",
+            "lines",
+            "quantities",
+            "cancelled",
+            "dates",
+        ),  # Amazon shows no deliver-by of a cancelled order
         wish: ("cancel_requested",),
     }
     asked = system.store.orders[wish].cancel_requested

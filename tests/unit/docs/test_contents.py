@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.core import TyperGroup
 
+from orderbridge.attentions import TROUBLES
 from orderbridge.cli import app
 from orderbridge.database.models import Base
 from orderbridge.service import services
@@ -78,6 +79,11 @@ def test_every_event_has_its_line() -> None:
 def test_every_table_has_its_line() -> None:
     rows = [row[0].strip("`") for row in table("docs/architecture.md", "Tables")]
     assert sorted(rows) == sorted(Base.metadata.tables)
+
+
+def test_every_trouble_has_its_line() -> None:
+    rows = table("docs/connecting.md", "Troubles")
+    assert [row[0].strip("`") for row in rows] == list(TROUBLES)
 
 
 def test_every_folder_of_the_map_is_there_and_none_is_missing() -> None:

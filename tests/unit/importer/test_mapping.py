@@ -9,7 +9,7 @@ import pytest
 
 from orderbridge.amazon import Order
 from sandbox.marketplaces import MARKETPLACES
-from schemas.orders import LineAmounts
+from schemas.money import LineAmounts
 from services.importer.mapping import to_document
 from tests.unit.importer.conftest import AmazonOrder, account
 
@@ -84,18 +84,21 @@ def test_a_discount_is_taken_off_whatever_its_sign(amazon_order: AmazonOrder, si
         "discount": Decimal("2.50"),
         "tax": Decimal("0.80"),
         "tax_collected_by_amazon": 0,
+        "tax_included": 0,
     }
     assert (totals.total, totals.difference, totals.currency) == (Decimal("9.80"), Decimal(0), "USD")
 
 
 QUEUES = [
+    ("PENDING", "MERCHANT", "Unpaid", "deduct_when_shipped"),
+    ("PENDING", "AMAZON", "Processing", "none"),
     ("UNSHIPPED", "MERCHANT", "New", "deduct_when_shipped"),
     ("PARTIALLY_SHIPPED", "MERCHANT", "New", "deduct_when_shipped"),
     ("WISH_TO_CANCEL", "MERCHANT", "New", "deduct_when_shipped"),
     ("SHIPPED", "MERCHANT", "Shipped", "none"),
     ("CANCELLED", "MERCHANT", "Cancel", "none"),
     ("UNSHIPPED", "AMAZON", "Processing", "none"),
-    ("SHIPPED", "AMAZON", "Processing", "none"),
+    ("SHIPPED", "AMAZON", "Shipped", "none"),
     ("CANCELLED", "AMAZON", "Cancel", "none"),
 ]
 

@@ -140,6 +140,36 @@ def test_the_page_escapes_what_it_shows(scribe: Scribe) -> None:
     scribe.read("order.imported", lines=[line], store=store)
     scribe.ship("s1", tracking_number=evil)
     scribe.read("shipment.rejected", caused_by="s1", message=evil, what_to_do=evil)
-    page = orders_page(scribe.books.orders())
+    page = orders_page(scribe.books.orders(), scribe.books.sales())
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 6
+
+
+def test_the_page_shows_each_package_once_and_a_rejection_without_a_number(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    for event_id in ("s1", "s2"):
+        scribe.ship(event_id, package_id="P1")
+        scribe.confirm(event_id)
+    scribe.read("shipment.rejected", caused_by="by-hand", package_id=None, tracking_number=None)
+    page = orders_page(scribe.books.orders(), scribe.books.sales())
+    assert page.count("1Z: confirmed") == 1
+    assert "(no tracking number): rejected" in page
+    assert "None:" not in page
+
+
+def test_the_sales_report_leaves_an_account_out_also_for_orders_already_there(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    scribe.read("order.imported", order_id="2")
+    scribe.read("order.imported", order_id="3", amazon_status="cancelled")
+    scribe.read("order.imported", order_id="4", account_id="other")
+    assert scribe.books.sales() == {
+        "currencies": [{"currency": "USD", "orders": 3, "total": "74.91"}],
+        "orders_not_considered": 0,
+    }
+    scribe.read("account.settings", account_id="main", exclude_from_sales_reports=True)
+    assert scribe.books.sales() == {
+        "currencies": [{"currency": "USD", "orders": 1, "total": "24.97"}],
+        "orders_not_considered": 3,
+    }
+    scribe.read("account.settings", account_id="main", exclude_from_sales_reports=False)
+    assert scribe.books.sales()["orders_not_considered"] == 0

@@ -1,0 +1,198 @@
+"""Waiting for an import that was asked for, with its progress on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy import select
+
+from orderbridge.bus.envelope import SOURCE
+from orderbridge.cli.application import errors, fail
+from orderbridge.database.models import AccountState, InboxRow, OutboxRow, Run, RunLineRow
+from orderbridge.database.unit_of_work import Database, Work
+from schemas.imports import ImportFinished, RunLine
+
+T = TypeVar("T")
+_PATIENCE = 1200.0
+"""Seconds without progress after which nobody waits on; after a trouble with its login Amazon is asked in 900."""
+_EVERY = 0.2
+_TAKEN_UP_WITHIN = 15.0
+"""Seconds after which it is said that nobody has taken the import up: a house that runs does it in one."""
+_NOBODY = (
+    "Nobody has taken it up yet. `orderbridge up` starts a house that does; where services run one by one, it takes "
+    "`orderbridge run ticker` and `orderbridge run importer`. It stays asked for, also if you end the wait with Ctrl-C."
+)
+
+
+def search(database: Database, account: str, asked: str, position: int) -> ImportFinished:
+    """The end of the search that was open when we asked, or that our event opened: the first one after our event."""
+
+    def look(work: Work) -> ImportFinished | None:
+        _is_handled(work, asked)
+        bodies = work.session.scalars(
+            select(OutboxRow.body)
+            .where(
+                OutboxRow.position > position, OutboxRow.topic == ImportFinished.event_type, OutboxRow.key == account
+            )
+            .order_by(OutboxRow.position)
+        )
+        ends = (ImportFinished.model_validate_json(body) for body in bodies)
+        return next((end for end in ends if end.kind == "search"), None)
+
+    return _wait(database, account, "search", asked, look)
+
+
+def until_handled(database: Database, account: str, asked: str) -> None:
+    """Wait until the importer has handled our event."""
+    _wait(database, account, "", asked, lambda work: _is_handled(work, asked) or None)
+
+
+def dry_run(database: Database, account: str, asked: str, began: datetime) -> str:
+    """The id of the dry run that our event opened, when it has ended."""
+
+    def look(work: Work) -> str | None:
+        _is_handled(work, asked)
+        return work.session.scalars(
+            select(Run.run_id)
+            .where(Run.account_id == account, Run.kind == "dry_run", Run.finished_at >= began)
+            .order_by(Run.started_at.desc())
+        ).first()
+
+    return _wait(database, account, "dry_run", asked, look)
+
+
+def history(database: Database, account: str, asked: str, began: datetime) -> list[ImportFinished]:
+    """The ends of what `--from` asks for: the reports' run, if there is one, and the search's.
+
+    Ctrl-C ends the watching alone.
+    """
+    try:
+        with _bar() as bar:
+            task = bar.add_task("Waiting for the importer", total=None)
+            _wait(
+                database, account, "history", asked, lambda work: _history_is_through(work, account, asked), bar, task
+            )
+    except KeyboardInterrupt:
+        errors.print("The import goes on by itself. The same command shows how far it is.", highlight=False)
+        raise typer.Exit(130) from None
+    with database.unit_of_work() as work:
+        runs = work.session.scalars(
+            select(Run)
+            .where(Run.account_id == account, Run.kind.in_(("history", "search")), Run.finished_at >= began)
+            .order_by(Run.finished_at)
+        ).all()
+    latest = {run.kind: run.log for run in runs}
+    return [ImportFinished.model_validate_json(log) for log in latest.values() if log is not None]
+
+
+def lines_of(work: Work, run_id: str) -> tuple[ImportFinished, list[RunLine]]:
+    """A run's log, and its lines."""
+    log = ImportFinished.model_validate_json(work.session.get_one(Run, run_id).log or "")
+    rows = work.session.scalars(
+        select(RunLineRow.line).where(RunLineRow.run_id == run_id).order_by(RunLineRow.rank, RunLineRow.line_id)
+    )
+    return log, [RunLine.model_validate_json(row) for row in rows]
+
+
+def _history_is_through(work: Work, account: str, asked: str) -> bool | None:
+    if not _is_handled(work, asked) or _open_run(work, account, "history") is not None:
+        return None
+    state = work.session.get(AccountState, account)
+    return True if state is not None and state.read_again_from is None else None
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+    )
+
+
+def _wait(
+    database: Database,
+    account: str,
+    kind: str,
+    asked: str,
+    look: Callable[[Work], T | None],
+    bar: Progress | None = None,
+    task: int = 0,
+) -> T:
+    """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait."""
+    begun, seen, told_so = monotonic(), None, False
+    end = begun + _PATIENCE
+    with errors.status("Waiting for the importer") if bar is None else bar as display:
+        while True:
+            late = not told_so and monotonic() > begun + _TAKEN_UP_WITHIN
+            with database.unit_of_work() as work:
+                found = look(work)
+                run = _open_run(work, account, kind)
+                nobody = late and found is None and run is None and not _is_taken_up(work, account, asked)
+            if found is not None:
+                return found
+            if nobody:
+                told_so = True
+                errors.print(_NOBODY, markup=False, highlight=False, soft_wrap=True)
+            if run is not None and run != seen:
+                end, seen = monotonic() + _PATIENCE, run
+                if isinstance(display, Progress):
+                    _show_reports(display, task, json.loads(run))
+                else:
+                    display.update(_told(json.loads(run)))
+            if monotonic() > end:
+                fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
+            sleep(_EVERY)
+
+
+def _told(run: dict[str, Any]) -> str:
+    seen = run["counts"]["seen"]
+    return f"Importing: {run['amazon_calls']} pages, {seen} orders so far"
+
+
+def _show_reports(bar: Progress, task: int, run: dict[str, Any]) -> None:
+    """Months by their reports, then the orders that are read one by one."""
+    total, spans, fetch = run["spans_total"], run["spans"], run["to_fetch"]
+    counts = run["counts"]
+    if not (
+        isinstance(total, int) and isinstance(spans, list) and isinstance(fetch, list) and isinstance(counts, dict)
+    ):
+        return
+    done = total - len(spans)
+    single = f", {len(fetch)} to be read one by one" if fetch else ""
+    text = f"{done} of {total} months, {counts['seen']} orders{single}"
+    bar.update(task, description=text, total=total, completed=done)  # type: ignore[arg-type]  # a task's id is a number
+
+
+def _is_taken_up(work: Work, account: str, event_id: str) -> bool:
+    """Whether an importer has had our event in hand: it is handled, or given back to wait for Amazon's quota."""
+    if work.session.get(InboxRow, ("importer", SOURCE, event_id)) is not None:
+        return True
+    given_back = (
+        select(OutboxRow.position)
+        .where(OutboxRow.topic == "importer.retry", OutboxRow.key == account, OutboxRow.published_at.is_(None))
+        .limit(1)
+    )
+    return work.session.scalars(given_back).first() is not None
+
+
+def _open_run(work: Work, account: str, kind: str) -> str | None:
+    open_run = select(Run.progress).where(Run.account_id == account, Run.kind == kind, Run.finished_at.is_(None))
+    return work.session.scalars(open_run).one_or_none()
+
+
+def _is_handled(work: Work, event_id: str) -> bool:
+    """Whether the importer has handled our event, by its inbox."""
+    row = work.session.get(InboxRow, ("importer", SOURCE, event_id))
+    if row is not None and row.outcome != "handled":
+        fail(f"The importer did not take it: {row.reason or row.outcome}.")
+    return row is not None

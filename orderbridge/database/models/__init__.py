@@ -1,0 +1,44 @@
+"""The tables. Each docstring names the one service that writes it; shared tables say so."""
+
+from __future__ import annotations
+
+from orderbridge.database.models.accounts import (
+    AccessToken,
+    Account,
+    AccountState,
+    Attention,
+    StoreOptionsRow,
+    Subscription,
+)
+from orderbridge.database.models.base import Base
+from orderbridge.database.models.calls import Attempt, Lease, Quota
+from orderbridge.database.models.imports import Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
+from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
+from orderbridge.database.models.orders import OrderRow, PersonalDataRow
+from orderbridge.database.models.shipments import PackageRow, StoreOrderNumber
+
+__all__ = [
+    "AccessToken",
+    "Account",
+    "AccountState",
+    "Attempt",
+    "Attention",
+    "Base",
+    "HandlerFailure",
+    "InboxRow",
+    "Lease",
+    "OrderRow",
+    "OutboxRow",
+    "PackageRow",
+    "PersonalDataRow",
+    "Quota",
+    "Run",
+    "RunLineRow",
+    "ServiceState",
+    "Slot",
+    "StoreOptionsRow",
+    "StoreOrderNumber",
+    "Subscription",
+    "UnknownOrder",
+    "UnmappedWord",
+]

@@ -1,0 +1,42 @@
+"""Orders, and the personal data that is kept apart from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orderbridge.database.models.base import Base
+
+_ALIVE = text("redacted_at IS NULL")
+
+
+class OrderRow(Base):
+    """An order as last told to the store, without personal data. Written by the importer; `sequence` is shared."""
+
+    __tablename__ = "orders"
+
+    order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(100), index=True)
+    order_number: Mapped[str] = mapped_column(index=True)
+    amazon_status: Mapped[str] = mapped_column(String(40))
+    fulfilled_by: Mapped[str] = mapped_column(String(20))
+    ship_by: Mapped[datetime | None]
+    placed_at: Mapped[datetime]
+    amazon_updated_at: Mapped[datetime]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    document: Mapped[str]
+    """JSON: `schemas.orders.OrderDocument`."""
+
+
+class PersonalDataRow(Base):
+    """An order's personal data, sealed. Written by the importer while `redacted_at` is empty, then by the redactor."""
+
+    __tablename__ = "personal_data"
+    __table_args__ = (Index("ix_alive", "dies_at", postgresql_where=_ALIVE, sqlite_where=_ALIVE),)
+
+    order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seal: Mapped[str | None]
+    dies_at: Mapped[datetime]
+    redacted_at: Mapped[datetime | None]

@@ -1,0 +1,71 @@
+"""The roles an application needs at Amazon. No operation tells which it has: refusals and missing addresses do.
+
+Source: facts of "Access orders PII" and "Role mappings": without the first role no order may be read; without the
+second a merchant order that awaits shipment comes without `recipient.deliveryAddress.name`, though RECIPIENT was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from orderbridge.amazon import Order
+from orderbridge.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, raise_attention
+from orderbridge.database.unit_of_work import Work
+
+ORDER_ROLE: Final = "Inventory and Order Tracking"
+ADDRESS_ROLE: Final = "Direct-to-Consumer Shipping (Restricted)"
+ROLE_OF: Final = {ORDER_ROLE_MISSING: ORDER_ROLE, ROLE_MISSING: ADDRESS_ROLE}
+"""The role that is missing while a trouble stands."""
+
+NO_ADDRESSES: Final = (
+    f"Orders come without names and addresses: the application has not the role {ADDRESS_ROLE}, or the seller has not "
+    "consented to it. Orders are imported all the same."
+)
+_ADD_IT: Final = (
+    "Add the role {role} to the application in the developer console, authorise it again in Seller Central, and "
+    "connect the account with the new refresh token: orderbridge accounts connect {account}"
+)
+_AWAIT_SHIPMENT: Final = ("UNSHIPPED", "PARTIALLY_SHIPPED")
+_PICKED_UP: Final = "IN_STORE_PICK_UP"
+
+
+def address_role(orders: Iterable[Order]) -> bool | None:
+    """Whether orders that were asked with RECIPIENT show that the application may see addresses; None: neither.
+
+    One address is proof. A single order may lack its address for other reasons, for a while.
+    """
+    without = False
+    for order in orders:
+        address = order.recipient.delivery_address if order.recipient else None
+        if address is not None and address.name:
+            return True
+        without = without or _should_have_one(order)
+    return False if without else None
+
+
+def orders_refused(work: Work, account_id: str, words: str) -> None:
+    """Amazon refuses all orders of the account, with these words: somebody must add the role."""
+    raise_attention(
+        work,
+        account_id,
+        ORDER_ROLE_MISSING,
+        f"Amazon refuses the orders of this account: {words} The application has not the role {ORDER_ROLE}, or the "
+        "seller has not consented to it.",
+        _ADD_IT.format(role=ORDER_ROLE, account=account_id),
+    )
+
+
+def addresses_missing(work: Work, account_id: str) -> None:
+    """Orders come without addresses: somebody must add the role."""
+    raise_attention(work, account_id, ROLE_MISSING, NO_ADDRESSES, _ADD_IT.format(role=ADDRESS_ROLE, account=account_id))
+
+
+def _should_have_one(order: Order) -> bool:
+    fulfillment = order.fulfillment
+    return (
+        fulfillment is not None
+        and fulfillment.fulfilled_by == "MERCHANT"
+        and fulfillment.fulfillment_status in _AWAIT_SHIPMENT
+        and _PICKED_UP not in order.programs
+    )

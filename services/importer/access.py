@@ -1,0 +1,54 @@
+"""What Amazon lets us see of an account: told once when something is refused or missing, and when it is there again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.amazon import Order
+from orderbridge.attentions import (
+    MARKETPLACE_DENIED,
+    ORDER_ROLE_MISSING,
+    ROLE_MISSING,
+    end_attention,
+    open_attentions,
+    raise_attention,
+)
+from orderbridge.database.unit_of_work import Work
+from orderbridge.roles import NO_ADDRESSES, address_role, addresses_missing
+from services.importer.window import Window
+
+
+def page_arrived(work: Work, account: ConnectedAccount, window: Window, orders: Iterable[Order]) -> Window:
+    """Amazon gave a page of orders: returns the run, which says so if they came without addresses."""
+    ended = [ORDER_ROLE_MISSING]
+    if set(account.marketplace_ids) <= set(window.marketplace_ids):
+        ended.append(MARKETPLACE_DENIED)
+    standing = {one.trouble for one in open_attentions(work, account.account_id)}
+    end_attention(work, account.account_id, *standing.intersection(ended))
+    if "RECIPIENT" in window.left_out or orders_arrived(work, account.account_id, orders, standing):
+        return window
+    return window.with_problem(NO_ADDRESSES)
+
+
+def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standing: Iterable[str] | None = None) -> bool:
+    """Orders that were asked with their recipients: False if they show that the role for addresses is missing."""
+    granted = address_role(orders)
+    if granted is False:
+        addresses_missing(work, account_id)
+    elif granted and (standing is None or ROLE_MISSING in standing):
+        end_attention(work, account_id, ROLE_MISSING)
+    return granted is not False
+
+
+def marketplaces_denied(work: Work, account_id: str, marketplace_ids: Iterable[str]) -> None:
+    """Amazon refuses some of the account's marketplaces and shows the others."""
+    named = ", ".join(sorted(marketplace_ids))
+    raise_attention(
+        work,
+        account_id,
+        MARKETPLACE_DENIED,
+        f"Amazon refuses the orders of marketplace {named}; the others are imported.",
+        "Look in Seller Central whether the account may still sell there, and whether the application is authorised "
+        "for it. It is asked for again every day.",
+    )

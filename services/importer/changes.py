@@ -1,0 +1,63 @@
+"""What is another in an order than what the store was last told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.orders import Change, Line, OrderDocument
+
+_FIELDS_OF: Final[dict[Change, tuple[str, ...]]] = {
+    "status": ("amazon_status", "amazon_status_word", "store"),
+    "lines": ("lines",),
+    "amounts": ("totals",),
+    "cancel_requested": ("cancel_requested",),
+    "address": ("ship_to_country", "ship_to_region"),
+    "dates": ("ship_by", "deliver_by", "ship_window", "deliver_window"),
+}
+_NO_CHANGE: Final = {"order_id", "account_id", "amazon_updated_at"}
+"""That Amazon touched an order is no news by itself."""
+_OTHER: Final = set(OrderDocument.model_fields) - _NO_CHANGE - {name for names in _FIELDS_OF.values() for name in names}
+
+
+def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) -> tuple[Change, ...]:
+    """The kinds of change between two states of an order; the address is compared under its seal, by the caller."""
+    found = {change for change, names in _FIELDS_OF.items() if _differ(before, after, names)}
+    quantities = _quantities(before), _quantities(after)
+    more_cancelled = any(
+        line.quantity_cancelled > quantities[0].get(line.order_item_id, (0, 0, 0))[2] for line in after.lines
+    )
+    is_now = {
+        "quantities": quantities[0] != quantities[1],
+        "cancelled": more_cancelled or (after.amazon_status == "cancelled" != before.amazon_status),
+        "shipped_by_amazon": after.fulfilled_by == "amazon"
+        and after.amazon_status == "shipped" != before.amazon_status,
+        "address": address,
+        "other": _differ(before, after, _OTHER),
+    }
+    found |= {change for change, is_so in is_now.items() if is_so}  # type: ignore[misc]  # its keys are Changes
+    return tuple(change for change in _ORDER if change in found)
+
+
+_ORDER: Final[tuple[Change, ...]] = (
+    "status",
+    "lines",
+    "quantities",
+    "cancelled",
+    "shipped_by_amazon",
+    "amounts",
+    "cancel_requested",
+    "address",
+    "dates",
+    "other",
+)
+
+
+def _differ(before: OrderDocument, after: OrderDocument, names: tuple[str, ...] | set[str]) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def _quantities(order: OrderDocument) -> dict[str, tuple[int, int, int]]:
+    def of(line: Line) -> tuple[int, int, int]:
+        return line.quantity, line.quantity_shipped, line.quantity_cancelled
+
+    return {line.order_item_id: of(line) for line in order.lines}

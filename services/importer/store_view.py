@@ -1,0 +1,96 @@
+"""What the store is to make of an order, by the account's settings.
+
+What was decided at the order's import stays: its number, its payment type and what becomes of its stock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from orderbridge.account_settings import MANUAL_QUEUES, AccountSettings
+from schemas.orders import Choice, Inventory, OrderDocument, ShippingMethod, StoreView
+
+_PENDING: Final = ("pending_availability", "pending")
+_TO_SHIP: Final = ("unshipped", "partially_shipped", "unknown")
+_OVER: Final = ("cancelled", "unfulfillable")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the settings look at in an order, from whichever source it came."""
+
+    order_id: str
+    status: str
+    """`schemas.orders.AmazonStatus`."""
+    fulfilled_by: str
+    programs: tuple[str, ...] = ()
+    payment_methods: tuple[str, ...] = ()
+    service_level: str | None = None
+    """Amazon's word, as the Orders API 2026-01-01 writes it."""
+
+
+def store_view(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> StoreView:
+    """The store's words for the order. `known` is it as last told to the store, None for a new one."""
+    prefix = known.store.invoice_number_prefix if known else _prefix(settings, order)
+    return StoreView(
+        status=_queue(settings, order, known),
+        payment_type=known.store.payment_type if known else _payment_type(settings, order),
+        shipping_method=_shipping_method(settings, order, known),
+        order_number=f"{prefix}{order.order_id}",
+        invoice_number_prefix=prefix,
+        inventory=known.store.inventory if known else _inventory(settings, order),
+    )
+
+
+def _prefix(settings: AccountSettings, order: Facts) -> str:
+    """The first that is set of those for the order's kinds, FBA before Prime before business; else the one of all."""
+    kinds = (
+        (order.fulfilled_by == "amazon", settings.invoice_number_prefix_fba),
+        ("PRIME" in order.programs, settings.invoice_number_prefix_prime),
+        ("AMAZON_BUSINESS" in order.programs, settings.invoice_number_prefix_business),
+    )
+    return next((prefix for is_one, prefix in kinds if is_one and prefix is not None), settings.invoice_number_prefix)
+
+
+def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
+    """The store's order queue. The two status settings are for orders that await shipment.
+
+    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders.
+    """
+    if order.status in _OVER:
+        return settings.status_cancelled
+    if order.status == "shipped":
+        return settings.status_shipped
+    if order.fulfilled_by == "amazon":
+        same = known is not None and known.amazon_status in (*_PENDING, *_TO_SHIP)
+        return known.store.status if known and same else settings.status_fba
+    if order.status in _PENDING:
+        # It is here without the setting only if it was asked for by number: nobody must ship it yet.
+        same = known is not None and known.amazon_status in _PENDING
+        return known.store.status if known and same else settings.status_pending or MANUAL_QUEUES["unpaid"]
+    # An unknown word says nothing of the payment: what was pending waits on.
+    still = (*_TO_SHIP, *_PENDING) if order.status == "unknown" else ("unshipped", "partially_shipped")
+    return known.store.status if known and known.amazon_status in still else settings.status_merchant
+
+
+def _inventory(settings: AccountSettings, order: Facts) -> Inventory:
+    """Decided once: none where Amazon holds the stock, or where the goods had left before the import."""
+    if order.fulfilled_by == "amazon" or order.status not in (*_PENDING, *_TO_SHIP):
+        return "none"
+    return "deduct_when_shipped" if settings.deduct_inventory_when_shipped else "deduct_on_import"
+
+
+def _payment_type(settings: AccountSettings, order: Facts) -> Choice:
+    chosen = (settings.payment_types.get(method) for method in order.payment_methods)
+    return next(filter(None, chosen), settings.payment_type_default)
+
+
+def _shipping_method(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> ShippingMethod:
+    level = order.service_level
+    if known and known.store.shipping_method.amazon == level:
+        return known.store.shipping_method
+    chosen = settings.shipping_methods.get(level or "")
+    if chosen is None:
+        return ShippingMethod(amazon=level)
+    return ShippingMethod(id=chosen.id, name=chosen.name, amazon=level, mapped=True)

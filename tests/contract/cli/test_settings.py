@@ -1,0 +1,152 @@
+"""`orderbridge settings`: shown in plain words, changed all or none, with help that teaches each by its name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from orderbridge.account_settings import AccountSettings
+from orderbridge.database.models import Account, AccountState, OutboxRow
+from orderbridge.database.unit_of_work import Database
+from orderbridge.mapping_attention import look_at_mappings
+from orderbridge.store_options import keep_options
+from schemas.accounts import PaymentType, StatusOption, StoreOptions
+from schemas.orders import Choice
+from tests.parts.command_line import Command
+
+OPTIONS = StoreOptions(
+    account_id="main",
+    statuses=(StatusOption(id="10", name="Fresh", kind="new"), StatusOption(id="11", name="Shipped")),
+    payment_types=(PaymentType(id="7", name="Bank", kind="offline"),),
+    shipping_methods=(Choice(id="3", name="Priority"),),
+)
+
+
+def publish(database: Database) -> None:
+    with database.unit_of_work() as work:
+        keep_options(work, OPTIONS, work.now)
+
+
+def test_settings_are_changed_and_told(command: Command, account: str, database: Database) -> None:
+    result = command("settings", "set", account, "import_every_minutes=15", "invoice_number_prefix=A-", "--json")
+    changed = json.loads(result.stdout)
+    assert (changed["import_every_minutes"], changed["invoice_number_prefix"]) == (15, "A-")
+    shown = json.loads(command("settings", "show", account, "--json").stdout)
+    assert shown == {**changed, "last_order_imported": None, "last_script_run": None}
+    with database.unit_of_work() as work:
+        assert work.session.scalars(select(OutboxRow.topic)).all() == []
+    command("settings", "set", account, "exclude_from_sales_reports=on")
+    with database.unit_of_work() as work:
+        (row,) = work.session.scalars(select(OutboxRow))
+    told = json.loads(row.body)
+    assert (row.topic, told["connected"], told["exclude_from_sales_reports"]) == ("account.settings", True, True)
+
+
+def test_they_are_shown_by_the_manuals_names(command: Command, account: str, database: Database) -> None:
+    command("settings", "set", account, "payment_types.CreditCard=14:Cards", "skip_placed_before=2026-11-01")
+    with database.unit_of_work() as work:
+        work.session.add(AccountState(account_id=account, last_order_id="114-1", last_run_at=work.now))
+    lines = command("settings", "show").stdout.splitlines()
+    for field in AccountSettings.model_fields.values():
+        assert any(line.startswith(f"{field.title} ") for line in lines), field.title
+    text = {
+        line.split("  ")[0].strip(): " ".join(line.replace("│", " ").split())
+        for line in lines
+        if not line.startswith(" ")
+    }
+    assert "status_merchant New (1)" in text["Order Status (Fulfilled by Merchant)"]
+    assert text["Skip orders placed before"].endswith("2026-11-01 00:00 America/Los_Angeles *")
+    assert "114-1" in text["Last Order Imported"]
+    assert "Last Script Run" in text
+    assert any("payment_types.CreditCard" in line and "Cards (14)" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("enabled", "expected name=value"),
+        ("enable=true", "there is no setting 'enable'"),
+        ("enabled=perhaps", "enabled: expected true or false"),
+        ("import_every_minutes=61", "import_every_minutes: expected 60, 30, 15 or 5 minutes"),
+        ("import_every_minutes=1", "import_every_minutes: expected 60, 30, 15 or 5 minutes"),
+        ("time_zone=Mars", "expected an IANA time zone"),
+        ("log_email=somebody", "log_email: expected an e-mail address"),
+        ("import_from=2020-01-01", "Amazon keeps orders for two years"),
+        ("status_merchant=Hold", "expected New (1), Unpaid (9)"),
+        ("status_fba=Elsewhere", "the store has no 'Elsewhere' among its order queues"),
+        ("skip_marketplaces=DE", "DE is no marketplace of this account; it has US (ATVPDKIKX0DER)"),
+        ("invoice_number_prefix=a b", "invoice_number_prefix: "),
+        ("status_fba.x=1", "there is no setting 'status_fba.x'"),
+        ("import_fba=true", "it stands there twice"),
+    ],
+)
+def test_a_wrong_setting_is_wrong_usage(
+    command: Command, account: str, database: Database, assignment: str, told: str
+) -> None:
+    result = command("settings", "set", account, "import_fba=true", assignment)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+    with database.unit_of_work() as work:
+        assert '"import_fba":false' in work.session.get_one(Account, account).settings
+
+
+def test_all_problems_are_told_at_once(command: Command, account: str) -> None:
+    result = command("settings", "set", account, "enabled=perhaps", "oops", "time_zone=Mars", "wrong=1")
+    assert result.exit_code == 2
+    for told in ("enabled: ", "'oops': ", "time_zone: ", "wrong: "):
+        assert told in result.stderr
+
+
+def test_a_word_that_amazon_does_not_document_is_kept_with_a_note(command: Command, account: str) -> None:
+    result = command("settings", "set", account, "shipping_methods.DRONE=3", "skip_programs=NEW_ONE", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["shipping_methods"] == {"DRONE": {"id": "3", "name": "3"}}
+    assert "Note: shipping_methods.DRONE: Amazon's documents have no such word" in result.stderr
+    assert "Note: skip_programs: " in result.stderr
+
+
+def test_json_is_taken_too(command: Command, account: str) -> None:
+    result = command(
+        "settings", "set", account, 'payment_types={"CreditCard": {"id": "14", "name": "Amazon"}}', "--json"
+    )
+    assert json.loads(result.stdout)["payment_types"] == {"CreditCard": {"id": "14", "name": "Amazon"}}
+    assert command("settings", "set", account, "payment_types.CreditCard=").exit_code == 0
+    assert json.loads(command("settings", "show", "--json").stdout)["payment_types"] == {}
+
+
+def test_the_help_teaches_each_setting(command: Command) -> None:
+    text = " ".join(command("settings", "set", "--help").stdout.split())
+    for field in AccountSettings.model_fields.values():
+        assert str(field.title) in text
+        assert str((field.examples or [""])[0]) in text
+
+
+def test_options_say_where_they_came_from(command: Command, account: str, database: Database) -> None:
+    told = json.loads(command("settings", "options", "--json").stdout)
+    assert (told["source"], told["statuses"][0]) == ("manual", {"id": "1", "name": "New", "kind": "new"})
+    assert "The store has not said what it offers" in command("settings", "options", account).stdout
+    publish(database)
+    assert json.loads(command("settings", "options", "--json").stdout)["source"] == "store"
+    text = command("settings", "options").stdout
+    assert "The store said so at " in text
+    assert "Priority" in text
+
+
+def test_a_mapping_that_is_gone_is_shown(command: Command, account: str, database: Database) -> None:
+    command("settings", "set", account, "shipping_methods.STANDARD=9:Snail")
+    publish(database)
+    with database.unit_of_work() as work:
+        look_at_mappings(
+            work, account, AccountSettings.model_validate_json(work.session.get_one(Account, "main").settings)
+        )
+    text = command("settings", "show").stdout
+    assert "The store no longer offers what is mapped to: " in text
+    assert "shipping_methods.STANDARD: Snail (9)" in text
+
+
+def test_an_account_that_is_not_there_is_no_wrong_usage(command: Command, database: Database) -> None:
+    assert command("settings", "set", "other", "enabled=true").exit_code == 1
+    assert command("settings", "show", "other", "--json").exit_code == 1
+    assert command("settings", "options", "other").exit_code == 1

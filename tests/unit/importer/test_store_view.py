@@ -1,0 +1,121 @@
+"""What the store is to make of an order, by the account's settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orderbridge.amazon import Order
+from schemas.orders import OrderDocument
+from services.importer.mapping import missing_mappings, to_document
+from services.importer.store_view import Facts, store_view
+from tests.parts.contract import EXAMPLES
+from tests.unit.importer.conftest import AmazonOrder, account
+
+PREFIXES = {
+    "invoice_number_prefix": "A-",
+    "invoice_number_prefix_fba": "F-",
+    "invoice_number_prefix_prime": "P-",
+    "invoice_number_prefix_business": "B-",
+}
+UNPAID = {"id": "9", "name": "Unpaid"}
+
+
+@pytest.mark.parametrize(
+    ("fulfilled_by", "programs", "left_out", "prefix"),
+    [
+        ("merchant", (), "", "A-"),
+        ("merchant", ("AMAZON_BUSINESS",), "", "B-"),
+        ("merchant", ("AMAZON_BUSINESS", "PRIME"), "", "P-"),
+        ("amazon", ("AMAZON_BUSINESS", "PRIME"), "", "F-"),
+        ("amazon", ("AMAZON_BUSINESS", "PRIME"), "_fba", "P-"),
+        ("merchant", ("AMAZON_BUSINESS", "PRIME"), "_prime", "B-"),
+        ("merchant", ("AMAZON_BUSINESS",), "_business", "A-"),
+    ],
+)
+def test_the_prefix_of_an_orders_kind(fulfilled_by: str, programs: tuple[str, ...], left_out: str, prefix: str) -> None:
+    wish: dict[str, Any] = {
+        name: text for name, text in PREFIXES.items() if not left_out or not name.endswith(left_out)
+    }
+    facts = Facts(order_id="1", status="unshipped", fulfilled_by=fulfilled_by, programs=programs)
+    view = store_view(account(**wish).settings, facts, None)
+    assert (view.invoice_number_prefix, view.order_number) == (prefix, f"{prefix}1")
+
+
+def test_an_empty_prefix_is_one_too() -> None:
+    facts = Facts(order_id="1", status="unshipped", fulfilled_by="amazon")
+    assert store_view(account(invoice_number_prefix_fba="").settings, facts, None).order_number == "1"
+
+
+def life(
+    amazon_order: AmazonOrder, *statuses: str, fulfilled_by: str = "MERCHANT", **wish: Any
+) -> list[tuple[str, str]]:
+    """Queue and inventory of an order that goes through these statuses, each told to the store."""
+    order = amazon_order(fulfilled_by=fulfilled_by)
+    known: OrderDocument | None = None
+    told: list[tuple[str, str]] = []
+    for status in statuses:
+        assert order.fulfillment is not None
+        raw = order.model_dump(by_alias=True)
+        raw["fulfillment"]["fulfillmentStatus"] = status
+        known = to_document(account(**wish), Order.model_validate(raw), known)
+        told.append((known.store.status.name, known.store.inventory))
+    return told
+
+
+def test_a_pending_order_reserves_its_stock_once(amazon_order: AmazonOrder) -> None:
+    wish: dict[str, Any] = {"status_pending": UNPAID, "deduct_inventory_when_shipped": False}
+    assert life(amazon_order, "PENDING", "UNSHIPPED", "SHIPPED", **wish) == [
+        ("Unpaid", "deduct_on_import"),
+        ("New", "deduct_on_import"),
+        ("Shipped", "deduct_on_import"),
+    ]
+
+
+def test_pending_and_cancelled(amazon_order: AmazonOrder) -> None:
+    assert life(amazon_order, "PENDING_AVAILABILITY", "PENDING", "CANCELLED", status_pending=UNPAID) == [
+        ("Unpaid", "deduct_when_shipped"),
+        ("Unpaid", "deduct_when_shipped"),
+        ("Cancel", "deduct_when_shipped"),
+    ]
+    assert life(amazon_order, "CANCELLED") == [("Cancel", "none")]
+
+
+def test_an_order_that_will_never_ship_is_in_the_cancel_queue(amazon_order: AmazonOrder) -> None:
+    assert life(amazon_order, "UNFULFILLABLE", fulfilled_by="AMAZON") == [("Cancel", "none")]
+
+
+def test_a_new_word_moves_nothing(amazon_order: AmazonOrder) -> None:
+    told = life(amazon_order, "PENDING", "TELEPORTED", "UNSHIPPED", status_pending=UNPAID)
+    assert [queue for queue, _ in told] == ["Unpaid", "Unpaid", "New"]
+
+
+def test_amazon_ships_what_it_fulfils(amazon_order: AmazonOrder) -> None:
+    told = life(amazon_order, "PENDING", "UNSHIPPED", "SHIPPED", fulfilled_by="AMAZON")
+    assert told == [("Processing", "none"), ("Processing", "none"), ("Shipped", "none")]
+
+
+def test_settings_changed_later_are_for_later_orders() -> None:
+    facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("Pix",))
+    before = store_view(account().settings, facts, None)
+    example = EXAMPLES["order.imported"] | {"store": before, "amazon_status": "unshipped"}
+    known = OrderDocument.model_validate(example)
+    later = account(
+        status_merchant=UNPAID,
+        invoice_number_prefix="X-",
+        payment_types={"Pix": {"id": "1", "name": "Pix"}},
+        deduct_inventory_when_shipped=False,
+    )
+    assert store_view(later.settings, facts, known) == before
+    assert store_view(later.settings, facts, None) != before
+
+
+def test_the_first_payment_method_that_is_mapped_counts(amazon_order: AmazonOrder) -> None:
+    facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("GiftCard", "Pix"))
+    settings = account(payment_types={"Pix": {"id": "1", "name": "Pix"}}).settings
+    assert store_view(settings, facts, None).payment_type.name == "Pix"
+    assert store_view(settings, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
+    document = to_document(account(payment_types={"Pix": {"id": "1", "name": "Pix"}}), amazon_order(programs=[]), None)
+    assert [word.split(":")[0] for word in missing_mappings(document)] == ["shipping"]
