@@ -1,48 +1,136 @@
-"""A region that hangs is asked by one probe, ever more seldom: its accounts give their work back without a call."""
+"""One region of Amazon hangs at the time-out of each call: how long the other accounts' slots wait, in real time.
+
+The worker has a thread for each partition of `import.due`, and an account keeps to one partition (`faust_app.py`). So
+whoever shares a partition with an account that hangs waits for its time-outs; all others do not notice. The time-out
+and the breaker's pause are a tenth of the real ones (20 s and 30 s).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
-from orderbridge.amazon import NoAnswer
-from orderbridge.amazon.operations import SEARCH_ORDERS
-from orderbridge.amazon_calls import AmazonCalls, CallFailed
-from orderbridge.database.models import Account
-from tests.parts.in_process import ACCOUNT, System
+from orderbridge.account_settings import AccountSettings
+from orderbridge.amazon.transport import Connection
+from orderbridge.bus.pipeline import Pipeline
+from orderbridge.database import quotas
+from sandbox.clock import SystemClock
+from sandbox.faults import Fault
+from schemas.failures import Original
+from schemas.imports import ImportDue
+from services.importer import app as importer
+from tests.parts.many_accounts import ManyAccounts
+from tests.parts.process import wait_until
+from tests.parts.sandbox_server import SandboxServer
+
+TIMEOUT = 2.0
+PAUSE = timedelta(seconds=3)
+PARTITIONS = 6
+"""As `topic_partitions` has it."""
+SECONDS = 12.0
+EVERY = 1.0
+HANGING = ("hanging-0", "hanging-1")
+NEIGHBOURS = tuple(f"neighbour-{number}" for number in range(4))
+OTHERS = tuple(f"other-{number}" for number in range(14))
 
 
-def test_twenty_accounts_spend_few_time_outs_on_it(system: System) -> None:
-    names = [f"account-{number}" for number in range(20)]
-    with system.database.unit_of_work() as work:
-        row = work.session.get_one(Account, ACCOUNT)
-        copied = ("marketplace_ids", "settings", "login_url", "connected_at")
-        for name in names:
-            same: dict[str, Any] = {column: getattr(row, column) for column in copied}
-            calls = AmazonCalls(system.settings, system.database)
-            sealed = calls._box.encrypt("Atzr|x", purpose=f"refresh_token:{name}")
-            work.session.add(Account(account_id=name, api_url=row.api_url, refresh_token=sealed, **same))
-    made = 0
+class Partitions:
+    """What Faust does: each partition's messages one after the other, in a thread; the partitions side by side."""
 
-    def hang(_connection: Any) -> Any:
-        raise NoAnswer("searchOrders", "no answer: ReadTimeout")
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._queues: list[SimpleQueue[tuple[str, float, Original] | None]] = [SimpleQueue() for _ in range(PARTITIONS)]
+        self._threads = ThreadPoolExecutor(PARTITIONS)
+        self._waiting = [self._threads.submit(self._work, queue) for queue in self._queues]
+        self._lock = threading.Lock()
+        self._offset = 0
+        self.seconds: dict[str, list[float]] = {}
 
-    def ask(name: str) -> bool:
-        """Whether a call was made."""
-        with system.database.unit_of_work() as work:
-            if calls.reserve(work, name, SEARCH_ORDERS) is not None:
-                return False
-            with pytest.raises(CallFailed):
-                calls.make(work, name, SEARCH_ORDERS, "a test", hang)
-            return True
+    def send(self, account: str, partition: int) -> None:
+        """A slot of this account is due now."""
+        self._offset += 1
+        original = Original(
+            topic="import.due",
+            partition=partition,
+            offset=self._offset,
+            timestamp=datetime.now(UTC),
+            key=account.encode(),
+            value=ImportDue(account_id=account, reason="slot").model_dump_json().encode(),
+            headers=(),
+        )
+        self._queues[partition].put((account, time.monotonic(), original))
 
-    for _ in range(360):  # an hour, each account trying every ten seconds
-        made += sum(ask(name) for name in names)
-        system.clock.advance(10)
-    assert made <= 18, "3 to close it, then after 30, 60, 120, 240 and 300 s"
-    system.clock.advance(300)
-    system.import_now()  # another account's call is answered
-    assert system.calls("searchOrders") == {"200": 1}
-    system.clock.advance(300)
-    assert ask(names[0]), "its own breaker is open for a probe, and so is the endpoint"
+    def finish(self) -> None:
+        """Wait until all is handled."""
+        for queue in self._queues:
+            queue.put(None)
+        for waiting in self._waiting:
+            waiting.result()
+        self._threads.shutdown()
+
+    def _work(self, queue: SimpleQueue[tuple[str, float, Original] | None]) -> None:
+        while (item := queue.get()) is not None:
+            account, due, original = item
+            self._pipeline.process(original)
+            with self._lock:
+                self.seconds.setdefault(account, []).append(time.monotonic() - due)
+
+
+@pytest.fixture
+def short_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Connection.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "timeout", (TIMEOUT, TIMEOUT))
+    monkeypatch.setattr(quotas, "CLOSED_FOR", PAUSE)
+
+
+@pytest.mark.usefixtures("short_time_out")
+def test_a_hanging_region_holds_up_its_partitions_alone(
+    postgres_url: str, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    names = (*HANGING, *NEIGHBOURS, *OTHERS)
+    settings = AccountSettings(enabled=True, import_every_minutes=60)
+    # So fast that no quota is ever used up: what is measured is the waiting for each other.
+    house = ManyAccounts(
+        postgres_url, tmp_path, sandbox, dict.fromkeys(names, settings), sandbox_clock=SystemClock(), speed=3000
+    )
+    with closing(house):
+        partitions = Partitions(importer.wire(house.settings, house.database).pipeline())
+        homes = {name: number % 2 for number, name in enumerate((*HANGING, *NEIGHBOURS))}
+        homes |= {name: 2 + number % (PARTITIONS - 2) for number, name in enumerate(OTHERS)}
+        for name in names:  # each opens its connections, and learns Amazon's rate
+            partitions.send(name, homes[name])
+        wait_until(lambda: len(partitions.seconds) == len(names), seconds=30, what="every account's first import")
+        partitions.seconds.clear()
+        for name in HANGING:
+            hang = Fault(operation="searchOrders", kind="timeout", seconds=60, count=None, account=name)
+            house.amazon.faults.add(hang)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            for name in names:
+                partitions.send(name, homes[name])
+            time.sleep(EVERY)
+        partitions.finish()
+    figures = {
+        group: [round(_share(_all(partitions, group_names), share), 3) for share in (0.5, 0.99, 1)]
+        for group, group_names in (("others", OTHERS), ("neighbours", NEIGHBOURS))
+    }
+    print(f"p50, p99 and most, in seconds, with a time-out of {TIMEOUT} s: {figures}")
+    assert _share(_all(partitions, OTHERS), 0.99) < 1
+    # The breaker keeps it bounded: three time-outs in a row, then one in every pause.
+    assert _share(_all(partitions, NEIGHBOURS), 1) < 4 * TIMEOUT
+
+
+def _all(partitions: Partitions, names: tuple[str, ...]) -> list[float]:
+    return sorted(seconds for name in names for seconds in partitions.seconds[name])
+
+
+def _share(values: list[float], share: float) -> float:
+    return values[min(int(len(values) * share), len(values) - 1)]
