@@ -155,8 +155,9 @@ def bad_answers() -> list[Said]:
 def test_a_bad_answer_is_an_error_that_tells_no_value(
     call: Callable[[str, Said], Any], name: str, answer: Said
 ) -> None:
-    if name == "getDestinations" and answer.body == b"{}":
-        pytest.skip("the model requires nothing of this answer: there are no destinations")
+    if name == "getDestinations" and answer.body == b"{}":  # the model requires nothing of this answer
+        assert call(name, answer).destinations == ()
+        return
     with pytest.raises(BadAnswer) as caught:
         call(name, answer)
 

@@ -72,7 +72,7 @@ def test_sigterm_ends_it_at_once_even_while_a_call_hangs(start: Start) -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=10)
-    assert time.monotonic() - began < 1.5  # 0.4 s on two cores
+    assert time.monotonic() - began < 8  # 0.4 s on two idle cores; the call hangs for 60
     assert (process.returncode, out, err) == (0, "", "")
     assert hanging.wait(timeout=10) == 1
 
