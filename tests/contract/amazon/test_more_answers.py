@@ -156,7 +156,7 @@ def test_a_bad_answer_is_an_error_that_tells_no_value(
     call: Callable[[str, Said], Any], name: str, answer: Said
 ) -> None:
     if name == "getDestinations" and answer.body == b"{}":  # the model requires nothing of this answer
-        assert call(name, answer).destinations == ()
+        assert call(name, answer) == ()
         return
     with pytest.raises(BadAnswer) as caught:
         call(name, answer)
