@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.mapping_attention import look_at_mappings
 from orderbridge.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
 from orderbridge.store_options import options_of, with_store_words
+from schemas.imports import ImportDue
 
 MAPPINGS = ("payment_types", "shipping_methods")
 """Settings with a line for each of Amazon's words: a line is changed as `payment_types.CreditCard`."""
@@ -82,10 +84,22 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
     before = read_account(row).settings
     changed = with_store_words(before.model_copy(update=values), offered)
     row.settings = changed.model_dump_json()
+    if changed.import_from != before.import_from:
+        _move_import_date(work, account_id, state, changed.import_from or row.connected_at)
     if changed.exclude_from_sales_reports != before.exclude_from_sales_reports:
         tell_store(work, read_account(row))
     look_at_mappings(work, account_id, changed)
     return changed
+
+
+def _move_import_date(work: Work, account_id: str, state: AccountState | None, moment: datetime | None) -> None:
+    """The first run has begun with another date and is not through: what it left out is read, or nothing more is."""
+    if state is None or state.imported_from is None or moment is None:
+        return
+    if moment < state.imported_from:
+        work.post(ImportDue(account_id=account_id, reason="history", since=moment))
+    else:
+        state.imported_from = moment
 
 
 def _read(name: str, value: Any, at: Circumstances, problems: list[Problem]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -15,10 +15,8 @@ from orderbridge.cli.application import Json, app, console, done, fail, open_dat
 from orderbridge.cli.runs import print_log, run_cells
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.setting_values import earliest_import
 from schemas.imports import ImportDue, ImportFinished
-
-_AMAZON_KEEPS = timedelta(days=2 * 365)
-"""How far back Amazon tells of orders (facts: two years)."""
 
 
 @app.command(name="import")
@@ -86,8 +84,8 @@ def _day(account: ConnectedAccount, since: datetime, now: datetime) -> datetime:
     begins = since.replace(tzinfo=account.zone)
     if begins >= now:
         raise typer.BadParameter(f"{since:%Y-%m-%d} lies ahead", param_hint="--from")
-    if begins < now - _AMAZON_KEEPS:
-        oldest = now - _AMAZON_KEEPS
+    oldest = earliest_import(now, account).astimezone(account.zone)
+    if begins < oldest:
         raise typer.BadParameter(
             f"Amazon tells of orders for two years only: {oldest:%Y-%m-%d} at the earliest", param_hint="--from"
         )

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
+from schemas.imports import ImportDue
 from services.importer import reconciliation, runs
-from services.importer.window import SEARCHED, Window
+from services.importer.window import Window
 
 _ASK_AGAIN = timedelta(days=1)
 """A marketplace that was refused is asked for again so much later."""
+
+
+class Denied(NamedTuple):
+    """A marketplace that Amazon refuses: from where it is not read, and when it was asked for last."""
+
+    since: datetime
+    asked_at: datetime
 
 
 def advance(work: Work, window: Window, reached: datetime | None) -> None:
@@ -28,43 +37,49 @@ def end(work: Work, window: Window, reached: datetime | None = None) -> None:
         state = runs.state_of(work, window.account_id)
         state.last_run_at = work.now
         state.last_order_id = window.last_order_id or state.last_order_id
+        # A first run that failed: the next begins where it did, since the reports reach no further than that.
+        state.cursor = state.cursor or window.updated_after
         if reached is not None:
             state.first_run_at = state.first_run_at or work.now
-            if state.read_again_from is not None and window.updated_after <= max(
-                state.read_again_from, window.started_at - SEARCHED
-            ):
+            if state.read_again_from is not None and window.updated_after <= state.read_again_from:
                 state.read_again_from = None
+            _read_what_was_denied(work, state, window)
             advance(work, window, reached)
             reconciliation.plan(work, state)
     runs.finish(work, window)
 
 
 def granted(state: AccountState, marketplace_ids: tuple[str, ...], now: datetime) -> tuple[str, ...]:
-    """The marketplaces to ask for: without those that Amazon refused lately.
-
-    One whose day is over is asked for again, and read from when it was refused first.
-    """
-    denied = denied_since(state)
-    asked_again = {name: since for name, since in denied.items() if now - since >= _ASK_AGAIN}
-    if asked_again:
-        _write(state, {name: since for name, since in denied.items() if name not in asked_again})
-        state.read_again_from = min(filter(None, (state.read_again_from, *asked_again.values())))
-    return tuple(name for name in marketplace_ids if name not in denied_since(state))
+    """The marketplaces to ask for: without those that Amazon refused within the last day."""
+    denied = denied_marketplaces(state)
+    return tuple(name for name in marketplace_ids if name not in denied or now - denied[name].asked_at >= _ASK_AGAIN)
 
 
-def deny(state: AccountState, marketplace_id: str, now: datetime) -> None:
-    """Amazon refuses this marketplace."""
-    denied = denied_since(state)
-    _write(state, {marketplace_id: now, **denied})
+def deny(state: AccountState, marketplace_id: str, window: Window, now: datetime) -> None:
+    """Amazon refuses this marketplace: of what the run was to read of it, nothing is read."""
+    denied = denied_marketplaces(state)
+    known = denied.get(marketplace_id)
+    since = window.updated_after if known is None else min(known.since, window.updated_after)
+    _write(state, {**denied, marketplace_id: Denied(since, now)})
 
 
-def denied_since(state: AccountState) -> dict[str, datetime]:
-    """The marketplaces that Amazon refuses, and since when."""
-    return {
-        name: datetime.fromisoformat(since) for name, since in json.loads(state.denied_marketplaces or "{}").items()
-    }
+def denied_marketplaces(state: AccountState) -> dict[str, Denied]:
+    """The marketplaces that Amazon refuses."""
+    told = json.loads(state.denied_marketplaces or "{}")
+    return {name: Denied(*map(datetime.fromisoformat, moments)) for name, moments in told.items()}
 
 
-def _write(state: AccountState, denied: dict[str, datetime]) -> None:
-    text = json.dumps({name: since.isoformat() for name, since in denied.items()})
+def _read_what_was_denied(work: Work, state: AccountState, window: Window) -> None:
+    """Marketplaces that were refused are shown again: another run reads what they had since then, at once."""
+    denied = denied_marketplaces(state)
+    shown = [denied[name] for name in window.marketplace_ids if name in denied]
+    if shown:
+        _write(state, {name: one for name, one in denied.items() if name not in window.marketplace_ids})
+        since = min(one.since for one in shown)
+        state.read_again_from = min(since, state.read_again_from or since)
+        work.post(ImportDue(account_id=window.account_id, reason="now"))
+
+
+def _write(state: AccountState, denied: dict[str, Denied]) -> None:
+    text = json.dumps({name: [moment.isoformat() for moment in one] for name, one in denied.items()})
     state.denied_marketplaces = text if denied else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon import NotFound, Refused, get_order
+from orderbridge.amazon import AmazonError, BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
@@ -15,6 +16,9 @@ from services.importer import access, runs
 from services.importer.claim import Claim
 from services.importer.orders import store_order, what_is_wrong
 from services.importer.report_run import ReportProgress
+
+_MOST_TRIES: Final = 3
+"""Of each order that is left, when nothing but answers that cannot be read comes."""
 
 
 def step(
@@ -39,12 +43,14 @@ def step(
         )
     except CallFailed as failed:
         claim.check(work)
-        if not isinstance(failed.error, Refused) or failed.error.code is None:
+        bad = isinstance(failed.error, BadAnswer)
+        if bad and progress.tries + 1 < _MOST_TRIES * len(progress.to_fetch):
+            runs.go_on(work, _later(progress), failed.retry_at)
+            return
+        if not bad and (not isinstance(failed.error, Refused) or failed.error.code is None):
             runs.go_on(work, progress.with_call(), failed.retry_at)
             return
-        gone = isinstance(failed.error, NotFound)
-        why = "Amazon does not know it any more" if gone else f"Amazon refuses it ({failed.error.message})"
-        line = RunLine(order_id=order_id, did="skipped", reason="refused_by_amazon", problem=f"{why}.")
+        line = _not_read(order_id, failed.error)
     else:
         claim.check(work)
         access.orders_arrived(work, account.account_id, [answer.order])
@@ -61,5 +67,22 @@ def step(
         progress = progress.with_problem(f"Order {order_id}: {line.problem}")
     runs.add_lines(work, progress.run_id, [line])
     progress = progress.counted([line]).with_call()
-    progress = progress.model_copy(update={"to_fetch": progress.to_fetch[1:], "fetched": progress.fetched + 1})
+    progress = progress.model_copy(
+        update={"to_fetch": progress.to_fetch[1:], "fetched": progress.fetched + 1, "tries": 0}
+    )
     runs.go_on(work, progress, work.now)
+
+
+def _later(progress: ReportProgress) -> ReportProgress:
+    """An answer that cannot be read: the others come first, in case it is this order's alone."""
+    first, *others = progress.to_fetch
+    return progress.with_call().model_copy(update={"to_fetch": (*others, first), "tries": progress.tries + 1})
+
+
+def _not_read(order_id: str, error: AmazonError) -> RunLine:
+    if isinstance(error, BadAnswer):
+        problem = f"It cannot be read: {error.message}. Report it to Orderbridge's developers."
+        return RunLine(order_id=order_id, did="unreadable", problem=problem)
+    gone = isinstance(error, NotFound)
+    why = "Amazon does not know it any more" if gone else f"Amazon refuses it ({error.message})"
+    return RunLine(order_id=order_id, did="skipped", reason="refused_by_amazon", problem=f"{why}.")

@@ -33,7 +33,10 @@ def open_history(work: Work, account: ConnectedAccount, event: ImportDue) -> Rep
     """
     since = event.since or work.now
     state = runs.state_of(work, account.account_id)
-    state.imported_from = min(since, imported_from(account, state) or since)
+    begins = imported_from(account, state) or since
+    if state.imported_from is None and state.cursor is None:
+        since = min(since, begins)  # the first run, which would read since then, will find the date set
+    state.imported_from = min(since, begins)
     searched = work.now - SEARCHED
     state.read_again_from = min(max(since, searched), state.read_again_from or work.now)
     row = runs.find_open(work, account.account_id, "history")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from orderbridge import attentions
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls
-from orderbridge.bus.outcomes import NotYet, Skipped
+from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.bus.outcomes import Skipped
 from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
 from orderbridge.expiry import warn_of_expiry
@@ -23,27 +23,38 @@ _STORE = {"history": history_run.store_chunk, "reconciliation": reconciliation.c
 def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) -> None:
     """Do one step of a run. A run that is open is gone on with, never doubled."""
     account = find_account(work, event.account_id)
-    if account is None or not account.connected:
+    if account is None:
         raise Skipped("account_not_connected")
-    if not account.settings.enabled:
-        raise Skipped("import_disabled")
     kind = _kind_of(work, event)
     if kind is None:
         return  # that run is finished
-    if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)):
-        if event.reason == "history":  # asked for once only
-            raise NotYet(work.now + AFTER_LOGIN_TROUBLE, "the seller's consent is revoked")
-        raise Skipped("consent_revoked")  # an open run stays open: connecting the account goes on with it
+    in_vain = _why_in_vain(work, account)
+    if in_vain is not None and event.reason != "history":
+        raise Skipped(in_vain)  # an open run stays open: a slot goes on with it when there are slots again
     claim = Claim(work, account.account_id, kind)
-    if kind in _STORE:
+    if in_vain is not None:  # asked for once only: the run is opened, and waits
+        progress = history_run.open_history(work, account, event)
+        if progress is not None:
+            runs.save(work, progress)
+    elif kind in _STORE:
         _step_of_reports(event, work, account, kind, calls, ring, claim)
     else:
         row = runs.find_open(work, account.account_id, kind)
         if row is None:
             warn_of_expiry(work, calls.settings, account.account_id)
+        runs.wake(work, account.account_id, _STORE)
         window = Window.model_validate_json(row.progress) if row is not None else _open(work, account, kind)
         search_run.step(work, account, window, calls, ring, claim)
     claim.release(work)
+
+
+def _why_in_vain(work: Work, account: ConnectedAccount) -> str | None:
+    """Why Amazon is not asked for this account now, a stable code; None if it is."""
+    if not account.connected:
+        return "account_not_connected"
+    if not account.settings.enabled:
+        return "import_disabled"
+    return "consent_revoked" if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)) else None
 
 
 def _kind_of(work: Work, event: ImportDue) -> str | None:
@@ -57,7 +68,7 @@ def _open(work: Work, account: ConnectedAccount, kind: str) -> Window:
     state = runs.state_of(work, account.account_id)
     if state.imported_from is None and kind == "search":  # the first run
         state.imported_from = imported_from(account, state) or work.now
-        if state.imported_from < work.now - SEARCHED:
+        if state.cursor is None and state.imported_from < work.now - SEARCHED:
             work.post(ImportDue(account_id=account.account_id, reason="history", since=state.imported_from))
     marketplace_ids = cursor.granted(state, account.marketplace_ids, work.now)
     return Window.open(

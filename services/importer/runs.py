@@ -106,6 +106,19 @@ def go_on(work: Work, progress: Progress, at: datetime) -> None:
     work.post(rest, at=at, name=f"import-rest:{progress.run_id}")
 
 
+def wake(work: Work, account_id: str, kinds: Iterable[str]) -> None:
+    """Go on with the account's open runs of these kinds, unless that is planned already.
+
+    A `rest` carries them, and may be skipped while the account is switched off, or end as a dead letter.
+    """
+    open_runs = select(Run.run_id).where(
+        Run.account_id == account_id, Run.kind.in_(tuple(kinds)), Run.finished_at.is_(None)
+    )
+    for run_id in work.session.scalars(open_runs):
+        rest = ImportDue(account_id=account_id, reason="rest", run_id=run_id)
+        work.post_once(rest, at=work.now, name=f"import-rest:{run_id}")
+
+
 def finish(work: Work, progress: Progress) -> None:
     """End the run and tell its log."""
     save(work, progress)

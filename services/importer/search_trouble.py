@@ -82,12 +82,13 @@ def _after_suspect(work: Work, window: Window, words: str) -> None:
     else:
         state = runs.state_of(work, window.account_id)
         for refused in window.refused:
-            cursor.deny(state, refused, work.now)
+            if window.kind == "search":
+                cursor.deny(state, refused, window, work.now)
             window = window.with_problem(
                 f"Amazon refuses the orders of marketplace {refused}; the others are imported. Look in Seller Central "
                 "whether the account may still sell there. It is asked for again after a day."
             )
-        access.marketplaces_denied(work, window.account_id, cursor.denied_since(state))
+        access.marketplaces_denied(work, window.account_id, {*cursor.denied_marketplaces(state), *window.refused})
         going_on = window.start_over().model_copy(update={"marketplace_ids": remaining, "refused": ()})
         runs.go_on(work, going_on, work.now)
 

@@ -66,7 +66,7 @@ class Window(Progress):
         else:
             after = max(imported_from(account, state) or now, now - SEARCHED)
         if state is not None and state.read_again_from is not None:
-            after = min(after, max(state.read_again_from, now - SEARCHED))
+            after = min(after, state.read_again_from)  # however long ago that was asked for
         after = min(after, now - _AMAZON_KEEPS_BACK)
         return cls(
             account_id=account.account_id,

@@ -43,7 +43,7 @@ class AccountState(Base):
 
     account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     cursor: Mapped[datetime | None]
-    """Everything Amazon changed before this is imported."""
+    """Everything Amazon changed before this is imported; after a first run that failed, where it began."""
     imported_from: Mapped[datetime | None]
     """An order placed before this and unknown to us is not imported; None until the first run opened."""
     read_again_from: Mapped[datetime | None]
@@ -52,7 +52,7 @@ class AccountState(Base):
     """When the first run was through: "Import Orders From" has had its effect."""
     reconciled_at: Mapped[datetime | None]
     denied_marketplaces: Mapped[str | None]
-    """JSON: the marketplaces that Amazon refuses to show us, each with the moment since which."""
+    """JSON: each marketplace that Amazon refuses, with from when it is not read, and when it was asked for."""
     last_order_id: Mapped[str | None]
     last_run_at: Mapped[datetime | None]
 

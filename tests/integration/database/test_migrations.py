@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from orderbridge.database.engine import connect
 from orderbridge.database.migrate import _config, current_and_head, differences, upgrade
-from orderbridge.database.models import Base
+from orderbridge.database.models import AccountState, Base
 from orderbridge.database.unit_of_work import Database
 from tests.parts import at_once
 from tests.parts.databases import migrated
@@ -72,5 +74,31 @@ def test_before_the_first_upgrade_there_is_no_revision(database_url: str) -> Non
 def test_processes_that_upgrade_at_once_wait_for_each_other(database_url: str) -> None:
     at_once.in_processes(at_once.migrate, [(database_url,)] * 3)
     engine = connect(database_url)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_an_account_in_the_middle_of_an_import_survives_0004_and_back(database_url: str) -> None:
+    engine = connect(database_url)
+    moment = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    state = text('INSERT INTO account_states (account_id, cursor, "window") VALUES (:name, :cursor, :window)')
+    states = text('SELECT account_id, "window" FROM account_states ORDER BY account_id')
+    run = "INSERT INTO runs (run_id, account_id, kind, started_at, progress) VALUES ('r', 'main', 'search', :at, '{}')"
+    at = "2026-11-24 09:00:00+00:00"
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0003")
+        connection.execute(state, {"name": "main", "cursor": at, "window": "{}"})
+        connection.execute(state, {"name": "new", "cursor": None, "window": None})
+    upgrade(engine)
+    assert differences(engine) == []
+    with engine.begin() as connection:
+        found = connection.execute(select(AccountState).order_by(AccountState.account_id))
+        rows = [(row.account_id, row.cursor, row.first_run_at) for row in found]
+        connection.execute(text(run), {"at": at})
+    assert rows == [("main", moment, moment), ("new", None, None)]
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), "0003")
+        assert connection.execute(states).all() == [("main", None), ("new", None)]
+    upgrade(engine)
     assert differences(engine) == []
     engine.dispose()
