@@ -17,8 +17,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import update
 
-from orderbridge.access_tokens import SharedTokens
 from orderbridge.accounts import check_endpoint
+from orderbridge.accounts.access_tokens import SharedTokens
+from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
 from orderbridge.amazon import (
     LOGIN,
     AmazonError,
@@ -35,7 +36,6 @@ from orderbridge.amazon import (
     Throttled,
     Unwell,
 )
-from orderbridge.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
 from orderbridge.database import endpoints, quotas
 from orderbridge.database.models import Account, Attempt
 from orderbridge.database.unit_of_work import Database, Work, refuse_open_transaction

@@ -15,8 +15,9 @@ import requests
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import find_account
+from orderbridge.accounts.onboarding import check_endpoints, connect_account
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import AmazonError
 from orderbridge.bus.embedded import EmbeddedBroker
 from orderbridge.data_folder import HouseError, kept_values, tell
@@ -24,7 +25,6 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
-from orderbridge.onboarding import check_endpoints, connect_account
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor

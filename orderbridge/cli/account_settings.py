@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.attentions import MAPPING_GONE, open_attentions
-from orderbridge.change_settings import WrongSettings, change_settings
+from orderbridge.accounts.attentions import MAPPING_GONE, open_attentions
+from orderbridge.accounts.change_settings import WrongSettings, change_settings
+from orderbridge.accounts.setting_values import doubts
+from orderbridge.accounts.store_options import Offered, kind_of, options_of
 from orderbridge.cli.application import Json, app, console, done, errors, fail, print_json, show, unit_of_work
 from orderbridge.cli.setting_lines import last_run_lines, setting_help, setting_lines
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
-from orderbridge.setting_values import doubts
-from orderbridge.store_options import Offered, kind_of, options_of
 from schemas.accounts import PaymentType, StatusOption
 
 settings_app = typer.Typer(no_args_is_help=True, help="What a seller has set for an account.")

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 import typer
 from sqlalchemy import select
 
-from orderbridge.account_facts import account_facts, countries
 from orderbridge.accounts import read_account
+from orderbridge.accounts.attentions import open_attentions
+from orderbridge.accounts.facts import account_facts, countries
+from orderbridge.accounts.onboarding import connect_account, disconnect_account
+from orderbridge.accounts.trial import ConnectRefused, explain
 from orderbridge.amazon import AmazonError
-from orderbridge.attentions import open_attentions
 from orderbridge.cli.application import (
     Json,
     app,
@@ -24,9 +26,7 @@ from orderbridge.cli.application import (
     unit_of_work,
 )
 from orderbridge.database.models import Account
-from orderbridge.onboarding import connect_account, disconnect_account
 from orderbridge.settings import load_settings
-from orderbridge.trial import ConnectRefused, explain
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")
 app.add_typer(accounts_app, name="accounts")

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.cli import following
 from orderbridge.cli.application import Json, app, console, done, fail, open_database, print_json, show, wrong_values
 from orderbridge.cli.runs import print_log, run_cells
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.setting_values import earliest_import
 from schemas.imports import ImportDue, ImportFinished
 
 

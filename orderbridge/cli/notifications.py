@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from orderbridge.accounts.subscriptions import SubscriptionError, queue_policy, subscribe, subscriptions, unsubscribe
 from orderbridge.cli.application import Json, app, done, fail, open_database, print_json, show, unit_of_work
 from orderbridge.settings import load_settings
-from orderbridge.subscriptions import SubscriptionError, queue_policy, subscribe, subscriptions, unsubscribe
 
 notifications_app = typer.Typer(no_args_is_help=True, help="Amazon tells of changed orders, by way of Amazon SQS.")
 app.add_typer(notifications_app, name="notifications")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import words
 from orderbridge.amazon.marketplaces import marketplace
-from orderbridge.store_options import words
 from schemas.orders import Choice
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from sqlalchemy import func, select
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import OutboxRow
 from orderbridge.demo.books import Comparison, compare
 from orderbridge.demo.merchant import DE, Buyers, Merchant

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon import Order
-from orderbridge.attentions import (
+from orderbridge.accounts.attentions import (
     MARKETPLACE_DENIED,
     ORDER_ROLE_MISSING,
     ROLE_MISSING,
@@ -14,8 +13,9 @@ from orderbridge.attentions import (
     open_attentions,
     raise_attention,
 )
+from orderbridge.accounts.roles import NO_ADDRESSES, address_role, addresses_missing
+from orderbridge.amazon import Order
 from orderbridge.database.unit_of_work import Work
-from orderbridge.roles import NO_ADDRESSES, address_role, addresses_missing
 from services.importer.window import Window
 
 

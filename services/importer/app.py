@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.onboarding import check_endpoints
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from orderbridge import attentions
-from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.accounts import ConnectedAccount, attentions, find_account
+from orderbridge.accounts.expiry import warn_of_expiry
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.outcomes import Skipped
 from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
-from orderbridge.expiry import warn_of_expiry
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
 from services.importer import cursor, fetching, history_run, reconciliation, report_run, runs, search_run

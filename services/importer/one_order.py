@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 
-from orderbridge import attentions
-from orderbridge.accounts import find_account
+from orderbridge.accounts import attentions, find_account
 from orderbridge.amazon import AmazonError, BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
 from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed

@@ -8,11 +8,11 @@ from typing import Final
 import structlog
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.roles import orders_refused
 from orderbridge.amazon import AccessDenied, BadAnswer, Refused, names_no_parameter, refuses_included_data
 from orderbridge.amazon.orders import INCLUDED_DATA
 from orderbridge.amazon_calls import CallFailed
 from orderbridge.database.unit_of_work import Work
-from orderbridge.roles import orders_refused
 from services.importer import access, cursor, runs
 from services.importer.window import Window
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orderbridge.accounts import find_account
+from orderbridge.accounts.mapping_attention import look_at_mappings
+from orderbridge.accounts.store_options import keep_options
 from orderbridge.database.unit_of_work import Work
-from orderbridge.mapping_attention import look_at_mappings
-from orderbridge.store_options import keep_options
 from schemas.accounts import StoreOptions
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orderbridge.account_settings import MANUAL_QUEUES, AccountSettings
+from orderbridge.accounts.settings import MANUAL_QUEUES, AccountSettings
 from schemas.orders import Choice, Inventory, OrderDocument, ShippingMethod, StoreView
 
 _PENDING: Final = ("pending_availability", "pending")

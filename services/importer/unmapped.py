@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.attentions import MAPPING_MISSING, raise_attention
 from orderbridge.amazon.order_models import Order
-from orderbridge.attentions import MAPPING_MISSING, raise_attention
 from orderbridge.database.models import UnmappedWord
 from orderbridge.database.unit_of_work import Work
 from schemas.orders import OrderDocument

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database
-from orderbridge.onboarding import check_endpoints
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from schemas.shipments import OrderShipped, ShipmentDue

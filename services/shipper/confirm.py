@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import case, select
 
-from orderbridge import attentions
-from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.accounts import ConnectedAccount, attentions, find_account
 from orderbridge.amazon import ConsentRevoked, LoginRefused, Package, Refused, confirm_shipment, get_order
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
 from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed

@@ -15,9 +15,9 @@ from typing import Any
 
 import uvicorn
 
+from orderbridge.accounts.store_options import MANUAL_OFFER
 from orderbridge.settings import Settings, load_settings
 from orderbridge.store import NotSent, Store
-from orderbridge.store_options import MANUAL_OFFER
 from schemas.accounts import PaymentType, StoreOptions
 from schemas.orders import Choice
 from services.storefront.api import create_api

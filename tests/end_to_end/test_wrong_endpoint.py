@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
 from tests.parts.databases import migrated
 from tests.parts.standing_house import StandingHouse

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from orderbridge.access_tokens import SharedTokens
+from orderbridge.accounts.access_tokens import SharedTokens
 from orderbridge.amazon import Login
 from orderbridge.database import quotas
 from orderbridge.database.engine import connect

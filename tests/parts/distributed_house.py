@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import requests
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.onboarding import connect_account
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
-from orderbridge.onboarding import connect_account
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, load_settings
 from orderbridge.supervisor import Supervisor

@@ -24,14 +24,14 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, select
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.onboarding import connect_account
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import Login
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import AccessToken, HandlerFailure
 from orderbridge.database.unit_of_work import Database
-from orderbridge.onboarding import connect_account
 from orderbridge.settings import load_settings
 from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key, new_installation_key

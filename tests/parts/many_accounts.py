@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.onboarding import connect_account
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.clock import Clock
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
-from orderbridge.onboarding import connect_account
 from orderbridge.settings import load_settings
 from orderbridge.vault.keys import new_installation_key
 from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, Account

@@ -69,7 +69,7 @@ class StoreOptionsRow(Base):
 
 
 class Attention(Base):
-    """A trouble that a person must mend, said once while it stands. Shared: `orderbridge.attentions`."""
+    """A trouble that a person must mend, said once while it stands. Shared: `orderbridge.accounts.attentions`."""
 
     __tablename__ = "attentions"
 
@@ -82,7 +82,7 @@ class Attention(Base):
 
 
 class AccessToken(Base):
-    """Login with Amazon's access tokens, so that all processes share one. Shared: `orderbridge.access_tokens`."""
+    """Login with Amazon's access tokens, shared by all processes: `orderbridge.accounts.access_tokens`."""
 
     __tablename__ = "access_tokens"
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.cli import app, application
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from orderbridge.attentions import raise_attention
+from orderbridge.accounts.attentions import raise_attention
 from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port

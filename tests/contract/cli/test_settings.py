@@ -7,11 +7,11 @@ import json
 import pytest
 from sqlalchemy import select
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.mapping_attention import look_at_mappings
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import keep_options
 from orderbridge.database.models import Account, AccountState, OutboxRow
 from orderbridge.database.unit_of_work import Database
-from orderbridge.mapping_attention import look_at_mappings
-from orderbridge.store_options import keep_options
 from schemas.accounts import PaymentType, StatusOption, StoreOptions
 from schemas.orders import Choice
 from tests.parts.command_line import Command

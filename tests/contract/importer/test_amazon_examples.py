@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import Order
 from services.importer.mapping import to_document
 from services.importer.personal_data import extract

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from orderbridge import access_tokens
-from orderbridge.access_tokens import SharedTokens
+from orderbridge.accounts import access_tokens
+from orderbridge.accounts.access_tokens import SharedTokens
 from orderbridge.amazon import FreshToken
 from orderbridge.database import leases
 from orderbridge.database.models import AccessToken

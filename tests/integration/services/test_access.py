@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from orderbridge.account_settings import AccountSettings
-from orderbridge.attentions import MAPPING_MISSING
+from orderbridge.accounts.attentions import MAPPING_MISSING
+from orderbridge.accounts.onboarding import connect_account
+from orderbridge.accounts.roles import ADDRESS_ROLE
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, AccountState
-from orderbridge.onboarding import connect_account
-from orderbridge.roles import ADDRESS_ROLE
-from orderbridge.trial import ConnectRefused
 from sandbox.accounts import BASE_ROLE
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from orderbridge import trial
+from orderbridge.accounts import trial
+from orderbridge.accounts.onboarding import Connected, connect_account
+from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE
+from orderbridge.accounts.trial import ConnectRefused, explain
 from orderbridge.amazon import AccessDenied, AmazonError, ConsentRevoked, LoginRefused, NoAnswer
 from orderbridge.amazon.marketplaces import API_URLS, get_marketplace_participations
 from orderbridge.database.models import Account
-from orderbridge.onboarding import Connected, connect_account
-from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE
-from orderbridge.trial import ConnectRefused, explain
 from sandbox.accounts import BASE_ROLE
 from sandbox.accounts import Account as Seller
 from tests.parts.in_process import ACCOUNT, System

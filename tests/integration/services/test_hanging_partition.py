@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import update
 
 from orderbridge import amazon_calls
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon.transport import Connection
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.database import quotas

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from orderbridge.accounts.onboarding import disconnect_account
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database import leases
 from orderbridge.database.models import AccountState, OrderRow, Run
 from orderbridge.database.unit_of_work import Work
-from orderbridge.onboarding import disconnect_account
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from services.importer import claim, search_run

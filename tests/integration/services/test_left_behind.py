@@ -10,13 +10,13 @@ import typer
 from sqlalchemy import func, select
 
 from orderbridge.accounts import find_account
+from orderbridge.accounts.change_settings import change_settings
+from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.amazon import BadAnswer
 from orderbridge.amazon import orders as amazon_orders
-from orderbridge.change_settings import change_settings
 from orderbridge.cli.imports import _day
 from orderbridge.database.models import AccountState, Run
-from orderbridge.onboarding import disconnect_account
-from orderbridge.setting_values import earliest_import
 from sandbox.faults import Fault
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported

@@ -11,9 +11,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import delete, select
 
+from orderbridge.accounts.subscriptions import subscribe, unsubscribe
 from orderbridge.database.models import OutboxRow, Subscription
 from orderbridge.ports import free_port
-from orderbridge.subscriptions import subscribe, unsubscribe
 from sandbox.queues import Queues
 from services.listener.app import Listener
 from services.listener.queues import Queue, QueueTrouble

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.subscriptions import SubscriptionError, subscribe, subscriptions, unsubscribe
 from orderbridge.database.models import InboxRow, OutboxRow
-from orderbridge.onboarding import disconnect_account
-from orderbridge.subscriptions import SubscriptionError, subscribe, subscriptions, unsubscribe
 from sandbox.notifications import Notifications
 from schemas.orders import OrderImported, OrderUpdated
 from services.listener.messages import Outcome, take

@@ -7,11 +7,11 @@ from datetime import datetime
 import pytest
 
 from orderbridge.accounts import WrongEndpoint
+from orderbridge.accounts.onboarding import check_endpoints, disconnect_account
 from orderbridge.amazon import Answer, Connection
 from orderbridge.amazon.operations import SEARCH_ORDERS
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.database.models import AccountState
-from orderbridge.onboarding import check_endpoints, disconnect_account
 from sandbox.orders import Order
 from schemas.imports import ImportFinished
 from schemas.orders import OrderImported, OrderRedacted

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from orderbridge.accounts.subscriptions import subscribe
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import AccountState
-from orderbridge.subscriptions import subscribe
 from sandbox.clock import to_amazon
 from schemas.imports import ImportFinished
 from services.importer import search_run

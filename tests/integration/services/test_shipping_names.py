@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from orderbridge.accounts.onboarding import disconnect_account
 from orderbridge.database.models import PackageRow
-from orderbridge.onboarding import disconnect_account
 from schemas.accounts import AccountSettingsChanged
 from schemas.failures import DeadLetter
 from schemas.orders import OrderImported

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from orderbridge.accounts import find_account
-from orderbridge.change_settings import change_settings
-from orderbridge.store_options import options_of
+from orderbridge.accounts.change_settings import change_settings
+from orderbridge.accounts.store_options import options_of
 from schemas.accounts import AccountAttention, AccountSettingsChanged, StatusOption, StoreOptions
 from schemas.imports import ImportDue
 from schemas.orders import Choice, OrderImported

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import HandlerFailure, OrderRow
 from sandbox.clock import ManualClock
 from schemas.imports import ImportFinished

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
 from services.ticker.slots import plan_slots, slot_start

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.core import TyperGroup
 
-from orderbridge.attentions import TROUBLES
+from orderbridge.accounts.attentions import TROUBLES
 from orderbridge.cli import app
 from orderbridge.database.models import Base
 from orderbridge.service import services

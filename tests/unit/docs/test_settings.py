@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderbridge.account_settings import AccountSettings
-from orderbridge.store_options import words
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import words
 from schemas.orders import Choice
 from tests.unit.docs.documents import table
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import Order
 from sandbox.accounts import Account
 from sandbox.clock import ManualClock, to_amazon

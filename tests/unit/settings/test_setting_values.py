@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderbridge.account_settings import IMPORT_EVERY, AccountSettings
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.database.models import AccountState
-from orderbridge.setting_values import (
+from orderbridge.accounts.setting_values import (
     Circumstances,
     doubts,
     earliest_import,
@@ -20,7 +18,9 @@ from orderbridge.setting_values import (
     read_value,
     refuse_after_first_run,
 )
-from orderbridge.store_options import MANUAL_OFFER, Offered, gone_mappings, with_store_words
+from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
+from orderbridge.accounts.store_options import MANUAL_OFFER, Offered, gone_mappings, with_store_words
+from orderbridge.database.models import AccountState
 from schemas.accounts import PaymentType, StatusOption
 from schemas.orders import Choice
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
-from orderbridge.attentions import CONSENT_EXPIRING, SECRET_EXPIRING, end_attention, raise_attention
+from orderbridge.accounts.attentions import CONSENT_EXPIRING, SECRET_EXPIRING, end_attention, raise_attention
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import Settings

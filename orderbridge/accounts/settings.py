@@ -1,6 +1,6 @@
 """What a seller sets for an account: the manual's settings, their types, defaults and texts, in one place.
 
-How a value is read and what it may be is in `orderbridge.setting_values`, changing it in `orderbridge.change_settings`.
+How a value is read and what it may be is in `setting_values`, changing it in `change_settings`.
 """
 
 from __future__ import annotations

@@ -10,10 +10,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account, tell_store
-from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
-from orderbridge.attentions import (
+from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
     ORDER_ROLE_MISSING,
     ROLE_MISSING,
@@ -21,14 +19,16 @@ from orderbridge.attentions import (
     TROUBLES,
     end_attention,
 )
+from orderbridge.accounts.expiry import warn_of_expiry
+from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
+from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.expiry import warn_of_expiry
-from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
 from orderbridge.settings import Settings
-from orderbridge.trial import ConnectRefused, Credentials, Trial, Tried, region_of
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
 from schemas.imports import ImportDue
 from schemas.shipments import ShipmentDue
@@ -64,7 +64,7 @@ def connect_account(
     all are tried, unless ORDERBRIDGE_AMAZON_API_URL says where Amazon is. `check_roles` spends one `searchOrders`.
     An account that is known keeps its settings and its cursor; what waited for the new token goes on.
 
-    Raises AmazonError (`orderbridge.trial.explain` says what to do), ConnectRefused, BadSettings. Nothing is kept then.
+    Raises AmazonError (`trial.explain` says what to do), ConnectRefused, BadSettings. Nothing is kept then.
     """
     box = SecretsBox(settings.need("secrets_key"))
     with database.unit_of_work() as work:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, raise_attention
 from orderbridge.amazon import Order
-from orderbridge.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, raise_attention
 from orderbridge.database.unit_of_work import Work
 
 ORDER_ROLE: Final = "Inventory and Order Tracking"

@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orderbridge.account_settings import AccountSettings
 from orderbridge.accounts import read_account, tell_store
+from orderbridge.accounts.mapping_attention import look_at_mappings
+from orderbridge.accounts.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
 from orderbridge.database.unit_of_work import Work
-from orderbridge.mapping_attention import look_at_mappings
-from orderbridge.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
-from orderbridge.store_options import options_of, with_store_words
 from schemas.imports import ImportDue
 
 MAPPINGS = ("payment_types", "shipping_methods")

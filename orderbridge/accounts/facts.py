@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from orderbridge.accounts import read_account
+from orderbridge.accounts.attentions import open_attentions
+from orderbridge.accounts.expiry import consent_expires_at, secret_expires_at
+from orderbridge.accounts.roles import ROLE_OF
+from orderbridge.accounts.trial import region_of
 from orderbridge.amazon import marketplace
-from orderbridge.attentions import open_attentions
 from orderbridge.database.models import Account, AccountState
 from orderbridge.database.unit_of_work import Work
-from orderbridge.expiry import consent_expires_at, secret_expires_at
-from orderbridge.roles import ROLE_OF
 from orderbridge.settings import Settings
-from orderbridge.trial import region_of
 
 
 def account_facts(work: Work, settings: Settings, row: Account) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from orderbridge.account_settings import MANUAL_QUEUES, AccountSettings
+from orderbridge.accounts.settings import MANUAL_QUEUES, AccountSettings
 from orderbridge.database.models import StoreOptionsRow
 from orderbridge.database.unit_of_work import Work
 from schemas.accounts import StatusOption, StoreOptions

@@ -14,17 +14,17 @@ from typing import Any, Final, get_args
 
 from pydantic import EmailStr, TypeAdapter, ValidationError
 
-from orderbridge.account_settings import (
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.settings import (
     IMPORT_EVERY,
     PAYMENT_METHODS,
     PROGRAMS,
     SERVICE_LEVELS,
     AccountSettings,
 )
-from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.store_options import OFFER_OF, Offered, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
-from orderbridge.store_options import OFFER_OF, Offered, words
 from schemas.base import Moment
 from schemas.orders import Choice
 

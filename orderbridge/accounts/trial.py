@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
+from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, address_role
 from orderbridge.amazon import (
     AccessDenied,
     AmazonError,
@@ -27,7 +28,6 @@ from orderbridge.amazon.marketplaces import API_URLS, Region
 from orderbridge.amazon.operations import GET_MARKETPLACE_PARTICIPATIONS, SEARCH_ORDERS
 from orderbridge.database import quotas
 from orderbridge.database.unit_of_work import Database, refuse_open_transaction
-from orderbridge.roles import ADDRESS_ROLE, ORDER_ROLE, address_role
 
 _LOOKED_AT: Final = timedelta(days=1)
 _AMAZON_KEEPS_BACK: Final = timedelta(minutes=3)

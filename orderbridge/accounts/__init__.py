@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
-from orderbridge.account_settings import AccountSettings
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import read_options, with_store_words
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
 from orderbridge.database.models import Account, StoreOptionsRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import BadSettings, Settings
-from orderbridge.store_options import read_options, with_store_words
 from schemas.accounts import AccountSettingsChanged
 
 

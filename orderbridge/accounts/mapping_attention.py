@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from orderbridge.account_settings import AccountSettings
-from orderbridge.attentions import MAPPING_GONE, MAPPING_MISSING, end_attention, raise_attention
+from orderbridge.accounts.attentions import MAPPING_GONE, MAPPING_MISSING, end_attention, raise_attention
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.accounts.store_options import gone_mappings, options_of
 from orderbridge.database.models import UnmappedWord
 from orderbridge.database.unit_of_work import Work
-from orderbridge.store_options import gone_mappings, options_of
 
 
 def look_at_mappings(work: Work, account_id: str, settings: AccountSettings) -> None:
