@@ -108,7 +108,12 @@ def document_line(document: OrderDocument, did: Did) -> RunLine:
 
 
 def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
-    """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax)."""
+    """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax).
+
+    An order that Amazon fulfils has none from the start, and nobody redacts it later.
+    """
+    if state.state == "none":
+        return document.redacted(), state
     if state.redacted_at is None:
         return document, state
     return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")

@@ -95,12 +95,14 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
     data = _that_fits(extract(order))
     if is_fulfilled_by_amazon(order):
         return Kept(PersonalDataState.none(), changed=False)
-    if data == PersonalData(country=data.country, region=data.region, city=data.city):
-        return Kept(as_kept(row), changed=False)
     now = work.now
+    dies_at = ring.moment_for(order.created_time + KEPT_FOR)
+    if data == PersonalData(country=data.country, region=data.region, city=data.city):
+        if row is None and dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
+            return Kept(_upsert(work, order.order_id, None, dies_at, now), changed=False)
+        return Kept(as_kept(row), changed=False)
     if row is not None and (row.redacted_at is not None or _says(ring, order.order_id, row.seal, now, data)):
         return Kept(as_kept(row), changed=False)
-    dies_at = ring.moment_for(order.created_time + KEPT_FOR)
     try:
         sealed = seal(ring, order.order_id, data.model_dump_json().encode(), dies_at, now)
     except KeyDead:

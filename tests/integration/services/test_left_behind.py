@@ -264,15 +264,6 @@ def test_import_from_can_be_changed_until_the_first_run_is_through(start: Start,
     assert told(system) == (sorted([*order_ids, recent]) if earlier else [])
 
 
-def test_an_old_order_read_one_by_one_is_redacted_from_the_start(start: Start) -> None:
-    system = start(import_from=LONG_AGO.isoformat())
-    old_orders(system, count=2, status="unshipped")
-    system.advance(180)
-    system.import_now()
-    system.advance(3600)
-    assert [event.personal_data.state for event in system.events(OrderImported)] == ["redacted", "redacted"]
-
-
 def test_an_account_that_imported_before_the_upgrade_is_not_new(start: Start) -> None:
     """Migration 0004 leaves it a cursor, and no import date of its own."""
     system = start(import_from=LONG_AGO.isoformat())
