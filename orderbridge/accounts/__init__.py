@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -33,6 +33,14 @@ class ConnectedAccount(BaseModel):
     connected_at: datetime | None
     """When it was first connected; kept when it is disconnected, since its import goes on from there."""
     connected: bool
+
+    @property
+    def imports_from(self) -> datetime | None:
+        """Import Orders From: what is set, else the beginning of the day of the connection ("default: today")."""
+        if self.settings.import_from is not None or self.connected_at is None:
+            return self.settings.import_from
+        day = self.connected_at.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return day.astimezone(UTC)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -85,7 +85,7 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
     changed = with_store_words(before.model_copy(update=values), offered)
     row.settings = changed.model_dump_json()
     if changed.import_from != before.import_from:
-        _move_import_date(work, account_id, state, changed.import_from or row.connected_at)
+        _move_import_date(work, account_id, state, read_account(row).imports_from)
     if changed.exclude_from_sales_reports != before.exclude_from_sales_reports:
         tell_store(work, read_account(row))
     look_at_mappings(work, account_id, changed)

@@ -111,7 +111,7 @@ class AccountSettings(BaseModel):
         None,
         "Import Orders From",
         "Orders placed before this are not imported. It has its effect on the first run; up to two years back.",
-        f"{_DAY}; null is the moment at which the account was connected",
+        f"{_DAY}; null is the day on which the account was connected",
         "import_from=2026-11-01",
         group=_SCRIPT,
     )

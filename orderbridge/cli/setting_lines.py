@@ -69,7 +69,7 @@ def _without(name: str, account: ConnectedAccount) -> str:
     if name == "import_from":
         if account.connected_at is None:
             return "the day it is connected"
-        return f"when it was connected: {_in_words(name, account.connected_at, account)}"
+        return f"the day it was connected: {_in_words(name, account.imports_from, account)}"
     if name == "time_zone":
         return f"the marketplace's: {account.zone.key}"
     return "as all orders" if name.startswith("invoice_number_prefix_") else "none"

@@ -16,6 +16,7 @@ from orderbridge.accounts.attentions import (
 from orderbridge.accounts.roles import NO_ADDRESSES, address_role, addresses_missing
 from orderbridge.amazon import Order
 from orderbridge.database.unit_of_work import Work
+from services.importer.personal_data import KEPT_FOR
 from services.importer.window import Window
 
 
@@ -33,7 +34,8 @@ def page_arrived(work: Work, account: ConnectedAccount, window: Window, orders: 
 
 def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standing: Iterable[str] | None = None) -> bool:
     """Orders that were asked with their recipients: False if they show that the role for addresses is missing."""
-    granted = address_role(orders)
+    # What was placed longer ago comes without its address from everybody.
+    granted = address_role(order for order in orders if work.now - order.created_time < KEPT_FOR)
     if granted is False:
         addresses_missing(work, account_id)
     elif granted and (standing is None or ROLE_MISSING in standing):

@@ -68,7 +68,12 @@ def step(
     runs.add_lines(work, progress.run_id, [line])
     progress = progress.counted([line]).with_call()
     progress = progress.model_copy(
-        update={"to_fetch": progress.to_fetch[1:], "fetched": progress.fetched + 1, "tries": 0}
+        update={
+            "to_fetch": progress.to_fetch[1:],
+            "fetched": progress.fetched + 1,
+            "tries": 0,
+            "draining": len(progress.to_fetch) > 1,
+        }
     )
     runs.go_on(work, progress, work.now)
 

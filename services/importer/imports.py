@@ -91,7 +91,7 @@ def _step_of_reports(
     progress = _report_progress(event, work, account, kind)
     if progress is None:
         return
-    if progress.spans:
+    if not progress.reads_single_orders and progress.spans:
         report_run.step(work, account, progress, calls, claim, _STORE[kind])
     elif progress.to_fetch:
         since = imported_from(account, runs.state_of(work, account.account_id))

@@ -110,9 +110,9 @@ def document_line(document: OrderDocument, did: Did) -> RunLine:
 def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
     """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax).
 
-    An order that Amazon fulfils has none from the start, and nobody redacts it later.
+    The buyer's words on a wish to cancel come only with a seal, whose death takes them along.
     """
-    if state.state == "none":
+    if state.state in ("none", "missing"):
         return document.redacted(), state
     if state.redacted_at is None:
         return document, state

@@ -17,10 +17,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon import AmazonError, ReportOrder, UnreadableLine
+from orderbridge.amazon import AmazonError, BadAnswer, ReportOrder, UnreadableLine
 from orderbridge.amazon.all_orders_report import read_report
 from orderbridge.amazon.documents import read_lines
-from orderbridge.amazon.operations import CREATE_REPORT, GET_REPORT, GET_REPORT_DOCUMENT, Operation
+from orderbridge.amazon.operations import CREATE_REPORT, GET_REPORT, GET_REPORT_DOCUMENT
 from orderbridge.amazon.report_orders import group_by_order
 from orderbridge.amazon.reports import MOST_MARKETPLACES, ReportDocument, create_report, get_report, get_report_document
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
@@ -38,6 +38,7 @@ _ONE_STEP: Final = 20.0
 _LOOK_AGAIN: Final = timedelta(seconds=30)
 _AFTER_BREAK: Final = timedelta(seconds=30)
 _MOST_TRIES: Final = 3
+MOST_WAITING: Final = 500
 LONGEST_SPAN: Final = timedelta(days=30)
 """Of one report (Amazon's guide to report types: order reports)."""
 _JAPAN: Final = "A1VC38T7YXB528"
@@ -71,6 +72,13 @@ class ReportProgress(Progress):
     to_fetch: tuple[str, ...] = ()
     """Orders to be read one by one, because the report says too little of them."""
     fetched: int = 0
+    draining: bool = False
+    """So many wait to be read one by one that they come first: what a run has in mind stays small."""
+
+    @property
+    def reads_single_orders(self) -> bool:
+        """Whether its next step is one for a single order."""
+        return bool(self.to_fetch) and (not self.spans or self.draining or len(self.to_fetch) >= MOST_WAITING)
 
     def next_span(self) -> ReportProgress:
         """The run after its first span."""
@@ -122,12 +130,6 @@ def step(
     except CallFailed as failed:
         claim.check(work)
         _after_failure(work, progress.with_call(), failed)
-
-
-def _next_operation(progress: ReportProgress) -> Operation:
-    if progress.report_id is None:
-        return CREATE_REPORT
-    return GET_REPORT if progress.document_id is None else GET_REPORT_DOCUMENT
 
 
 def _ask(work: Work, progress: ReportProgress, calls: AmazonCalls, claim: Claim) -> None:
@@ -192,7 +194,7 @@ def _read(
             while chunk := list(islice(entries, CHUNK)):
                 claim.renew(work)
                 progress = _store(work, account, progress, chunk, store_chunk)
-                if time.monotonic() - started > _ONE_STEP:
+                if time.monotonic() - started > _ONE_STEP or progress.reads_single_orders:
                     runs.go_on(work, progress, work.now)
                     return
                 runs.save(work, progress)
@@ -251,5 +253,7 @@ def _after_failure(work: Work, progress: ReportProgress, failure: CallFailed) ->
     log.warning("report call failed", account=progress.account_id, error=str(error))
     if error.code is not None and error.status is not None and 400 <= error.status < 429:
         _again(work, progress, f"Amazon refused the report ({error.code}: {error.message})")
+    elif isinstance(error, BadAnswer):
+        _again(work, progress, f"Amazon's answer about the report cannot be read ({error.message})")
     else:
         runs.go_on(work, progress, max(failure.retry_at, work.now + timedelta(seconds=5)))

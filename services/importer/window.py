@@ -23,7 +23,7 @@ def imported_from(account: ConnectedAccount, state: AccountState | None) -> date
     """An order placed before this and unknown to us is not imported."""
     if state is not None and state.imported_from is not None:
         return state.imported_from
-    return account.settings.import_from or account.connected_at
+    return account.imports_from
 
 
 class Window(Progress):

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
+from services.importer import history_run, imports, report_run
 from tests.integration.services.conftest import Start
 from tests.parts.hand_clock import START
 from tests.parts.in_process import Killed, System
@@ -19,7 +20,7 @@ YEAR_AGO = START - timedelta(days=365)
 
 def place_history(system: System, count: int = 400, **wish: object) -> list[str]:
     """Orders of a year, as a seller has them at Amazon."""
-    span = (START - timedelta(hours=1) - YEAR_AGO).total_seconds()
+    span = (START - timedelta(days=1) - YEAR_AGO).total_seconds()
     return system.place_orders(
         count=count, created_at=YEAR_AGO, spread_over_seconds=span, **{"status": "shipped", "history": True, **wish}
     )
@@ -104,7 +105,6 @@ def test_faults_of_reports(start: Start, operation: str) -> None:
 
 
 def test_killed_between_chunks(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.importer import history_run, imports, report_run
 
     monkeypatch.setattr(report_run, "CHUNK", 7)
     system = start(import_from=YEAR_AGO.isoformat())
@@ -139,3 +139,23 @@ def ask(system: System, **more: object) -> None:
     with system.database.unit_of_work() as work:
         work.post(ImportDue.model_validate({"account_id": "main", "reason": "history", **more}))
         work.post(ImportDue(account_id="main", reason="now"))
+
+
+def test_many_orders_to_be_read_one_by_one_come_in_small_lots(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run has in mind stays small, and the report is not read again for each of them."""
+    monkeypatch.setattr(report_run, "CHUNK", 5)
+    monkeypatch.setattr(report_run, "MOST_WAITING", 10)
+    system = start(import_from=(START - timedelta(days=50)).isoformat())
+    order_ids = system.place_orders(
+        count=40,
+        created_at=START - timedelta(days=45),
+        spread_over_seconds=10 * 86400,
+        status="unshipped",
+        history=True,
+    )
+    system.advance(180)
+    system.import_now()
+    system.advance(7200)
+    imported_once(system, order_ids)
+    assert system.calls("getOrder") == {"200": 40}
+    assert system.calls("getReportDocument")["200"] < 8

@@ -63,7 +63,7 @@ def test_the_cursor_is_amazons_and_reaches_back(system: System, monkeypatch: pyt
     system.imported()
     first = state(system).cursor
     assert first == system.now - timedelta(minutes=2)
-    assert asked[0]["last_updated_after"] == START
+    assert asked[0]["last_updated_after"] == START.replace(hour=8)  # midnight in Los Angeles
     system.advance(3600)
     system.import_now()
     assert asked[1]["last_updated_after"] == first - OVERLAP

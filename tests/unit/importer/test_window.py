@@ -17,15 +17,17 @@ def test_a_run_reaches_back_behind_the_last_one() -> None:
     assert window.updated_after == cursor - OVERLAP
 
 
-def test_the_first_run_begins_at_the_import_date_or_at_the_connection() -> None:
+def test_the_first_run_begins_at_the_import_date_or_on_the_day_of_the_connection() -> None:
     week_ago = START - timedelta(days=7)
     later = START + timedelta(hours=1)
     assert Window.open(account(import_from=week_ago.isoformat()), None, later).updated_after == week_ago
-    assert Window.open(account(), None, later).updated_after == START
+    # by the day, in the marketplace's time zone: midnight in Los Angeles is 08:00 UTC
+    assert Window.open(account(), None, later).updated_after == START.replace(hour=8)
 
 
 def test_a_run_never_begins_in_amazons_blind_minutes() -> None:
-    assert Window.open(account(), None, START).updated_after == START - timedelta(minutes=3)
+    just = START - timedelta(minutes=1)
+    assert Window.open(account(import_from=just.isoformat()), None, START).updated_after == START - timedelta(minutes=3)
     ahead = START + timedelta(days=1)
     assert Window.open(account(import_from=ahead.isoformat()), None, START).updated_after < START
 
