@@ -38,6 +38,10 @@ TROUBLES: Final[dict[str, str]] = {
 """Every trouble by its stable code, and what it means."""
 
 
+STOPS_IMPORTS: Final = (CONSENT_REVOKED, SECRET_EXPIRED)
+"""While one of these stands, Amazon is not asked for the account's orders, or in vain."""
+
+
 def raise_attention(
     work: Work, account_id: str, trouble: str, message: str, what_to_do: str, *, another: bool = False
 ) -> bool:

@@ -5,6 +5,7 @@ How a value is read and what it may be is in `setting_values`, changing it in `c
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
@@ -66,7 +67,14 @@ PROGRAMS: Final = (
 )
 """Amazon's programs (Orders 2026-01-01, `programs`); more may come."""
 
-Prefix = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9_.#/-]*$")]
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.#/-]{0,20}", text):
+        raise ValueError("expected at most 20 letters, digits and . _ # / -")
+    return text
+
+
+Prefix = Annotated[str, AfterValidator(_prefix)]
 Minutes = Annotated[int, Field(ge=1, le=60)]
 
 

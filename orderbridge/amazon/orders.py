@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from orderbridge.amazon.answers import AmazonModel, Moment, describe, in_amazon_
 from orderbridge.amazon.operations import GET_ORDER, SEARCH_ORDERS
 from orderbridge.amazon.order_models import Order
 from orderbridge.amazon.transport import Answer, Connection, read_answer
+from orderbridge.amazon.unknown_fields import unknown_fields
 
 INCLUDED_DATA: Final = (
     "BUYER",
@@ -48,6 +50,8 @@ class OrdersPage:
     last_updated_before: datetime | None
     created_before: datetime | None
     answer: Answer
+    unknown_fields: dict[str, int] = field(default_factory=dict)
+    """Fields that our models do not name, by their path, with how often they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,9 @@ def search_orders(
     page = read_answer(SEARCH_ORDERS, _SearchOrdersResponse, answer)
     orders: list[Order] = []
     unreadable: list[UnreadableOrder] = []
+    novelties: Counter[str] = Counter()
     for entry in page.orders:
+        novelties.update(unknown_fields(Order, entry))
         try:
             orders.append(Order.model_validate(entry))
         except ValidationError as error:
@@ -134,6 +140,7 @@ def search_orders(
         last_updated_before=page.last_updated_before,
         created_before=page.created_before,
         answer=answer,
+        unknown_fields=dict(novelties),
     )
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sqlalchemy import select
 
+from orderbridge.accounts.attentions import STOPS_IMPORTS, open_attentions
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.cli.application import errors, fail
 from orderbridge.database.models import AccountState, InboxRow, OutboxRow, Run, RunLineRow
@@ -24,6 +25,8 @@ _PATIENCE = 1200.0
 _EVERY = 0.2
 _TAKEN_UP_WITHIN = 15.0
 """Seconds after which it is said that nobody has taken the import up: a house that runs does it in one."""
+_TROUBLE_AFTER = 5.0
+"""Seconds after which a trouble that a person must mend ends the wait: it is no use before that."""
 _NOBODY = (
     "Nobody has taken it up yet. `orderbridge up` starts a house that does; where services run one by one, it takes "
     "`orderbridge run ticker` and `orderbridge run importer`. It stays asked for, also if you end the wait with Ctrl-C."
@@ -140,6 +143,8 @@ def _wait(
                 nobody = late and found is None and run is None and not _is_taken_up(work, account, asked)
             if found is not None:
                 return found
+            if found is None and monotonic() > begun + _TROUBLE_AFTER:
+                _refuse_while_a_trouble_stands(database, account)
             if nobody:
                 told_so = True
                 errors.print(_NOBODY, markup=False, highlight=False, soft_wrap=True)
@@ -171,6 +176,14 @@ def _show_reports(bar: Progress, task: int, run: dict[str, Any]) -> None:
     single = f", {len(fetch)} to be read one by one" if fetch else ""
     text = f"{done} of {total} months, {counts['seen']} orders{single}"
     bar.update(task, description=text, total=total, completed=done)  # type: ignore[arg-type]  # a task's id is a number
+
+
+def _refuse_while_a_trouble_stands(database: Database, account: str) -> None:
+    with database.unit_of_work() as work:
+        standing = [one for one in open_attentions(work, account) if one.trouble in STOPS_IMPORTS]
+    if standing:
+        told = " ".join(f"{one.message} {one.what_to_do}" for one in standing)
+        fail(f"Nothing comes of it while a trouble stands, and it stays asked for. {told}")
 
 
 def _is_taken_up(work: Work, account: str, event_id: str) -> bool:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions
 from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.cli import following
 from orderbridge.cli.application import Json, app, console, done, fail, open_database, print_json, show, wrong_values
@@ -100,6 +101,9 @@ def _refuse_what_is_in_vain(work: Work, account: str) -> ConnectedAccount:
         fail(f"{account} is not connected. `orderbridge accounts connect {account}` does it.")
     if not found.settings.enabled:
         fail(f"The import of {account} is off. `orderbridge settings set {account} enabled=true` switches it on.")
+    revoked = [one for one in open_attentions(work, account) if one.trouble == CONSENT_REVOKED]
+    if revoked:
+        fail(f"{revoked[0].message} {revoked[0].what_to_do}")
     return found
 
 

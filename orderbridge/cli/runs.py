@@ -36,7 +36,8 @@ def list_runs(
         statement = statement.where(Run.account_id == account)
     with unit_of_work() as work:
         rows = [_summary(run) for run in work.session.scalars(statement)]
-    show(rows, as_json, "No run yet: `orderbridge import` starts one.")
+    shown = rows if as_json else [_row(row) for row in rows]
+    show(shown, as_json, "No run yet: `orderbridge import` starts one.")
 
 
 @runs_app.command(name="show")
@@ -64,7 +65,7 @@ def show_run(
         rows_told = [line.model_dump(mode="json") for line in told]
         print_json({**whole, "lines": rows_told, "lines_left_out": total - len(told)})
         return
-    show([summary], False, "")
+    show([_row(summary)], False, "")
     if log is not None:
         print_log(log)
     if told:
@@ -98,18 +99,32 @@ def _find(work: Work, run: str) -> Run:
 
 def _summary(run: Run) -> dict[str, Any]:
     told = json.loads(run.log or run.progress)
-    counts = {name: number for name, number in told["counts"].items() if name != "seen" and number}
     return {
-        "run": run.run_id,
-        "account": run.account_id,
-        "kind": run.kind.replace("_", " "),
-        "started": run.started_at,
-        "finished": run.finished_at or "open",
-        "orders": told["counts"]["seen"],
-        "of them": ", ".join(f"{number} {name}" for name, number in counts.items()),
-        "amazon calls": told["amazon_calls"],
-        "waited (s)": round(told["waited_seconds"]),
+        "run_id": run.run_id,
+        "account_id": run.account_id,
+        "kind": run.kind,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "counts": told["counts"],
+        "amazon_calls": told["amazon_calls"],
+        "waited_seconds": round(told["waited_seconds"]),
         "problems": len(told["problems"]),
+    }
+
+
+def _row(summary: dict[str, Any]) -> dict[str, Any]:
+    """For people: on one line of a terminal."""
+    finished, started = summary["finished_at"], summary["started_at"]
+    counts = {name: number for name, number in summary["counts"].items() if name != "seen" and number}
+    return {
+        "run": summary["run_id"][:8],
+        "account": summary["account_id"],
+        "kind": summary["kind"].replace("_", " "),
+        "started": f"{started:%m-%d %H:%M}",
+        "took": "open" if finished is None else f"{(finished - started).total_seconds():.0f} s",
+        "orders": ", ".join(f"{number} {name}" for name, number in counts.items()) or "none",
+        "calls": summary["amazon_calls"],
+        "problems": summary["problems"] or None,
     }
 
 
@@ -122,5 +137,5 @@ def run_cells(line: RunLine) -> dict[str, Any]:
         "total": None if line.total is None else f"{line.total} {line.currency or ''}".strip(),
         "marketplace": line.marketplace_id,
         "mapping missing": ", ".join(line.missing),
-        "what": line.problem or line.reason,
+        "what": line.problem or SKIP_REASONS.get(line.reason or "", line.reason),
     }

@@ -12,7 +12,7 @@ from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
-from services.importer import access, cursor, runs, scale, search_trouble
+from services.importer import access, cursor, runs, scale, search_trouble, unmapped
 from services.importer.claim import Claim
 from services.importer.orders import preview_order, store_order, what_is_wrong
 from services.importer.window import MOST_PAGES, Window, imported_from
@@ -71,6 +71,8 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
         for unreadable in page.unreadable
     ]
     runs.add_lines(work, window.run_id, lines)
+    if page.unknown_fields and window.kind == "search":
+        unmapped.note_fields(work, account.account_id, page.unknown_fields, lines[0].order_id)
     window = access.page_arrived(work, account, window, page.orders)
     for line in lines:
         if line.problem:

@@ -37,6 +37,20 @@ def note(work: Work, account: ConnectedAccount, document: OrderDocument, order: 
             )
 
 
+def note_fields(work: Work, account_id: str, found: dict[str, int], order_id: str) -> None:
+    """Count fields of Amazon's that our models do not name. Their values are not kept: they might be personal data."""
+    for path, times in sorted(found.items()):
+        first = {"first_seen_at": work.now, "first_order_id": order_id, "times": times}
+        name = {"account_id": account_id, "kind": "field", "word": path[:_LONGEST]}
+        work.session.execute(
+            work.insert(UnmappedWord)
+            .values(**name, **first)
+            .on_conflict_do_update(
+                index_elements=["account_id", "kind", "word"], set_={"times": UnmappedWord.times + times}
+            )
+        )
+
+
 def _words(account: ConnectedAccount, document: OrderDocument, order: Order | None) -> Iterator[tuple[str, str]]:
     method = document.store.shipping_method
     if method.amazon is not None and not method.mapped:

@@ -15,12 +15,16 @@ import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from orderbridge.database.models import Account, OutboxRow, Run
+import schemas
+from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, raise_attention
+from orderbridge.database.models import Account, OutboxRow, Run, RunLineRow
 from orderbridge.database.unit_of_work import Database
-from schemas.imports import ImportDue
+from schemas.imports import ImportDue, ImportFinished
 from tests.parts.command_line import Command
 from tests.parts.in_process import System
 from tests.parts.sandbox_server import sandbox_server
+
+EXAMPLE = json.loads((Path(schemas.__file__).parent / "examples" / "import.finished.json").read_text())
 
 
 @pytest.fixture
@@ -186,3 +190,58 @@ def test_that_it_waits_for_amazons_quota_is_not_nobody(
 
 def test_an_empty_order_number_is_wrong_usage(command: Command, account: str) -> None:
     assert command("import", "--order", "").exit_code == 2
+
+
+def test_it_does_not_wait_in_vain_while_a_trouble_stands(
+    command: Command, account: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+
+    def sleep(_seconds: float) -> None:
+        at[0] += 1
+        if at[0] == 1:
+            with database.unit_of_work() as work:
+                raise_attention(work, account, SECRET_EXPIRED, "The secret has expired.", "Take a new one.")
+
+    monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
+    monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
+    result = command("import")
+    assert result.exit_code == 1
+    assert "The secret has expired. Take a new one." in result.stderr
+    assert at[0] < 10
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--order", "114-3941689-8772232"]])
+def test_a_revoked_consent_is_said_at_once(
+    command: Command, account: str, database: Database, arguments: list[str]
+) -> None:
+    with database.unit_of_work() as work:
+        raise_attention(work, account, CONSENT_REVOKED, "The consent is revoked.", "Connect it again.")
+    result = command("import", *arguments)
+    assert (result.exit_code, result.stderr) == (1, "The consent is revoked. Connect it again.\n")
+
+
+def test_runs_are_listed_and_shown(command: Command, account: str, database: Database) -> None:
+    log = ImportFinished.model_validate(EXAMPLE)
+    with database.unit_of_work() as work:
+        work.session.add(
+            Run(
+                run_id=log.run_id,
+                account_id=account,
+                kind="search",
+                started_at=log.started_at,
+                finished_at=log.finished_at,
+                progress="{}",
+                log=log.model_dump_json(exclude={"lines"}),
+            )
+        )
+        work.session.add_all(RunLineRow(run_id=log.run_id, rank=1, line=line.model_dump_json()) for line in log.lines)
+    (listed,) = json.loads(command("runs", "list", "--json").stdout)
+    assert (listed["run_id"], listed["amazon_calls"], listed["counts"]["imported"]) == (log.run_id, 1, 9)
+    assert log.run_id[:8] in command("runs", "list").stdout
+    shown = json.loads(command("runs", "show", log.run_id[:6], "--json").stdout)
+    assert shown["lines"][0]["order_id"] == log.lines[0].order_id
+    text = command("runs", "show").stdout
+    assert "shipping: SCHEDULED" in text
+    assert "skipped 1: Amazon fulfils it, and Import FBA Orders is off." in text
+    assert command("runs", "show", "nothing").exit_code == 1

@@ -61,8 +61,8 @@ def test_a_first_import_of_a_year(start: Start) -> None:
         assert (work.session.scalar(alive) or 0) <= len(recent)
 
 
-def test_from_a_date_after_the_first_import(start: Start) -> None:
-    system = start()
+def test_from_a_date_after_the_first_import(anywhere: System) -> None:
+    system = anywhere
     order_ids = place_history(system, count=120)
     system.advance(180)
     system.import_now()

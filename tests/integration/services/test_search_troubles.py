@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from orderbridge.amazon import orders as amazon_orders
-from orderbridge.database.models import AccountState, Run, RunLineRow
+from orderbridge.database.models import AccountState, Run, RunLineRow, UnmappedWord
 from sandbox.faults import Fault
 from schemas.imports import ImportDue, ImportFinished, RunLine
 from schemas.orders import OrderImported
@@ -167,3 +168,20 @@ def test_a_bad_answer_is_a_clear_problem_and_moves_no_cursor(system: System, kin
 def cursor(system: System) -> object:
     with system.database.unit_of_work() as work:
         return work.session.get_one(AccountState, "main").cursor
+
+
+def test_fields_that_no_model_names_are_counted_without_their_values(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = amazon_orders.search_orders
+
+    def newer(*arguments: Any, **options: Any) -> amazon_orders.OrdersPage:
+        return dataclasses.replace(whole(*arguments, **options), unknown_fields={"orderItems.shape": 2})
+
+    monkeypatch.setattr(search_run, "search_orders", newer)
+    system.imported(count=2)
+    system.imported(count=1)
+    with system.database.unit_of_work() as work:
+        row = work.session.get_one(UnmappedWord, ("main", "field", "orderItems.shape"))
+    assert row.times == 4
+    assert last_run(system).problems == ()
