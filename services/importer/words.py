@@ -8,25 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, cast, get_args
 
+from orderbridge.accounts.settings import PROGRAMS
 from orderbridge.amazon.order_models import Order
 from schemas.orders import AmazonStatus, FulfilledBy, SalesChannel
 
 _STATUSES: Final = get_args(get_args(AmazonStatus)[0])
-_PROGRAMS: Final = {
-    "AMAZON_BAZAAR",
-    "AMAZON_BUSINESS",
-    "AMAZON_EASY_SHIP",
-    "AMAZON_HAUL",
-    "DELIVERY_BY_AMAZON",
-    "FBM_SHIP_PLUS",
-    "INVOICE_BY_AMAZON",
-    "IN_STORE_PICK_UP",
-    "PREMIUM",
-    "PREORDER",
-    "PRIME",
-    "SUBSCRIBE_AND_SAVE",
-    "TRANSPARENCY",
-}
+_PROGRAMS: Final = {*PROGRAMS, "SUBSCRIBE_AND_SAVE", "TRANSPARENCY"}
+"""An order's, and those that only an item has."""
 _MONEY: Final = {"ITEM", "SHIPPING", "GIFT_WRAP", "COD_FEE", "TAX", "DISCOUNT", "DELIVERY_TIP", "OTHER"}
 _ASSOCIATIONS: Final = {"REPLACEMENT_ORIGINAL_ID", "EXCHANGE_ORIGINAL_ID"}
 

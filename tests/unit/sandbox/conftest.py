@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sandbox.clock import ManualClock, to_amazon
 from sandbox.database import Database
 from sandbox.placing import OrderWish
 from sandbox.seller_central import SellerCentral
+from sandbox.server import create_app, create_server, listen
 
 Place = Callable[..., str]
 Confirmation = Callable[..., dict[str, Any]]
@@ -31,6 +33,19 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def central(database: Database, clock: ManualClock) -> SellerCentral:
     return SellerCentral(database, clock)
+
+
+@pytest.fixture
+def url(central: SellerCentral) -> Iterator[str]:
+    """A sandbox on a port of its own, in a thread, with the clock of the test."""
+    listener = listen("127.0.0.1", 0)
+    server = create_server(create_app(central))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=5)
+    assert not thread.is_alive()
 
 
 @pytest.fixture

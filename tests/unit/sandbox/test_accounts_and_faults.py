@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,26 +10,11 @@ import pytest
 import requests
 
 from sandbox.clock import ManualClock
-from sandbox.seller_central import SellerCentral
-from sandbox.server import create_app, create_server, listen
 
 ORDERS = "/orders/2026-01-01/orders"
 QUERY = {"lastUpdatedAfter": "2026-11-01T00:00:00Z", "includedData": "FULFILLMENT"}
 US, GERMANY, BRITAIN = "ATVPDKIKX0DER", "A1PA6795UKMFR9", "A1F83G8C2ARO7P"
 Call = Callable[..., requests.Response]
-
-
-@pytest.fixture
-def url(central: SellerCentral) -> Iterator[str]:
-    """A sandbox on a port of its own, in a thread, with the clock of the test."""
-    listener = listen("127.0.0.1", 0)
-    server = create_server(create_app(central))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=5)
-    assert not thread.is_alive()
 
 
 def login(url: str, **changes: str) -> requests.Response:
