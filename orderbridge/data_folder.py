@@ -45,7 +45,7 @@ def one_house(data: Path) -> Iterator[None]:
 def tell(data: Path, environment: Mapping[str, str], addresses: Mapping[str, Any]) -> None:
     """Write down what every command typed beside the house is to know."""
     _write_private(data / ENVIRONMENT_FILE, "".join(f"{name}={value}\n" for name, value in environment.items()))
-    (data / _ADDRESSES_FILE).write_text(json.dumps(addresses, indent=2) + "\n")
+    _write_private(data / _ADDRESSES_FILE, json.dumps(addresses, indent=2) + "\n")
 
 
 def kept_values(store: Path, keys: Mapping[str, str], key_ring: Path, sandbox_port: int) -> dict[str, str]:
@@ -84,7 +84,10 @@ def _forget(data: Path) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Whole at once: whoever reads it meanwhile reads the old or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new = path.with_name(f"{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+    new.replace(path)

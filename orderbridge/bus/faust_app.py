@@ -1,7 +1,8 @@
 """Faust in the one shape that loses nothing. The only module that imports Faust.
 
 Its defaults acknowledge a message whatever happened to it (docs/decisions/0002). So: raw bytes in, one actor per
-partition, `noack()`, and `event.ack()` as the last line, reached only when the pipeline has committed an outcome.
+partition, `noack()`, and `event.ack()` only when the pipeline has committed an outcome of this message and of all
+before it (`lanes.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import structlog
 from faust.transport.drivers import aiokafka as drivers
 
 from orderbridge.bus.header_names import read_any_header_name
+from orderbridge.bus.lanes import Lanes
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
 from orderbridge.database.engine import is_outage
@@ -28,6 +30,8 @@ from schemas.failures import Original
 log = structlog.get_logger()
 COMMIT_SECONDS, COMMIT_EVERY = 1.0, 100
 """So many seconds, or messages, offsets may wait to be committed: that is read again after a crash or a rebalance."""
+THREADS = 32
+"""As many as a process has connections to PostgreSQL."""
 _EMBEDDED_FETCH_WAIT_MS = 20
 """librdkafka's broker answers a long poll only at its end, and Faust fixes that at 1.5 s."""
 _FOREVER = 30 * 86400.0
@@ -39,10 +43,8 @@ class _CannotGoOn(Exception):
     """No outcome of a message could be recorded; says which exception came from where, without its values."""
 
 
-def run(
-    settings: Settings, service: str, topics: list[str], pipeline: Pipeline, progress: Progress, *, threads: int
-) -> None:
-    """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `threads` threads. Ends the process."""
+def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline, progress: Progress) -> None:
+    """Consume `topics` until SIGTERM or SIGINT; handlers run in at most `THREADS` threads. Ends the process."""
     read_any_header_name()
     drivers.Transport.Consumer = _Consumer
     if settings.kafka_embedded:
@@ -68,7 +70,7 @@ def run(
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=service)
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix=service)
     for topic in topics:
         _agent(app, topic, pipeline, progress, pool)
     progress.lag_of = lambda: _lag(app)
@@ -80,19 +82,29 @@ def run(
 def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
+    async def handle(event: Any) -> None:
+        original = _original(event.message)
+        try:
+            await _until_done(original, pipeline, progress, pool)
+        except Exception as error:
+            # No outcome could be recorded: going on would skip the message, so the worker stops and another, or its own
+            # next start, reads it again.
+            log.critical("cannot go on", place=original.place(), exc_info=error)
+            await app.crash(_CannotGoOn(describe(error)))  # Faust logs it with its text, which may hold values
+            await asyncio.Event().wait()
+
     @app.agent(channel, name=f"{app.conf.id}.{topic}", concurrency=1, isolated_partitions=True)
     async def consume(stream: Any) -> None:
-        async for event in stream.noack().events():
-            original = _original(event.message)
-            try:
-                await _until_done(original, pipeline, progress, pool)
-            except Exception as error:
-                # No outcome could be recorded: going on would skip the message, so the worker stops and another,
-                # or its own next start, reads it again.
-                log.critical("cannot go on", place=original.place(), exc_info=error)
-                await app.crash(_CannotGoOn(describe(error)))  # Faust logs it with its text, which may hold values
-                await asyncio.Event().wait()
-            event.ack()
+        lanes = Lanes(handle, _acknowledge)
+        try:
+            async for event in stream.noack().events():
+                await lanes.put(event.message.key, event)
+        finally:
+            lanes.close()
+
+
+def _acknowledge(event: Any) -> None:
+    event.ack()
 
 
 async def _until_done(original: Original, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:

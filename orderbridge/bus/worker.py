@@ -75,9 +75,7 @@ class Worker:
 
         server = serve_health(settings.health_host, settings.health_port, self.service, report)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
-        topics = self.topics()
-        threads = min(32, len(topics) * settings.topic_partitions)
-        faust_app.run(settings, self.service, topics, pipeline, progress, threads=threads)
+        faust_app.run(settings, self.service, self.topics(), pipeline, progress)
 
 
 def _with_reasons_to_wait(report: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:

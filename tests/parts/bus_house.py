@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,16 @@ class BusHouse:
         wait_until(look, seconds=seconds, what=f"the dead letter of {place}")
         assert len(found) == 1
         return found[0]
+
+    def committed_offset(self, partition: int) -> int:
+        """Where in `order.shipped` the worker's group would go on; 0 before its first commit."""
+        settings = {
+            "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+            "group.id": self.topic("orderbridge-shipper"),
+        }
+        with closing(Consumer({**settings, "log_level": 0})) as reader:
+            (found,) = reader.committed([TopicPartition(self.topic(), partition)], timeout=10)
+        return max(found.offset, 0)
 
     def inbox(self) -> dict[tuple[str, str], InboxRow]:
         """The inbox by source (without the moment that an event without an id has in it) and event id."""

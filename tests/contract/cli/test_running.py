@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from orderbridge import house
 from orderbridge.amazon import LoginRefused
-from orderbridge.data_folder import HouseError, kept_values, one_house
+from orderbridge.data_folder import HouseError, kept_values, one_house, tell
 from orderbridge.house import House, Plan, plan_to_stand
 from orderbridge.ports import free_port
 from orderbridge.settings import BadSettings, load_settings
@@ -206,3 +207,20 @@ def test_the_demo_prints_its_report_as_json(command: Command, monkeypatch: pytes
     assert "the live view" in result.stderr
     result = command("demo")
     assert (result.exit_code, result.stdout) == (0 if agreed else 1, "the live view\n")
+
+
+def test_what_a_house_tells_is_never_read_half_written(tmp_path: Path) -> None:
+    addresses = {"health": {f"service-{number}": f"http://127.0.0.1:{8410 + number}" for number in range(100)}}
+    tell(tmp_path, {}, addresses)
+    written = threading.Event()
+
+    def write_again_and_again() -> None:
+        for _ in range(500):
+            tell(tmp_path, {}, addresses)
+        written.set()
+
+    writer = threading.Thread(target=write_again_and_again)
+    writer.start()
+    while not written.is_set():
+        assert json.loads((tmp_path / "addresses.json").read_text()) == addresses
+    writer.join()
