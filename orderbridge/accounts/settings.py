@@ -268,6 +268,23 @@ class AccountSettings(BaseModel):
         "time_zone=America/New_York",
         group=_MORE,
     )
+    confirm_shipments: bool = _setting(
+        True,
+        "Confirm shipments at Amazon",
+        "Off pauses: what the store ships is held, and sent in order, the most urgent first, when it is on again.",
+        _YES_NO,
+        "confirm_shipments=false",
+        group=_MORE,
+    )
+    hold_when_buyer_cancels: bool = _setting(
+        False,
+        "Hold shipments whose buyer asked to cancel",
+        "Off: they are confirmed, since the parcel has left, and the store is told of the wish. On: they are held "
+        "until you say so with `orderbridge shipments retry`.",
+        _YES_NO,
+        "hold_when_buyer_cancels=true",
+        group=_MORE,
+    )
     import_non_amazon: bool = _setting(
         False,
         "Import orders of other channels",

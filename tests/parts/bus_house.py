@@ -250,7 +250,7 @@ class BusHouse:
         return max(found.offset, 0)
 
     def wait_for_everything(self, seconds: float = 30) -> None:
-        """Return when all of partition 0 is acknowledged: keys go side by side, so the last sent need not be the last."""
+        """Return when all of partition 0 is acknowledged: keys go side by side, so the last sent need not end last."""
         settings = {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "group.id": self.topic("looks")}
         with closing(Consumer({**settings, "log_level": 0})) as reader:
             _, end = reader.get_watermark_offsets(TopicPartition(self.topic(), 0), timeout=10)
