@@ -100,7 +100,8 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bo
         _pass_on(work, row.account_id, now)
     order = OrderDocument.model_validate_json(_order_document(work, row))
     ship_date = stated_ship_date(work, account.zone, order, content)
-    package = content.for_amazon(row.reference_id, ship_date)
+    mapping = account.settings.carrier_mapping
+    package = content.for_amazon(row.reference_id, ship_date, mapping, _marketplace(account, order))
     claim = _claim(row, now)
     look_again(work, row, now + CLAIM)  # should this process die, the package is taken up again then
     subject = f"{row.order_id}/{row.package_key}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from pydantic.dataclasses import dataclass
 
 from orderbridge.amazon import Package, PackageLine
+from orderbridge.carriers import find_carrier
 from schemas.base import Model
 from schemas.shipments import ShipDate
-from services.shipper.carriers import amazon_carrier
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,17 @@ class Content(Model):
             most[line.order_item_id] = max(line.quantity, most.get(line.order_item_id, 0))
         return self.model_copy(update={"taken": tuple(ContentLine(item, count) for item, count in most.items())})
 
-    def for_amazon(self, reference_id: int, ship_date: datetime) -> Package:
-        """The package as `confirmShipment` takes it."""
-        code, name = amazon_carrier(self.carrier)
+    def for_amazon(
+        self, reference_id: int, ship_date: datetime, carrier_mapping: Mapping[str, str], marketplace_id: str
+    ) -> Package:
+        """The package as `confirmShipment` takes it. `carrier_mapping` is the account's setting of that name."""
+        carrier = find_carrier(
+            self.carrier, self.tracking_number, mapping=carrier_mapping, marketplace_id=marketplace_id
+        )
         return Package(
             package_reference_id=reference_id,
-            carrier_code=code,
-            carrier_name=name,
+            carrier_code=carrier.code,
+            carrier_name=carrier.name,
             shipping_method=self.shipping_method,
             tracking_number=self.tracking_number,
             ship_date=ship_date,
