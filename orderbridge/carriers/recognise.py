@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Final, Literal
 
 from orderbridge.amazon.marketplaces import marketplace
@@ -56,14 +57,13 @@ def find_carrier(
 
 def carrier_by_name(name: str) -> Carrier | None:
     """The carrier that a name names, alone or with a service behind it, as `UPS Ground`. None if unknown or unclear."""
+    if (carrier := TABLE.by_spelling.get(spelt_plainly(name))) is not None:
+        return carrier
     words = words_of(name)
-    for count in range(len(words), 0, -1):
-        carrier = TABLE.by_spelling.get("".join(words[:count]))
-        if carrier is None:
-            continue
-        if count == len(words):
-            return carrier
-        if carrier.services:
+    beginnings = list(_spellings(words))
+    for count in range(len(beginnings), 0, -1):
+        carrier = TABLE.by_spelling.get(beginnings[count - 1])
+        if carrier is not None and carrier.services:
             return None if _names_another(words[count:], carrier) else carrier
     return None
 
@@ -113,11 +113,16 @@ def _form(own: list[Fit]) -> str:
 def _names_another(words: list[str], carrier: Carrier) -> bool:
     """Whether other words name another carrier, so that it is not clear which is meant: `UPS / FedEx`."""
     for first in range(len(words)):
-        for end in range(first + 1, len(words) + 1):
-            other = TABLE.by_spelling.get("".join(words[first:end]))
+        for joined in _spellings(words[first:]):
+            other = TABLE.by_spelling.get(joined)
             if other is not None and other.services and other.code != carrier.code:
                 return True
     return False
+
+
+def _spellings(words: list[str]) -> Iterator[str]:
+    """The first word, the first two together … as far as a carrier's name can be so long."""
+    return takewhile(lambda joined: len(joined) <= TABLE.longest_spelling, accumulate(words))
 
 
 def _country(marketplace_id: str | None) -> str | None:

@@ -78,6 +78,11 @@ class CarrierTable(BaseModel):
         return found
 
     @cached_property
+    def longest_spelling(self) -> int:
+        """The characters of the longest name spelt plainly."""
+        return max(map(len, self.by_spelling), default=0)
+
+    @cached_property
     def says_nothing(self) -> frozenset[str]:
         """What names no carrier, spelt plainly."""
         return frozenset(map(spelt_plainly, self.no_carrier))

@@ -222,6 +222,13 @@ def test_there_are_no_false_alarms(carrier: str, number: str) -> None:
     assert tracking_warning(carrier, number) is None
 
 
+@pytest.mark.timeout(10)
+def test_a_long_name_takes_no_long_time() -> None:
+    assert carrier_by_name("UPS " + "a " * 5_000) is TABLE.by_code["UPS"]
+    assert find_carrier("a " * 5_000, "1" * 100_000, mapping={}, marketplace_id=US).code == "Other"
+    assert tracking_warning("UPS", "1Z" + "0" * 100_000) is None
+
+
 def test_a_number_alone_may_be_asked_about() -> None:
     assert carrier_by_number("986578788855") == "FedEx"  # its check digit is not the Japanese one
     assert carrier_by_number("986578788855", certain=True) is None
