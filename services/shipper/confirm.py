@@ -95,11 +95,11 @@ def _make(
         row.content = as_text(content)
     amazons_now = now + calls.clock_ahead(work, row.account_id)
     ship_date = stated_ship_date(account.zone, order, content, now, amazons_now)
-    package = content.for_amazon(row.reference_id, ship_date)
+    marketplace = order.marketplace_id or account.marketplace_ids[0]
+    package = content.for_amazon(row.reference_id, ship_date, account.settings.carrier_mapping, marketplace)
     claim = _claim(row, now)
     look_again(work, row, now + CLAIM)  # should this process die, the package is taken up again then
     subject = f"{row.order_id}/{row.package_key}"
-    marketplace = order.marketplace_id or account.marketplace_ids[0]
     try:
         if asks:
             known = _at_amazon(work, calls, row, subject)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from orderbridge.amazon import Package, PackageLine
+from orderbridge.carriers import find_carrier
 from schemas.base import Model
 from schemas.shipments import AmazonRefusal, ShipDate
-from services.shipper.carriers import amazon_carrier
 
 _PARCEL = frozenset(
     {
@@ -105,13 +106,17 @@ class Content(Model):
         """The same with some values changed."""
         return self.model_copy(update=values)
 
-    def for_amazon(self, reference_id: int, ship_date: datetime) -> Package:
-        """The package as `confirmShipment` takes it."""
-        code, name = amazon_carrier(self.carrier)
+    def for_amazon(
+        self, reference_id: int, ship_date: datetime, carrier_mapping: Mapping[str, str], marketplace_id: str
+    ) -> Package:
+        """The package as `confirmShipment` takes it. `carrier_mapping` is the account's setting of that name."""
+        carrier = find_carrier(
+            self.carrier, self.tracking_number, mapping=carrier_mapping, marketplace_id=marketplace_id
+        )
         return Package(
             package_reference_id=reference_id,
-            carrier_code=code,
-            carrier_name=name,
+            carrier_code=carrier.code,
+            carrier_name=carrier.name,
             shipping_method=self.shipping_method,
             tracking_number=self.tracking_number,
             ship_date=ship_date,

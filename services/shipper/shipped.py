@@ -9,6 +9,7 @@ from sqlalchemy import select
 from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
 from orderbridge.shipment_slots import plan_slot
@@ -58,6 +59,7 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
 def _send_or_hold(
     work: Work, calls: AmazonCalls, row: PackageRow, account: ConnectedAccount, order: OrderDocument
 ) -> None:
+    _warn(work, row, account, order)
     content = content_of(row.content)
     row.hold_until = plan_ship_date(content.said_ship_date(), account.zone, order.placed_at, work.now).not_before
     if row.hold_until > work.now:
@@ -65,20 +67,41 @@ def _send_or_hold(
         answers.held(work, row, content, "ship_date_ahead", why, until=row.hold_until)
         look_again(work, row, row.hold_until)
         return
-    if asks_to_cancel(order) and not account.settings.hold_when_buyer_cancels:
-        answers.warned(
-            work,
-            row,
-            content,
-            "buyer_asked_to_cancel",
-            "The buyer has asked to cancel the order; Amazon is told of the shipment all the same.",
-            "If the parcel has not left: stop it, and cancel the order in Seller Central.",
-        )
     work.session.flush()
     if not _in_flight(row, work.now) and others_are_ready(work, row):
         plan_slot(work, row.account_id)
         return
     confirm_package(work, calls, row)
+
+
+def _warn(work: Work, row: PackageRow, account: ConnectedAccount, order: OrderDocument) -> None:
+    """What a person had better look at before Amazon has it, or while it is still to be corrected."""
+    content = content_of(row.content)
+    marketplace = order.marketplace_id or account.marketplace_ids[0]
+    carrier = find_carrier(
+        content.carrier,
+        content.tracking_number,
+        mapping=account.settings.carrier_mapping,
+        marketplace_id=marketplace,
+    )
+    if doubt := tracking_warning(carrier.code, content.tracking_number):
+        answers.warned(
+            work,
+            row,
+            content,
+            "tracking_number_doubtful",
+            doubt,
+            "If it is wrong, send the event again with the same package_id and the right number.",
+        )
+    if asks_to_cancel(order) and not account.settings.hold_when_buyer_cancels:
+        answers.warned(
+            work,
+            row,
+            content_of(row.content),
+            "buyer_asked_to_cancel",
+            "The buyer has asked to cancel the order; Amazon is told of the shipment all the same.",
+            "If the parcel has not left: stop it, and cancel the order in Seller Central.",
+        )
 
 
 def _words(said: date | None) -> str:
