@@ -19,6 +19,7 @@ from orderbridge.cli import (
     orders,
     running,
     runs,
+    shipments,
 )
 from orderbridge.cli.application import app
 
@@ -36,6 +37,7 @@ __all__ = [
     "orders",
     "running",
     "runs",
+    "shipments",
 ]
 
 

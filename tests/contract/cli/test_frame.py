@@ -45,6 +45,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "runs list",
         "runs show",
         "shipments list",
+        "shipments retry",
         "accounts list",
         "accounts show",
         "accounts connect",
