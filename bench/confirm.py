@@ -1,7 +1,7 @@
 """A thousand shipments at once: how long they take beside what Amazon's quota allows, by one shipper and by four.
 
 The floor is the quota's own: a burst of 10, then 2 calls a second, ten times faster than life. Beside it the latency
-from a store's event to Amazon's call while the quota is idle. The whole system on real Kafka and PostgreSQL (with fsync).
+from a store's event to Amazon's call while the quota is idle. The whole system, on real Kafka and PostgreSQL (fsync).
 """
 
 from __future__ import annotations
