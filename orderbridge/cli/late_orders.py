@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 
 from orderbridge.accounts import ConnectedAccount, read_account
 from orderbridge.accounts.settings import LATE_WARNING_HOURS
-from orderbridge.cli.application import Json, show, unit_of_work
+from orderbridge.cli.application import Json, console, show, unit_of_work
 from orderbridge.cli.orders import orders_app
 from orderbridge.database.models import Account, OrderRow, PackageRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
@@ -77,7 +77,11 @@ def late_orders(
         found = sorted(_late(work, within, account), key=lambda late: late.most_urgent)
         now = work.now
         rows = [_facts(late, now) if as_json else _cells(late, now) for late in found]
-    show(rows, as_json, "No order is late or soon will be.")
+    show(rows, as_json, "No order is late or soon will be.", whole=("order", "ship by"))
+    if rows and not as_json:
+        zones = {late.order.account_id: late.account.zone.key for late in found}
+        told = ", ".join(f"{name} in {zone}" for name, zone in sorted(zones.items()))
+        console.print(f"\nTimes of {told}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _late(work: Work, within: int | None, account_id: str | None) -> list[_Late]:
@@ -154,24 +158,24 @@ def _cells(late: _Late, now: datetime) -> dict[str, Any]:
     return {
         "order": late.order.store.order_number,
         "ship by": _local(late.order.ship_by, zone) if late.order.ship_by else "none",
-        "left": "\n".join(_left(one, now) for one in late.near),
+        "due": "\n".join(_due(one, now) for one in late.near),
         "packages": _packages_in_short(late, now),
         "account": late.order.account_id,
     }
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%m-%d %H:%M %Z}"
+    return f"{moment.astimezone(zone):%m-%d %H:%M}"
 
 
-def _left(deadline: Deadline, now: datetime) -> str:
+def _due(deadline: Deadline, now: datetime) -> str:
     if deadline.reason == "personal_data_dies":
-        return f"data dies: {_span(deadline.at - now)}"
-    return _span(deadline.at - now) if deadline.at > now else f"over: {_span(now - deadline.at)}"
+        return f"data dies in {_span(deadline.at - now)}"
+    return f"in {_span(deadline.at - now)}" if deadline.at > now else f"{_span(now - deadline.at)} ago"
 
 
 def _span(span: timedelta) -> str:
-    """So much time, in its two largest units."""
+    """So much time, in its largest units."""
     minutes = max(int(span.total_seconds()), 0) // 60
     hours, days = minutes // 60, minutes // 1440
     if days:
@@ -184,11 +188,14 @@ def _packages_in_short(late: _Late, now: datetime) -> str:
     lost = lost_packages(late.order)
     for package in late.packages:
         stands = standing(package, now)
+        is_lost = str(package.reference_id) in lost
+        if stands.stand == "confirmed" and not is_lost:
+            continue  # its units are counted above
         short = _IN_SHORT[stands.stand]
         if stands.at is not None and stands.stand in ("held", "failing"):
             short = f"{short} {_local(stands.at, late.account.zone)}"
-        words.append("Amazon lost it" if str(package.reference_id) in lost else short)
+        words.append("Amazon lost it" if is_lost else short)
     total = units(late.order)
     if late.left < total:
-        words.insert(0, f"{total - late.left} of {total} units shipped")
+        words.insert(0, f"{total - late.left} of {total} shipped")
     return "\n".join(words) or "none"
