@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from orderbridge.database.models import OutboxRow, Run, RunLineRow
 from sandbox.faults import Fault
@@ -160,7 +161,9 @@ def test_what_amazon_does_not_show_after_an_hour_is_a_difference(system: System)
     delete(system, order_id)
     again(system)
     assert differences(system, order_id) == ()
-    system.advance(HOUR)
+    with capture_logs() as logs:
+        system.advance(HOUR)
+    assert ("Amazon's packages differ", order_id) in [(line["event"], line.get("order")) for line in logs]
     assert [one.kind for one in differences(system, order_id)] == ["missing"]
     assert updates(system)[-1].changes == ("packages",)
 
