@@ -8,9 +8,9 @@ from typing import Literal
 
 from orderbridge.database.models import PackageRow
 
-Stand = Literal["confirmed", "refused", "unanswered", "failing", "held", "queued"]
-"""`unanswered`: a call was made and no answer has come; `failing`: tried and to be tried again; `held`: until its ship
-date; `queued`: waits for its turn."""
+Stand = Literal["confirmed", "refused", "paused", "buyer_asked_to_cancel", "unanswered", "failing", "held", "queued"]
+"""`paused`, `buyer_asked_to_cancel`: held until somebody ends it; `unanswered`: a call was made and no answer has come;
+`failing`: tried and to be tried again; `held`: until its ship date; `queued`: waits for its turn."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ def standing(package: PackageRow, now: datetime) -> Standing:
         return Standing("confirmed", package.confirmed_at)
     if package.state == "rejected":
         return Standing("refused")
+    if package.state == "held":
+        return Standing("buyer_asked_to_cancel" if package.held_for == "buyer_asked_to_cancel" else "paused")
     if package.unsure or (package.claimed_until is not None and package.claimed_until > now):
         return Standing("unanswered", package.hold_until, package.failures)
     if package.failures:

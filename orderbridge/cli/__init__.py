@@ -10,6 +10,7 @@ import structlog
 from orderbridge.cli import (
     account_settings,
     accounts,
+    carriers,
     data,
     dead_letters,
     events,
@@ -26,6 +27,7 @@ __all__ = [
     "account_settings",
     "accounts",
     "app",
+    "carriers",
     "data",
     "dead_letters",
     "events",

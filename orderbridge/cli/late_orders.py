@@ -34,6 +34,8 @@ _AT_ONCE = 500
 _IN_SHORT: dict[Stand, str] = {
     "confirmed": "confirmed",
     "refused": "refused",
+    "paused": "held: paused",
+    "buyer_asked_to_cancel": "held: buyer wants to cancel",
     "unanswered": "no answer yet",
     "failing": "trying again",
     "held": "held until",

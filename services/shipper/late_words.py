@@ -15,6 +15,8 @@ from schemas.orders import OrderDocument
 _TO_DO: Final[dict[Stand, str]] = {
     "held": "If it has left already, send order.shipped again with the same package_id and that ship date.",
     "refused": "Mend what shipment.rejected says and send order.shipped again with the same package_id.",
+    "paused": 'Switch on "Confirm shipments at Amazon" (confirm_shipments=true): it is held until then.',
+    "buyer_asked_to_cancel": "Cancel the order, or send the package all the same: `orderbridge shipments retry`.",
     "failing": "It is tried again by itself. If Amazon has not taken it by then, confirm it in Seller Central.",
     "unanswered": "Amazon is asked again by itself. If it does not answer by then, look into Seller Central.",
     "queued": "Nothing: it is sent as soon as its turn comes.",
@@ -44,7 +46,15 @@ def what_to_do(order: OrderDocument, packages: Sequence[PackageRow], now: dateti
     if "FBM_SHIP_PLUS" in order.programs:
         return _BUY_LABEL
     stands = {standing(package, now).stand for package in packages}
-    urgent: tuple[Stand, ...] = ("refused", "unanswered", "failing", "held", "queued")
+    urgent: tuple[Stand, ...] = (
+        "refused",
+        "paused",
+        "buyer_asked_to_cancel",
+        "unanswered",
+        "failing",
+        "held",
+        "queued",
+    )
     lost = [one.what_to_do for one in order.package_differences if one.kind == "missing" and one.what_to_do]
     if lost:
         return lost[0]
@@ -62,6 +72,8 @@ def _package_words(package: PackageRow, now_stands: Standing, zone: ZoneInfo) ->
         "failing": f"{name} was sent {_times(now_stands.failures)} and Amazon has not taken it; next try at {at}.",
         "unanswered": f"{name} was sent, and Amazon has not answered yet.",
         "refused": f"{name} was refused.",
+        "paused": f"{name} is held: confirming shipments is paused.",
+        "buyer_asked_to_cancel": f"{name} is held, since the buyer has asked to cancel.",
         "queued": f"{name} is about to be sent.",
     }[now_stands.stand]
 

@@ -53,6 +53,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "settings show",
         "settings set",
         "settings options",
+        "carriers",
         "notifications subscribe",
         "notifications unsubscribe",
         "notifications list",

@@ -105,7 +105,7 @@ def test_an_account_in_the_middle_of_an_import_survives_0004_and_back(database_u
     engine.dispose()
 
 
-def test_orders_that_await_shipment_are_looked_at_after_0005(database_url: str) -> None:
+def test_orders_that_await_shipment_are_looked_at_after_0006(database_url: str) -> None:
     engine = connect(database_url)
     order = text(
         "INSERT INTO orders (order_id, account_id, order_number, amazon_status, fulfilled_by, placed_at, "
@@ -115,7 +115,7 @@ def test_orders_that_await_shipment_are_looked_at_after_0005(database_url: str) 
     orders = [("a", "unshipped", "merchant"), ("b", "partially_shipped", "merchant")]
     others = [("c", "shipped", "merchant"), ("d", "unshipped", "amazon"), ("e", "pending", "merchant")]
     with engine.begin() as connection:
-        command.upgrade(_config(connection), "0004")
+        command.upgrade(_config(connection), "0005")
         for name, status, by in (*orders, *others):
             at = "2026-11-24 09:00:00+00:00"
             connection.execute(order, {"id": name, "status": status, "by": by, "at": at})
@@ -126,6 +126,6 @@ def test_orders_that_await_shipment_are_looked_at_after_0005(database_url: str) 
         assert ShipmentCheck.model_validate_json(rows[0].body) == ShipmentCheck(order_id="a", account_id="main")
         due = connection.execute(select(OutboxRow.due_at)).scalars().all()
         assert all(abs((datetime.now(UTC) - moment).total_seconds()) < 60 for moment in due)
-        command.downgrade(_config(connection), "0004")
+        command.downgrade(_config(connection), "0005")
         assert connection.execute(planned).all() == []
     engine.dispose()

@@ -106,6 +106,13 @@ def test_what_is_left(fields: dict[str, Any], packages: list[PackageRow], left: 
         ({"claimed_until": NOW + HOUR}, "unanswered", "Amazon has not answered yet", "asked again"),
         ({}, "queued", "is about to be sent", "Nothing"),
         ({"state": "rejected"}, "refused", "was refused", "shipment.rejected"),
+        ({"state": "held", "held_for": "paused"}, "paused", "is paused", "confirm_shipments=true"),
+        (
+            {"state": "held", "held_for": "buyer_asked_to_cancel"},
+            "buyer_asked_to_cancel",
+            "the buyer has asked",
+            "orderbridge shipments retry",
+        ),
     ],
 )
 def test_how_a_package_stands(fields: dict[str, Any], stand: str, why: str, to_do: str) -> None:

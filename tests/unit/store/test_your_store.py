@@ -15,6 +15,7 @@ import pytest
 import tests.parts.kafka_python  # noqa: F401 - before orderbridge.store, which imports Kafka
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.settings import Settings
 from orderbridge.store import STORE_EVENTS
 from schemas.orders import OrderImported
@@ -43,6 +44,13 @@ def reasons(name: str, *, keyword: str | None = None) -> set[str]:
                 values = [k.value for k in node.keywords if k.arg == keyword] if keyword else node.args[:1]
                 found |= {value.value for value in values if isinstance(value, ast.Constant)}
     return {reason for reason in found if isinstance(reason, str)}
+
+
+def test_the_cases_have_carriers_and_numbers_that_are_right() -> None:
+    for case in CASES:
+        carrier = find_carrier(case["carrier"], "", mapping={}, marketplace_id=None)
+        assert carrier.found_by == "name"
+        assert tracking_warning(carrier.code, case["tracking_number"]) is None
 
 
 def test_every_reason_is_in_the_table() -> None:
