@@ -5,7 +5,8 @@ Each refusal has a stable code, what it means, and what to do. docs/your-store.m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.bus.outcomes import Rejected
 from schemas.orders import Line, OrderDocument
+from schemas.packages import AmazonPackage
 from schemas.shipments import OrderShipped, ShippedLine
 from services.shipper.content import ContentLine
 
@@ -72,6 +74,34 @@ def check_order(order: OrderDocument) -> None:
             "Amazon has not released the order for shipment yet.",
             "Wait until order.updated says unshipped, then send the event again.",
         )
+
+
+def check_elsewhere(tracking_number: str, order: OrderDocument, ours: Collection[str]) -> None:
+    """Raises Rejected for a parcel that Amazon has already, and not from us (`ours`: our reference ids)."""
+    number = _plain(tracking_number)
+    for package in order.packages:
+        if package.package_reference_id not in ours and _plain(package.tracking_number or "") == number:
+            raise Rejected(
+                "confirmed_elsewhere",
+                "Amazon has this parcel already: its label was bought at Amazon (Buy Shipping), or it was confirmed in "
+                "Seller Central.",
+                "Nothing: it is confirmed.",
+            )
+
+
+def _plain(tracking_number: str) -> str:
+    return "".join(tracking_number.split()).upper()
+
+
+def next_reference_id(order: OrderDocument, ours: Iterable[int]) -> int:
+    """A number that no package of the order has, neither one of ours nor one confirmed past us."""
+    theirs = (int(package.package_reference_id) for package in order.packages if _is_number(package))
+    return max(*ours, *theirs, 0, 0) + 1
+
+
+def _is_number(package: AmazonPackage) -> bool:
+    """Amazon's ids are decimal numbers, of few digits where a client of its API gave them."""
+    return re.fullmatch(r"[0-9]{1,9}", package.package_reference_id) is not None
 
 
 def package_lines(

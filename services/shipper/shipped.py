@@ -22,7 +22,15 @@ from services.shipper.due import others_are_ready
 from services.shipper.holding import asks_to_cancel
 from services.shipper.planning import look_again
 from services.shipper.resolve import resolve
-from services.shipper.rules import check_account, check_event, check_order, package_lines, plan_ship_date
+from services.shipper.rules import (
+    check_account,
+    check_elsewhere,
+    check_event,
+    check_order,
+    next_reference_id,
+    package_lines,
+    plan_ship_date,
+)
 
 
 def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
@@ -52,7 +60,7 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
             stated = stated_ship_date(account.zone, order, content, work.now, work.now)
             answers.confirmed(work, known, content, stated)
             return
-        row = _plan(work, order_row, event.package_key(), packages, known, content)
+        row = _plan(work, order_row, order, event.package_key(), packages, known, content)
     _send_or_hold(work, calls, row, account, order)
 
 
@@ -112,6 +120,8 @@ def _content(
     event: OrderShipped, order: OrderDocument, others: dict[str, PackageRow], known: PackageRow | None, work: Work
 ) -> Content:
     check_order(order)
+    ours = {str(row.reference_id) for row in (*others.values(), *([known] if known is not None else []))}
+    check_elsewhere(event.tracking_number or "", order, ours)
     held = [(row.state, content_of(row.content)) for row in others.values()]
     own = content_of(known.content).taken if known is not None else ()
     elsewhere = [line for state, one in held for line in (one.taken if state == "rejected" else one.lines)]
@@ -134,6 +144,7 @@ def _content(
 def _plan(
     work: Work,
     order_row: OrderRow,
+    order: OrderDocument,
     package_key: str,
     others: dict[str, PackageRow],
     known: PackageRow | None,
@@ -145,7 +156,7 @@ def _plan(
             order_id=order_row.order_id,
             package_key=package_key,
             account_id=order_row.account_id,
-            reference_id=max((other.reference_id for other in others.values()), default=0) + 1,
+            reference_id=next_reference_id(order, (other.reference_id for other in others.values())),
             revision=0,
             unsure=False,
             ship_by=order_row.ship_by,

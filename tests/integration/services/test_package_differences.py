@@ -14,7 +14,7 @@ from sandbox.faults import Fault
 from schemas.imports import ImportFinished, RunLine
 from schemas.orders import OrderEvent, OrderUpdated
 from schemas.packages import PackageDifference
-from schemas.shipments import ShipmentDueSoon
+from schemas.shipments import ShipmentConfirmed, ShipmentDueSoon, ShipmentRejected
 from tests.integration.services.test_late_shipments import MUGS, advance_to, again, confirm_at_amazon, ship_by
 from tests.parts.in_process import System
 
@@ -227,3 +227,22 @@ def test_nothing_is_planned_where_nothing_differs(system: System, shipped: str) 
     with system.database.unit_of_work() as work:
         planned = select(OutboxRow.name).where(OutboxRow.name == f"packages-again:{shipped}")
         assert work.session.scalars(planned).all() == []
+
+
+def test_a_parcel_confirmed_past_us_is_not_confirmed_again_and_keeps_its_number(system: System) -> None:
+    """As with a label bought at Amazon, or by hand in Seller Central."""
+    (order_id,) = system.imported(lines=MUGS)
+    confirm_at_amazon(system, order_id, quantity=1)
+    again(system)
+    (theirs,) = system.store.orders[order_id].packages
+    assert theirs.tracking_number is not None
+    system.store_says(order_id=order_id, package_id="P1", tracking_number=f" {theirs.tracking_number.lower()}")
+    system.run_until_idle()
+    assert [event.reason for event in system.events(ShipmentRejected)] == ["confirmed_elsewhere"]
+    system.store_says(order_id=order_id, package_id="P2", tracking_number=NUMBER)
+    system.run_until_idle()
+    (confirmed,) = system.events(ShipmentConfirmed)
+    assert confirmed.package_reference_id != theirs.package_reference_id
+    packages = system.packages(order_id)
+    assert packages[theirs.package_reference_id]["content"]["trackingNumber"] == theirs.tracking_number
+    assert len(packages) == 2
