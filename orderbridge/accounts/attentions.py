@@ -61,14 +61,15 @@ def raise_attention(
         )
         .returning(Attention.trouble)
     ).first()
+    since = work.now
     if begun is None:
-        mine = (Attention.account_id == account_id, Attention.trouble == trouble, Attention.message != message)
-        work.session.execute(update(Attention).where(*mine).values(words).execution_options(synchronize_session=False))
+        mine = (Attention.account_id == account_id, Attention.trouble == trouble)
+        standing = update(Attention).where(*mine).values(words).returning(Attention.since)
+        since = work.session.scalars(standing.execution_options(synchronize_session=False)).one()
         if not another:
             return False
-    work.post(
-        AccountAttention(account_id=account_id, trouble=trouble, message=message, what_to_do=what_to_do, since=work.now)
-    )
+    told = AccountAttention(account_id=account_id, trouble=trouble, **words, since=since)
+    work.post(told, name=f"attention:{account_id}:{trouble}:{since.isoformat()}")  # once of all that a page finds
     return True
 
 

@@ -26,7 +26,7 @@ from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account, Run, Subscription
+from orderbridge.database.models import Account, AccountState, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.settings import Settings
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
@@ -83,6 +83,7 @@ def connect_account(
             row = Account(account_id=account_id, settings=AccountSettings().model_dump_json())
             work.session.add(row)
         warnings = _warnings(row, tried)
+        added = set(tried.marketplace_ids) - set(json.loads(row.marketplace_ids or "[]"))
         if account_settings is not None:
             row.settings = account_settings.model_dump_json()
         row.marketplace_ids = json.dumps(tried.marketplace_ids)
@@ -102,6 +103,8 @@ def connect_account(
         _tell_roles(work, account_id, tried)
         warn_of_expiry(work, settings, account_id)
         _go_on(work, connected)
+        if added:
+            _read_from_the_start(work, connected)
     return Connected(connected, region_of(tried.api_url), tried.missing_roles, tried.unknown_roles, warnings)
 
 
@@ -220,6 +223,15 @@ def _tell_roles(work: Work, account_id: str, tried: Tried) -> None:
     ]
     if tried.checked:
         end_attention(work, account_id, *granted)
+
+
+def _read_from_the_start(work: Work, account: ConnectedAccount) -> None:
+    """A marketplace was added: the import has gone on without it, and reads again what it has of earlier orders."""
+    state = work.session.get(AccountState, account.account_id)
+    if state is not None and state.imported_from is not None:
+        work.post(ImportDue(account_id=account.account_id, reason="history", since=state.imported_from))
+        if account.settings.enabled:
+            work.post(ImportDue(account_id=account.account_id, reason="now"))
 
 
 def _go_on(work: Work, account: ConnectedAccount) -> None:

@@ -15,7 +15,7 @@ from schemas.imports import RunLine
 from services.importer import access, runs
 from services.importer.claim import Claim
 from services.importer.orders import store_order, what_is_wrong
-from services.importer.report_run import ReportProgress
+from services.importer.report_run import ReportProgress, waits_for_role
 
 _MOST_TRIES: Final = 3
 """Of each order that is left, when nothing but answers that cannot be read comes."""
@@ -43,6 +43,8 @@ def step(
         )
     except CallFailed as failed:
         claim.check(work)
+        if waits_for_role(work, progress.with_call(), failed.error):
+            return
         bad = isinstance(failed.error, BadAnswer)
         if bad and progress.tries + 1 < _MOST_TRIES * len(progress.to_fetch):
             runs.go_on(work, _later(progress), failed.retry_at)

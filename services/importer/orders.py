@@ -16,7 +16,7 @@ from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from services.importer import personal_data, unmapped
 from services.importer.changes import what_changed
-from services.importer.mapping import missing_mappings, to_document
+from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
 from services.importer.skipping import why_skipped
 
 
@@ -81,7 +81,9 @@ def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since:
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
-    document = to_document(account, order, known)
+    kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
+    state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
+    document, _ = _as_told(to_document(account, order, known), state)
     return line(order, "updated" if what_changed(known, document, address=False) else "unchanged", document)
 
 

@@ -70,16 +70,19 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
         )
         for unreadable in page.unreadable
     ]
-    runs.add_lines(work, window.run_id, lines)
     if page.unknown_fields and window.kind == "search":
         unmapped.note_fields(work, account.account_id, page.unknown_fields, lines[0].order_id)
+    if window.reads_again:
+        lines = runs.without_told(work, window.run_id, lines)
+    runs.add_lines(work, window.run_id, lines)
     window = access.page_arrived(work, account, window, page.orders)
     for line in lines:
         if line.problem:
             window = window.with_problem(f"Order {line.order_id}: {line.problem}")
     repeated = page.next_token is not None and page.next_token == window.next_token
     over = repeated and window.restarted
-    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders])
+    unchanged = sum(line.did == "unchanged" for line in lines)
+    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders], unchanged)
     window = scale.noticed(work, account, state, window)
     window = window.model_copy(
         update={
