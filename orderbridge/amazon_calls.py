@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import update
 
 from orderbridge.accounts import check_endpoint
-from orderbridge.accounts.access_tokens import SharedTokens
+from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
 from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
 from orderbridge.amazon import (
     LOGIN,
@@ -94,7 +94,6 @@ class AmazonCalls:
         self.settings = settings
         self._database = database
         self._box = SecretsBox(settings.need("secrets_key"))
-        self._tokens = SharedTokens(database, self._box)
 
     def reserve(self, work: Work, account_id: str, operation: Operation) -> datetime | None:
         """Reserve one call of the account's quota: None if it may be made now, else when the next one may.
@@ -160,6 +159,8 @@ class AmazonCalls:
     def _learn(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:
         if isinstance(error, LoginRefused | ConsentRevoked):
             return _after_login_trouble(work, account_id, error)
+        if isinstance(error, LoginHangs):
+            return error.retry_at
         if isinstance(error, NoAnswer) and error.operation != LOGIN:
             endpoints.timed_out(work, self._api_url(work, account_id))
         if isinstance(error, Throttled) and error.operation != LOGIN:
@@ -184,11 +185,12 @@ class AmazonCalls:
             client_id = self.settings.need("amazon_client_id")
             client_secret = self.settings.need("amazon_client_secret")
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
+        tokens = SharedTokens(self._database, self._box, row.login_url)
         return Connection(
             row.api_url,
-            GrantlessLogin(row.login_url, client_id, client_secret)
+            GrantlessLogin(row.login_url, client_id, client_secret, store=tokens)
             if grantless
-            else Login(row.login_url, client_id, client_secret, refresh_token, store=self._tokens),
+            else Login(row.login_url, client_id, client_secret, refresh_token, store=tokens),
             before_call=_guard(),
             now=self._database.clock.now,
         )

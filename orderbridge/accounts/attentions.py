@@ -21,6 +21,7 @@ SECRET_EXPIRING: Final = "secret_expiring"  # noqa: S105  (the name of a trouble
 ROLE_MISSING: Final = "role_missing"
 ORDER_ROLE_MISSING: Final = "order_role_missing"
 MARKETPLACE_DENIED: Final = "marketplace_denied"
+SAME_SELLER: Final = "same_seller"
 MAPPING_MISSING: Final = "mapping_missing"
 MAPPING_GONE: Final = "mapping_gone"
 
@@ -32,7 +33,8 @@ TROUBLES: Final[dict[str, str]] = {
     ROLE_MISSING: "Orders come without addresses: the role Direct-to-Consumer Shipping (Restricted) is missing.",
     ORDER_ROLE_MISSING: "Amazon refuses all orders: the role Inventory and Order Tracking is missing.",
     MARKETPLACE_DENIED: "Amazon refuses the orders of one of the account's marketplaces.",
-    MAPPING_MISSING: "A word of Amazon's is mapped to nothing of the store's.",
+    SAME_SELLER: "Another account that is connected is the same seller.",
+    MAPPING_MISSING: "Words of Amazon's are mapped to nothing of the store's.",
     MAPPING_GONE: "A mapping leads to something that the store no longer has.",
 }
 """Every trouble by its stable code, and what it means."""

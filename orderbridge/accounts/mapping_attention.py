@@ -12,8 +12,7 @@ from orderbridge.database.unit_of_work import Work
 
 
 def look_at_mappings(work: Work, account_id: str, settings: AccountSettings) -> None:
-    """Raise `mapping_gone`, or end it; so with `mapping_missing`. The settings stay: orders go on with the id they name.
-    """
+    """Raise `mapping_gone` and `mapping_missing`, or end them. Settings stay: orders go on with the id they name."""
     look_at_unmapped(work, account_id, settings)
     gone = gone_mappings(settings, options_of(work, account_id))
     if not gone:
@@ -30,7 +29,7 @@ def look_at_mappings(work: Work, account_id: str, settings: AccountSettings) -> 
 
 
 def look_at_unmapped(work: Work, account_id: str, settings: AccountSettings, *, another: bool = False) -> None:
-    """Raise `mapping_missing` with all of Amazon's service levels that lack a line, or end it. `another`: one is new."""
+    """Raise `mapping_missing` with all service levels that lack a line, or end it. `another`: one is new."""
     met = select(UnmappedWord.word).where(UnmappedWord.account_id == account_id, UnmappedWord.kind == "shipping")
     words = sorted(set(work.session.scalars(met)) - set(settings.shipping_methods))
     if not words:

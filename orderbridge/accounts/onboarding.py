@@ -15,9 +15,11 @@ from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
     ORDER_ROLE_MISSING,
     ROLE_MISSING,
+    SAME_SELLER,
     SECRET_EXPIRED,
     TROUBLES,
     end_attention,
+    open_attentions,
 )
 from orderbridge.accounts.expiry import warn_of_expiry
 from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
@@ -26,7 +28,7 @@ from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account, AccountState, Run, Subscription
+from orderbridge.database.models import Account, AccountState, OrderRow, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.settings import Settings
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
@@ -78,6 +80,7 @@ def connect_account(
     )
     _refuse_another_region(known, tried)
     with database.unit_of_work() as work:
+        _refuse_the_same_seller(work, account_id, tried)
         row = work.session.get(Account, account_id)
         if row is None:
             row = Account(account_id=account_id, settings=AccountSettings().model_dump_json())
@@ -117,6 +120,9 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         row.refresh_token = row.client_id = row.client_secret = None
         row.authorized_at = row.secret_expires_at = None
         end_attention(work, account_id, *TROUBLES)  # nobody need mend anything for it now
+        for other in open_attentions(work):
+            if other.trouble == SAME_SELLER:  # where another two are one as well, the next import says so again
+                end_attention(work, other.account_id, SAME_SELLER)
         # Amazon's own ends with the grant; what it sends until then is foreign.
         work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
         tell_store(work, read_account(row))
@@ -188,6 +194,22 @@ def _refuse_a_token_twice(work: Work, box: SecretsBox, account_id: str, refresh_
                 f"This refresh token is connected already, as {row.account_id}: two accounts would import every order "
                 f"twice. Disconnect {row.account_id} first, or give another seller's token."
             )
+
+
+def _refuse_the_same_seller(work: Work, account_id: str, tried: Tried) -> None:
+    """Amazon tells no seller's id to a private app, but an order has one seller: the importer finds out later ones."""
+    here = (
+        select(OrderRow.account_id)
+        .join(Account, Account.account_id == OrderRow.account_id)
+        .where(OrderRow.order_id.in_(tried.order_ids), OrderRow.account_id != account_id)
+        .where(Account.refresh_token.is_not(None))
+    )
+    if (other := work.session.scalars(here.limit(1)).first()) is not None:
+        raise ConnectRefused(
+            f"This is the same seller as {other}, which has imported orders of his: two accounts would import every "
+            f"order twice. Give {other} the new token with `orderbridge accounts connect {other}`, or disconnect "
+            f"{other} first."
+        )
 
 
 def _refuse_another_region(known: Account | None, tried: Tried) -> None:

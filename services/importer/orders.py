@@ -14,7 +14,7 @@ from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import Did, RunLine
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
-from services.importer import personal_data, unmapped
+from services.importer import access, personal_data, unmapped
 from services.importer.changes import what_changed
 from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
 from services.importer.skipping import why_skipped
@@ -50,6 +50,10 @@ def store_order(
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
+    if access.of_another_account(work, account.account_id, row.account_id):
+        access.same_seller(work, account.account_id, row.account_id)
+        return line(order, "skipped", reason="of_another_account")
+    row.account_id = account.account_id
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
@@ -78,6 +82,8 @@ def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since:
         if reason is not None:
             return line(order, "skipped", reason=reason)
         return line(order, "imported", document)
+    if access.of_another_account(work, account.account_id, row.account_id):
+        return line(order, "skipped", reason="of_another_account")
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)

@@ -49,9 +49,7 @@ def test_a_marketplace_that_is_added_comes_with_its_earlier_orders(start: Start,
         for days in (90, 45, 15):
             placed = START - timedelta(days=days)
             expected += system.place_orders(marketplace_id=marketplace_id, created_at=placed, **wish)
-    before = system.place_orders(
-        marketplace_id=GERMANY, created_at=since - timedelta(days=5), **wish
-    )
+    before = system.place_orders(marketplace_id=GERMANY, created_at=since - timedelta(days=5), **wish)
     grant(system, [UNITED_STATES])
     system.advance(180)
     if in_the_first_run:
