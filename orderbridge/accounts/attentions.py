@@ -70,7 +70,7 @@ def raise_attention(
         since = work.session.scalars(standing.execution_options(synchronize_session=False)).one()
         if not another:
             return False
-    told = AccountAttention(account_id=account_id, trouble=trouble, **words, since=since)
+    told = AccountAttention(account_id=account_id, trouble=trouble, message=message, what_to_do=what_to_do, since=since)
     work.post(told, name=f"attention:{account_id}:{trouble}:{since.isoformat()}")  # once of all that a page finds
     return True
 

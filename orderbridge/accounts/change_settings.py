@@ -15,7 +15,13 @@ from pydantic import ValidationError
 
 from orderbridge.accounts import read_account, tell_store
 from orderbridge.accounts.mapping_attention import look_at_mappings
-from orderbridge.accounts.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
+from orderbridge.accounts.setting_values import (
+    Circumstances,
+    amazons_word,
+    read_line,
+    read_value,
+    refuse_after_first_run,
+)
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
@@ -78,6 +84,7 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
             problems.append(Problem(name, _words_of(error)))
             continue
         lines = {**values.get(setting, getattr(account.settings, setting))}
+        key = amazons_word(setting, key, lines)
         values[setting] = {**lines, key: line} if line is not None else {k: v for k, v in lines.items() if k != key}
     if problems:
         raise WrongSettings(problems)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 import typer
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from orderbridge.cli.application import Json, app, fail, show, unit_of_work
 from orderbridge.cli.order_facts import order_facts
-from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
-from orderbridge.database.unit_of_work import Work
+from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_number
+from orderbridge.database.models import PackageRow
 
 orders_app = typer.Typer(no_args_is_help=True, help="Look at orders.")
 app.add_typer(orders_app, name="orders")
 shipments_app = typer.Typer(no_args_is_help=True, help="Look at shipments.")
 app.add_typer(shipments_app, name="shipments")
-
-_AMAZON_NUMBER = re.compile(r"(?<!\d)\d{3}-\d{7}-\d{7}(?!\d)")
 
 
 @orders_app.command(name="show")
@@ -32,33 +29,16 @@ def show_order(
     Next: `orderbridge import --order NUMBER` asks Amazon for it again.
     """
     with unit_of_work() as work:
-        rows = _find(work, number)
-        if not rows:
-            fail(_not_found(number))
-        if len(rows) > 1:
-            several = ", ".join(row.order_id for row in rows)
-            fail(f"The store has used {number} for several orders: {several}. Show one by Amazon's number.")
-        facts = order_facts(work, rows[0])
+        row = find_order(work, number)
+        if row is None:
+            amazons = amazons_number(number)
+            fail(
+                f"There is no order {number}. `orderbridge import --order {amazons}` fetches it."
+                if amazons is not None
+                else no_such_number(number)
+            )
+        facts = order_facts(work, row)
     show(facts, as_json, "")
-
-
-def _find(work: Work, number: str) -> list[OrderRow]:
-    ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
-    found = list(work.session.scalars(select(OrderRow).where(ours)))
-    if found:
-        return found
-    named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
-    return list(work.session.scalars(select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)))
-
-
-def _not_found(number: str) -> str:
-    amazons = _AMAZON_NUMBER.search(number)
-    if amazons is None:
-        return (
-            f"No order goes by {number}, with Amazon, with us or with the store, and it cannot be one of Amazon's "
-            "numbers: those are 3, 7 and 7 digits, like 114-3941689-8772232."
-        )
-    return f"There is no order {number}. `orderbridge import --order {amazons[0]}` fetches it."
 
 
 @shipments_app.command(name="list")

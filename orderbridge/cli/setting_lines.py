@@ -62,6 +62,8 @@ def _in_words(name: str, value: Any, account: ConnectedAccount) -> str:
         return _without(name, account)
     if value == "":
         return "none"
+    if name == "log_email":
+        return f"{value} (kept only: no e-mail is sent yet)"
     return f"{value} minutes" if name == "import_every_minutes" else str(value)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from orderbridge.accounts.change_settings import change_settings
 from orderbridge.accounts.onboarding import connect_account
 from orderbridge.database.models import Attention, Run
 from sandbox.faults import Fault
+from sandbox.orders import Order
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
@@ -29,6 +31,11 @@ def imported(system: System) -> list[str]:
 
 def runs(system: System, kind: str) -> list[ImportFinished]:
     return [run for run in system.events(ImportFinished) if run.kind == kind]
+
+
+def deliver(order: Order, now: datetime, level: str) -> None:
+    """The order is of this service level."""
+    order.facts["fulfillment"]["fulfillmentServiceLevel"] = level
 
 
 def grant(system: System, marketplaces: list[str]) -> None:
@@ -162,9 +169,7 @@ def test_all_unmapped_words_are_named_and_told_once(start: Start) -> None:
     system = start(shipping_methods={"STANDARD": {"id": "1", "name": "By post"}})
     for level in ("EXPEDITED", "NEXT_DAY", "STANDARD", "SAME_DAY"):
         (order_id,) = system.place_orders()
-        system.amazon.change_order(
-            order_id, lambda order, now, level=level: order.facts["fulfillment"].update(fulfillmentServiceLevel=level)
-        )
+        system.amazon.change_order(order_id, partial(deliver, level=level))
     system.advance(180)
     system.import_now()
     (told,) = (one for one in system.events(AccountAttention) if one.trouble == "mapping_missing")
