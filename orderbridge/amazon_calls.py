@@ -20,6 +20,7 @@ from sqlalchemy import update
 from orderbridge.accounts import check_endpoint
 from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
 from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
+from orderbridge.accounts.expiry import how_to_tell_a_secret
 from orderbridge.amazon import (
     LOGIN,
     AmazonError,
@@ -47,23 +48,6 @@ SEND_WITHIN = 20.0
 """Seconds from the claim in which a request may still be sent; a slow login must not make it outlive the claim."""
 AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
 """A person has to mend a revoked consent or an expired secret: asking more often helps nobody."""
-_LOGIN_TROUBLES = {
-    ConsentRevoked: (
-        CONSENT_REVOKED,
-        "Amazon no longer takes this account's refresh token: its authorisation was ended. Imports and shipments wait; "
-        "nothing is lost.",
-        "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
-        "orderbridge accounts connect {account}",
-    ),
-    LoginRefused: (
-        SECRET_EXPIRED,
-        "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
-        "Imports and shipments wait; nothing is lost.",
-        "Take a new client secret in the developer console. The installation's application has it in "
-        "ORDERBRIDGE_AMAZON_CLIENT_SECRET (restart the services); an account's own application is told with "
-        "orderbridge accounts connect {account} --client-id ID",
-    ),
-}
 
 
 class Answered(Protocol):
@@ -198,8 +182,25 @@ class AmazonCalls:
 
 def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | ConsentRevoked) -> datetime:
     """The seller is told once; all the account's calls pause, and are tried again seldom."""
-    trouble, message, what_to_do = _LOGIN_TROUBLES[type(error)]
-    raise_attention(work, account_id, trouble, message, what_to_do.format(account=account_id))
+    waits = "Imports and shipments wait; nothing is lost."
+    if isinstance(error, ConsentRevoked):
+        raise_attention(
+            work,
+            account_id,
+            CONSENT_REVOKED,
+            f"Amazon no longer takes this account's refresh token: its authorisation was ended. {waits}",
+            "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
+            f"orderbridge accounts connect {account_id}",
+        )
+    else:
+        raise_attention(
+            work,
+            account_id,
+            SECRET_EXPIRED,
+            "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
+            + waits,
+            how_to_tell_a_secret(work.session.get_one(Account, account_id)),
+        )
     until = work.now + AFTER_LOGIN_TROUBLE
     quotas.pause(work, account_id, until)
     return until

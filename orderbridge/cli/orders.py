@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from sqlalchemy import select
 
-from orderbridge.cli.application import Json, app, fail, show, unit_of_work
-from orderbridge.cli.order_facts import order_facts
+from orderbridge.cli.application import Json, app, fail, print_json, show, unit_of_work
+from orderbridge.cli.order_facts import order_facts, order_rows
 from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_number
 from orderbridge.database.models import PackageRow
 
@@ -38,7 +38,10 @@ def show_order(
                 else no_such_number(number)
             )
         facts = order_facts(work, row)
-    show(facts, as_json, "")
+    if as_json:
+        print_json(facts)
+    else:
+        show(order_rows(facts), False, "")
 
 
 @shipments_app.command(name="list")

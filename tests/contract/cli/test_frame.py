@@ -41,6 +41,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "topics",
         "resume",
         "import",
+        "orders list",
         "orders show",
         "runs list",
         "runs show",
