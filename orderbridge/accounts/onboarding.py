@@ -25,7 +25,7 @@ from orderbridge.accounts.expiry import warn_of_expiry
 from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
-from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
+from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region, marketplace
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account, AccountState, OrderRow, Run, Subscription
@@ -79,6 +79,7 @@ def connect_account(
         _endpoints(settings, known, region), check_roles=check_roles
     )
     _refuse_another_region(known, tried)
+    _refuse_a_region_without_marketplaces(region, tried)
     with database.unit_of_work() as work:
         _refuse_the_same_seller(work, account_id, tried)
         row = work.session.get(Account, account_id)
@@ -219,6 +220,17 @@ def _refuse_another_region(known: Account | None, tried: Tried) -> None:
             f"{known.account_id} was connected at {known.api_url}, and this token is for {tried.api_url}: another "
             "seller, or another region. Connect it under a name of its own"
             + (f", {known.account_id}-{here} for instance." if here else ".")
+        )
+
+
+def _refuse_a_region_without_marketplaces(region: Region | None, tried: Tried) -> None:
+    """An address of our own (ORDERBRIDGE_AMAZON_API_URL) is of no region: the marketplaces tell."""
+    known = [found for name in tried.marketplace_ids if (found := marketplace(name)) is not None]
+    if region is not None and known and region not in {one.region for one in known}:
+        has = ", ".join(f"{one.country} ({one.region})" for one in known)
+        raise ConnectRefused(
+            f"This seller takes part in no marketplace of the region {region}, but in {has}. Leave --region out, or name "
+            "the right one."
         )
 
 
