@@ -83,7 +83,7 @@ def place(
     account: Annotated[str, typer.Option(help="Seller account.")] = "main",
     url: Url = _URL,
 ) -> None:
-    """Place orders; prints their ids, one per line. Searches show them after two minutes, at --speed 60 after two seconds.
+    """Place orders; prints their ids, one per line. Searches show them two minutes later, at --speed 60 two seconds.
 
     Examples:
 
@@ -93,8 +93,8 @@ def place(
 
       python -m sandbox place --count 500 --history --created-at 2026-01-01T00:00:00Z --spread 2592000 --status SHIPPED
 
-    What an order's lines are to be (SKU, quantity, price, gift message) says the back door: POST /_sandbox/orders, which
-    http://127.0.0.1:8402/_sandbox/docs describes field by field.
+    What an order's lines are to be (SKU, quantity, price, gift message) says the back door: POST /_sandbox/orders.
+    Its fields are described at http://127.0.0.1:8402/_sandbox/docs.
     """
     try:
         marketplace_id = marketplace_named(marketplace).marketplace_id

@@ -229,8 +229,8 @@ def _refuse_a_region_without_marketplaces(region: Region | None, tried: Tried) -
     if region is not None and known and region not in {one.region for one in known}:
         has = ", ".join(f"{one.country} ({one.region})" for one in known)
         raise ConnectRefused(
-            f"This seller takes part in no marketplace of the region {region}, but in {has}. Leave --region out, or name "
-            "the right one."
+            f"This seller takes part in no marketplace of the region {region}, but in {has}. Leave --region out, or "
+            "name the right one."
         )
 
 
