@@ -21,13 +21,13 @@ from orderbridge.cli.application import (
     console,
     done,
     fail,
-    number_of,
     open_database,
     print_json,
     show,
     unit_of_work,
 )
 from orderbridge.database.models import Account
+from orderbridge.plural import number_of
 from orderbridge.settings import load_settings
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")

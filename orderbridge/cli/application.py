@@ -87,11 +87,6 @@ def wrong_values(error: ValidationError) -> typer.BadParameter:
     )
 
 
-def number_of(count: int, thing: str) -> str:
-    """`1 order`, `2 orders`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 @contextmanager
 def open_database(*, make: bool = False) -> Iterator[Database]:
     """The installation's database. Fails where there is none yet, unless it is to be made."""

@@ -20,7 +20,6 @@ from orderbridge.cli.application import (
     console,
     done,
     fail,
-    number_of,
     open_database,
     print_json,
     show,
@@ -30,6 +29,7 @@ from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_nu
 from orderbridge.cli.runs import print_log, run_cells
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.plural import number_of
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported, OrderUpdated
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from orderbridge.cli.application import number_of
 from orderbridge.database.models import (
     Attempt,
     OrderRow,
@@ -17,6 +16,7 @@ from orderbridge.database.models import (
     StoreOrderNumber,
 )
 from orderbridge.database.unit_of_work import Work
+from orderbridge.plural import number_of
 from schemas.orders import OrderDocument
 from schemas.shipments import ShipmentRejected
 

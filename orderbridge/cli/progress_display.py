@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from orderbridge.cli.application import errors, number_of
+from orderbridge.cli.application import errors
+from orderbridge.plural import number_of
 
 _A_LINE_EVERY: Final = 10.0
 
