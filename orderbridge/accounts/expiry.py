@@ -14,7 +14,6 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import Settings
 
 CONSENT_LIVES: Final = timedelta(days=365)
-SECRET_LIVES: Final = timedelta(days=180)
 WARNED_AHEAD: Final = timedelta(days=30)
 
 

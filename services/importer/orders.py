@@ -32,8 +32,27 @@ def store_order(
     """Upsert the order and post `order.imported` or `order.updated`; nothing where nothing changed.
 
     An older answer never overwrites a newer one. An order that is unknown to us and was placed before `since` is left
-    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed.
+    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed. One that cannot be
+    stored is told as unreadable, and holds up no other in the same transaction.
     """
+    try:
+        with work.session.begin_nested():
+            return _store(work, ring, account, order, since, wanted)
+    except ValueError as error:
+        return _unreadable(order, error)
+
+
+def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
+    """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
+    try:
+        return _preview(work, account, order, since)
+    except ValueError as error:
+        return _unreadable(order, error)
+
+
+def _store(
+    work: Work, ring: KeyRing, account: ConnectedAccount, order: Order, since: datetime | None, wanted: bool
+) -> RunLine:
     row = work.lock_order(order.order_id)
     if row is None:
         document = to_document(account, order, None)
@@ -73,8 +92,7 @@ def store_order(
     return line(order, "updated", document)
 
 
-def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
-    """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
+def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetime | None) -> RunLine:
     row = work.session.get(OrderRow, order.order_id, populate_existing=True)
     if row is None:
         document = to_document(account, order, None)
@@ -125,6 +143,11 @@ def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDo
     if state.redacted_at is None:
         return document, state
     return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
+
+
+def _unreadable(order: Order, error: ValueError) -> RunLine:
+    problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
+    return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
 
 
 def what_is_wrong(error: ValueError) -> str:

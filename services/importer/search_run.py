@@ -14,7 +14,7 @@ from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
 from services.importer import access, cursor, runs, scale, search_trouble, unmapped
 from services.importer.claim import Claim
-from services.importer.orders import preview_order, store_order, what_is_wrong
+from services.importer.orders import preview_order, store_order
 from services.importer.window import MOST_PAGES, Window, imported_from
 
 _SAME_PAGE = "Amazon returned the same page again; the run starts over once."
@@ -121,14 +121,8 @@ def _window_is_through(work: Work, window: Window) -> None:
 def _store(
     work: Work, account: ConnectedAccount, ring: KeyRing, window: Window, order: Order, since: datetime | None
 ) -> RunLine:
-    """One order that cannot be stored must not hold up all the others."""
     if order.fulfillment is None and "FULFILLMENT" in window.left_out:
         return RunLine(order_id=order.order_id, did="skipped", reason="status_not_told")
-    try:
-        if window.kind == "dry_run":
-            return preview_order(work, account, order, since=since)
-        with work.session.begin_nested():
-            return store_order(work, ring, account, order, since=since)
-    except ValueError as error:
-        problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
-        return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
+    if window.kind == "dry_run":
+        return preview_order(work, account, order, since=since)
+    return store_order(work, ring, account, order, since=since)
