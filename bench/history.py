@@ -39,13 +39,12 @@ from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
-from orderbridge.settings import load_settings
-from orderbridge.vault.keys import new_installation_key
-from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, DEFAULT_ACCOUNT
+from sandbox.accounts import DEFAULT_ACCOUNT
 from sandbox.limits import LIMITS
 from schemas.imports import ImportDue
 from tests.parts.hand_clock import START
 from tests.parts.importers import Importers
+from tests.parts.installation import installation
 
 _MONTHS = 18
 _SPAN = timedelta(days=_MONTHS * 365 / 12)
@@ -90,17 +89,7 @@ def _place(sandbox: FarSandbox, orders: int) -> None:
 
 
 def _measure(sandbox: FarSandbox, url: str, folder: Path, orders: int, *, profiled: bool) -> dict[str, Any]:
-    settings = load_settings(
-        folder,
-        database_url=url,
-        amazon_api_url=sandbox.url,
-        amazon_login_url=f"{sandbox.url}/auth/o2/token",
-        amazon_client_id=CLIENT_ID,
-        amazon_client_secret=CLIENT_SECRET,
-        vault_key=new_installation_key(),
-        secrets_key=new_installation_key(),
-        key_ring=folder / "key-ring",
-    )
+    settings = installation(folder, url, sandbox.url)
     database = Database(url, sandbox)
     upgrade(database.engine)
     account = AccountSettings(enabled=True, import_from=START - _SPAN - timedelta(days=1))

@@ -18,8 +18,9 @@ from typing import Protocol, TypeVar
 from sqlalchemy import update
 
 from orderbridge.accounts import check_endpoint
-from orderbridge.accounts.access_tokens import SharedTokens
+from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
 from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
+from orderbridge.accounts.expiry import how_to_tell_a_secret
 from orderbridge.amazon import (
     LOGIN,
     AmazonError,
@@ -47,23 +48,6 @@ SEND_WITHIN = 20.0
 """Seconds from the claim in which a request may still be sent; a slow login must not make it outlive the claim."""
 AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
 """A person has to mend a revoked consent or an expired secret: asking more often helps nobody."""
-_LOGIN_TROUBLES = {
-    ConsentRevoked: (
-        CONSENT_REVOKED,
-        "Amazon no longer takes this account's refresh token: its authorisation was ended. Imports and shipments wait; "
-        "nothing is lost.",
-        "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
-        "orderbridge accounts connect {account}",
-    ),
-    LoginRefused: (
-        SECRET_EXPIRED,
-        "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
-        "Imports and shipments wait; nothing is lost.",
-        "Take a new client secret in the developer console. The installation's application has it in "
-        "ORDERBRIDGE_AMAZON_CLIENT_SECRET (restart the services); an account's own application is told with "
-        "orderbridge accounts connect {account} --client-id ID",
-    ),
-}
 
 
 class Answered(Protocol):
@@ -94,7 +78,6 @@ class AmazonCalls:
         self.settings = settings
         self._database = database
         self._box = SecretsBox(settings.need("secrets_key"))
-        self._tokens = SharedTokens(database, self._box)
         self._ahead: dict[str, timedelta] = {}
 
     def reserve(self, work: Work, account_id: str, operation: Operation) -> datetime | None:
@@ -168,6 +151,8 @@ class AmazonCalls:
     def _learn(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:
         if isinstance(error, LoginRefused | ConsentRevoked):
             return _after_login_trouble(work, account_id, error)
+        if isinstance(error, LoginHangs):
+            return error.retry_at
         if isinstance(error, NoAnswer) and error.operation != LOGIN:
             endpoints.timed_out(work, self._api_url(work, account_id))
         if isinstance(error, Throttled) and error.operation != LOGIN:
@@ -192,11 +177,12 @@ class AmazonCalls:
             client_id = self.settings.need("amazon_client_id")
             client_secret = self.settings.need("amazon_client_secret")
         refresh_token = self._box.decrypt(row.refresh_token, purpose=f"refresh_token:{account_id}")
+        tokens = SharedTokens(self._database, self._box, row.login_url)
         return Connection(
             row.api_url,
-            GrantlessLogin(row.login_url, client_id, client_secret)
+            GrantlessLogin(row.login_url, client_id, client_secret, store=tokens)
             if grantless
-            else Login(row.login_url, client_id, client_secret, refresh_token, store=self._tokens),
+            else Login(row.login_url, client_id, client_secret, refresh_token, store=tokens),
             before_call=_guard(),
             now=self._database.clock.now,
         )
@@ -204,8 +190,25 @@ class AmazonCalls:
 
 def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | ConsentRevoked) -> datetime:
     """The seller is told once; all the account's calls pause, and are tried again seldom."""
-    trouble, message, what_to_do = _LOGIN_TROUBLES[type(error)]
-    raise_attention(work, account_id, trouble, message, what_to_do.format(account=account_id))
+    waits = "Imports and shipments wait; nothing is lost."
+    if isinstance(error, ConsentRevoked):
+        raise_attention(
+            work,
+            account_id,
+            CONSENT_REVOKED,
+            f"Amazon no longer takes this account's refresh token: its authorisation was ended. {waits}",
+            "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
+            f"orderbridge accounts connect {account_id}",
+        )
+    else:
+        raise_attention(
+            work,
+            account_id,
+            SECRET_EXPIRED,
+            "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
+            + waits,
+            how_to_tell_a_secret(work.session.get_one(Account, account_id)),
+        )
     until = work.now + AFTER_LOGIN_TROUBLE
     quotas.pause(work, account_id, until)
     return until

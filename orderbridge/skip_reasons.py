@@ -8,6 +8,7 @@ SKIP_REASONS: Final = {
     "fulfilled_by_amazon": "Amazon fulfils it, and Import FBA Orders is off.",
     "marketplace_skipped": "Its marketplace is among those that are not imported.",
     "non_amazon": "It was bought elsewhere and Amazon merely ships it; importing such orders is off.",
+    "of_another_account": "Another connected account has it: both are the same seller. Disconnect one of them.",
     "pending": "Its payment is pending, and no queue is set for such orders. It comes once Amazon releases it.",
     "placed_before_import_date": "It was placed before Import Orders From.",
     "placed_before_minimum_date": "It was placed before the day before which nothing is imported.",

@@ -10,6 +10,7 @@ import requests
 import typer
 
 from sandbox.marketplaces import BY_COUNTRY, marketplace_named
+from sandbox.odd import ODD
 
 cli = typer.Typer(
     add_completion=False,
@@ -66,19 +67,35 @@ def start(
 def place(
     count: Annotated[int, typer.Option(help="How many orders.")] = 1,
     marketplace: Annotated[str, typer.Option(help=f"Country ({', '.join(BY_COUNTRY)}) or Amazon's id.")] = "US",
-    fulfilled_by: Annotated[str, typer.Option(help="MERCHANT or AMAZON.")] = "MERCHANT",
+    fulfilled_by: Annotated[str, typer.Option(help="MERCHANT, or AMAZON for FBA.")] = "MERCHANT",
     lines: Annotated[int | None, typer.Option(help="Lines per order; one to three unless told.")] = None,
     pending: Annotated[bool, typer.Option("--pending", help="Payment is not authorised yet; see `release`.")] = False,
     created_at: Annotated[str | None, typer.Option(help="When they were bought, such as 2026-10-25T09:00:00Z.")] = None,
     status: Annotated[str, typer.Option(help="UNSHIPPED, PENDING, SHIPPED or CANCELLED.")] = "UNSHIPPED",
     spread: Annotated[float, typer.Option(help="Seconds from the first purchase to the last.")] = 0,
-    history: Annotated[bool, typer.Option("--history", help="As if they had always been there.")] = False,
-    odd: Annotated[str | None, typer.Option(help="An oddity: replacement, no_sku …; sandbox/odd.py has all.")] = None,
-    program: Annotated[list[str] | None, typer.Option(help="PRIME, AMAZON_BUSINESS, FBM_SHIP_PLUS …")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="As if they had always been there: shown at once, updated long ago.")
+    ] = False,
+    odd: Annotated[str | None, typer.Option(help=f"An oddity, one of {', '.join(ODD)}.")] = None,
+    program: Annotated[
+        list[str] | None, typer.Option(help="PRIME, AMAZON_BUSINESS, FBM_SHIP_PLUS …; several times for several.")
+    ] = None,
     account: Annotated[str, typer.Option(help="Seller account.")] = "main",
     url: Url = _URL,
 ) -> None:
-    """Place orders; prints their ids, one per line."""
+    """Place orders; prints their ids, one per line. Searches show them two minutes later, at --speed 60 two seconds.
+
+    Examples:
+
+      python -m sandbox place --count 3 --marketplace GB --program PRIME
+
+      python -m sandbox place --fulfilled-by AMAZON --status SHIPPED
+
+      python -m sandbox place --count 500 --history --created-at 2026-01-01T00:00:00Z --spread 2592000 --status SHIPPED
+
+    What an order's lines are to be (SKU, quantity, price, gift message) says the back door: POST /_sandbox/orders.
+    Its fields are described at http://127.0.0.1:8402/_sandbox/docs.
+    """
     try:
         marketplace_id = marketplace_named(marketplace).marketplace_id
     except KeyError:

@@ -28,7 +28,7 @@ def _upper(value: Any) -> Any:
 class LineWish(BaseModel):
     """A line of an order that is asked for in detail; what is left out is made up."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     sku: str | None = None
     asin: str | None = None
     title: str | None = None
@@ -41,7 +41,7 @@ class LineWish(BaseModel):
 class OrderWish(BaseModel):
     """The body of `POST /_sandbox/orders`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     count: Annotated[int, Field(ge=1, le=100_000)] = 1
     marketplace_id: str | None = None
     """The account's first marketplace unless told."""

@@ -2,6 +2,8 @@
 
 A token is renewed under a lease. Whoever loses the race waits for the winner's token, or for the end of its lease;
 should the winner hang or have died, the loser asks Amazon itself. No transaction is open while anybody waits or asks.
+A login that hangs is asked by a single probe, not by every account (`orderbridge.database.endpoints`); who has a token
+goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete
 
-from orderbridge.amazon import FreshToken
-from orderbridge.database import leases
+from orderbridge.amazon import LOGIN, FreshToken, NoAnswer, NotSent
+from orderbridge.database import endpoints, leases
 from orderbridge.database.models import AccessToken
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
@@ -28,15 +30,27 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _KEPT: Final = timedelta(days=1)
 
 
-class SharedTokens:
-    """The tokens in the table `access_tokens`, encrypted: an `orderbridge.amazon.TokenStore`."""
+class LoginHangs(NotSent):
+    """Amazon's login has not answered for a while: nobody asks it before `retry_at`."""
 
-    def __init__(self, database: Database, box: SecretsBox) -> None:
+    def __init__(self, retry_at: datetime) -> None:
+        super().__init__(LOGIN, f"Amazon's login does not answer; it is asked again at {retry_at:%H:%M:%S} UTC")
+        self.retry_at = retry_at
+
+
+class SharedTokens:
+    """The tokens in the table `access_tokens`, encrypted: an `orderbridge.amazon.TokenStore` for one login's URL."""
+
+    def __init__(self, database: Database, box: SecretsBox, login_url: str) -> None:
         self._database = database
         self._box = box
+        self._login_url = login_url
 
     def fetch(self, name: str, renew: Callable[[], FreshToken]) -> FreshToken:
-        """The shared token, or what `renew` gets from Amazon, which then is the shared one. Raises what it raises."""
+        """The shared token, or what `renew` gets from Amazon, which then is the shared one.
+
+        Raises what `renew` raises, and LoginHangs.
+        """
         lease, holder = f"login:{name}", str(uuid.uuid4())
         give_up_at, pause = time.monotonic() + LONGEST_WAIT, _FIRST_PAUSE
         while True:
@@ -52,13 +66,30 @@ class SharedTokens:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         try:
-            fresh = renew()
+            fresh = self._ask(renew)
             with self._database.unit_of_work() as work:
                 self._write(work, name, fresh)
         finally:
             with self._database.unit_of_work() as work:
                 leases.release(work, lease, holder)
         return fresh
+
+    def _ask(self, renew: Callable[[], FreshToken]) -> FreshToken:
+        with self._database.unit_of_work() as work:
+            retry_at = endpoints.hangs_until(work, self._login_url)
+            if retry_at is not None and retry_at <= work.now:
+                retry_at = endpoints.take_probe(work, self._login_url)
+        if retry_at is not None:
+            raise LoginHangs(retry_at)
+        learned = endpoints.answered
+        try:
+            return renew()
+        except NoAnswer:
+            learned = endpoints.timed_out
+            raise
+        finally:
+            with self._database.unit_of_work() as work:
+                learned(work, self._login_url)
 
     def forget(self, name: str, access_token: str) -> None:
         """This token was refused: all processes ask for another. One that came meanwhile stays."""

@@ -22,6 +22,7 @@ ROLE_MISSING: Final = "role_missing"
 ORDER_ROLE_MISSING: Final = "order_role_missing"
 SHIPMENT_ROLE_MISSING: Final = "shipment_role_missing"
 MARKETPLACE_DENIED: Final = "marketplace_denied"
+SAME_SELLER: Final = "same_seller"
 MAPPING_MISSING: Final = "mapping_missing"
 MAPPING_GONE: Final = "mapping_gone"
 
@@ -34,7 +35,8 @@ TROUBLES: Final[dict[str, str]] = {
     ORDER_ROLE_MISSING: "Amazon refuses all orders: the role Inventory and Order Tracking is missing.",
     SHIPMENT_ROLE_MISSING: "Amazon refuses all shipments: the role Inventory and Order Tracking is missing.",
     MARKETPLACE_DENIED: "Amazon refuses the orders of one of the account's marketplaces.",
-    MAPPING_MISSING: "A word of Amazon's is mapped to nothing of the store's.",
+    SAME_SELLER: "Another account that is connected is the same seller.",
+    MAPPING_MISSING: "Words of Amazon's are mapped to nothing of the store's.",
     MAPPING_GONE: "A mapping leads to something that the store no longer has.",
 }
 """Every trouble by its stable code, and what it means."""
@@ -63,14 +65,15 @@ def raise_attention(
         )
         .returning(Attention.trouble)
     ).first()
+    since = work.now
     if begun is None:
-        mine = (Attention.account_id == account_id, Attention.trouble == trouble, Attention.message != message)
-        work.session.execute(update(Attention).where(*mine).values(words).execution_options(synchronize_session=False))
+        mine = (Attention.account_id == account_id, Attention.trouble == trouble)
+        standing = update(Attention).where(*mine).values(words).returning(Attention.since)
+        since = work.session.scalars(standing.execution_options(synchronize_session=False)).one()
         if not another:
             return False
-    work.post(
-        AccountAttention(account_id=account_id, trouble=trouble, message=message, what_to_do=what_to_do, since=work.now)
-    )
+    told = AccountAttention(account_id=account_id, trouble=trouble, message=message, what_to_do=what_to_do, since=since)
+    work.post(told, name=f"attention:{account_id}:{trouble}:{since.isoformat()}")  # once of all that a page finds
     return True
 
 

@@ -16,7 +16,13 @@ from pydantic import ValidationError
 from orderbridge.accounts import read_account, tell_store
 from orderbridge.accounts.carrier_mapping import read_carrier_line, with_carrier_line
 from orderbridge.accounts.mapping_attention import look_at_mappings
-from orderbridge.accounts.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
+from orderbridge.accounts.setting_values import (
+    Circumstances,
+    amazons_word,
+    read_line,
+    read_value,
+    refuse_after_first_run,
+)
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
@@ -131,6 +137,7 @@ def _with_line(setting: str, lines: Mapping[str, Any], key: str, value: Any, at:
     if setting == "carrier_mapping":
         return with_carrier_line(lines, key, read_carrier_line(key, value))
     line = read_line(setting, key, value, at)
+    key = amazons_word(setting, key, lines)
     return {**lines, key: line} if line is not None else {k: v for k, v in lines.items() if k != key}
 
 

@@ -14,13 +14,15 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import Settings
 
 CONSENT_LIVES: Final = timedelta(days=365)
-SECRET_LIVES: Final = timedelta(days=180)
 WARNED_AHEAD: Final = timedelta(days=30)
 
 
 def consent_expires_at(row: Account) -> datetime | None:
-    """When the seller must have authorised again."""
-    return row.authorized_at + CONSENT_LIVES if row.authorized_at is not None else None
+    """When the seller must have authorised again.
+
+    None for an application of the account's own, which is a private one: no end of its authorisation is documented.
+    """
+    return row.authorized_at + CONSENT_LIVES if row.authorized_at is not None and row.client_id is None else None
 
 
 def secret_expires_at(settings: Settings, row: Account) -> datetime | None:
@@ -29,6 +31,19 @@ def secret_expires_at(settings: Settings, row: Account) -> datetime | None:
         return row.secret_expires_at
     day = settings.amazon_client_secret_expires
     return datetime.combine(day, time(), UTC) if day is not None else None
+
+
+def how_to_tell_a_secret(row: Account) -> str:
+    """What to do with a new client secret: the account's own application's, or the installation's."""
+    if row.client_id is not None:
+        return (
+            "Take a new client secret in the developer console, and tell it: "
+            f"orderbridge accounts connect {row.account_id} --client-id {row.client_id} --secret-expires DATE"
+        )
+    return (
+        "Take a new client secret in the developer console, set ORDERBRIDGE_AMAZON_CLIENT_SECRET and "
+        "ORDERBRIDGE_AMAZON_CLIENT_SECRET_EXPIRES, and restart the services."
+    )
 
 
 def warn_of_expiry(work: Work, settings: Settings, account_id: str) -> None:
@@ -46,9 +61,7 @@ def warn_of_expiry(work: Work, settings: Settings, account_id: str) -> None:
             SECRET_EXPIRING,
             secret_expires_at(settings, row),
             "The application's client secret",
-            "Rotate the secret in the developer console, then tell the new one. The installation's: set "
-            "ORDERBRIDGE_AMAZON_CLIENT_SECRET and ORDERBRIDGE_AMAZON_CLIENT_SECRET_EXPIRES, and restart. An account's "
-            f"own: orderbridge accounts connect {account_id} --client-id ID --secret-expires DATE",
+            how_to_tell_a_secret(row),
         ),
     ):
         if ends_at is None or ends_at - work.now > WARNED_AHEAD:

@@ -47,7 +47,12 @@ def account_facts(work: Work, settings: Settings, row: Account) -> dict[str, Any
     }
 
 
+def country(marketplace_id: str) -> str:
+    """The marketplace's country (ISO 3166-1 alpha-2), or its id if our table does not have it."""
+    known = marketplace(marketplace_id)
+    return known.country if known else marketplace_id
+
+
 def countries(marketplace_ids: Iterable[str]) -> list[str]:
     """Each marketplace with its country, as far as our table has it."""
-    named = ((name, marketplace(name)) for name in marketplace_ids)
-    return [f"{name} ({known.country})" if known else name for name, known in named]
+    return [name if country(name) == name else f"{country(name)} ({name})" for name in marketplace_ids]

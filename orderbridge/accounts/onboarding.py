@@ -15,18 +15,20 @@ from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
     ORDER_ROLE_MISSING,
     ROLE_MISSING,
+    SAME_SELLER,
     SECRET_EXPIRED,
     TROUBLES,
     end_attention,
+    open_attentions,
 )
 from orderbridge.accounts.expiry import warn_of_expiry
 from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
-from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
+from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region, marketplace
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account, Run, Subscription
+from orderbridge.database.models import Account, AccountState, OrderRow, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.late_shipments import look_at_all
 from orderbridge.settings import Settings
@@ -78,12 +80,15 @@ def connect_account(
         _endpoints(settings, known, region), check_roles=check_roles
     )
     _refuse_another_region(known, tried)
+    _refuse_a_region_without_marketplaces(region, tried)
     with database.unit_of_work() as work:
+        _refuse_the_same_seller(work, account_id, tried)
         row = work.session.get(Account, account_id)
         if row is None:
             row = Account(account_id=account_id, settings=AccountSettings().model_dump_json())
             work.session.add(row)
         warnings = _warnings(row, tried)
+        added = set(tried.marketplace_ids) - set(json.loads(row.marketplace_ids or "[]"))
         if account_settings is not None:
             row.settings = account_settings.model_dump_json()
         row.marketplace_ids = json.dumps(tried.marketplace_ids)
@@ -104,6 +109,8 @@ def connect_account(
         warn_of_expiry(work, settings, account_id)
         _go_on(work, connected)
         look_at_all(work, account_id)  # nobody was warned of its orders while it was disconnected
+        if added:
+            _read_from_the_start(work, connected)
     return Connected(connected, region_of(tried.api_url), tried.missing_roles, tried.unknown_roles, warnings)
 
 
@@ -116,6 +123,9 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         row.refresh_token = row.client_id = row.client_secret = None
         row.authorized_at = row.secret_expires_at = None
         end_attention(work, account_id, *TROUBLES)  # nobody need mend anything for it now
+        for other in open_attentions(work):
+            if other.trouble == SAME_SELLER:  # where another two are one as well, the next import says so again
+                end_attention(work, other.account_id, SAME_SELLER)
         # Amazon's own ends with the grant; what it sends until then is foreign.
         work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
         tell_store(work, read_account(row))
@@ -190,6 +200,22 @@ def _refuse_a_token_twice(work: Work, box: SecretsBox, account_id: str, refresh_
             )
 
 
+def _refuse_the_same_seller(work: Work, account_id: str, tried: Tried) -> None:
+    """Amazon tells no seller's id to a private app, but an order has one seller: the importer finds out later ones."""
+    here = (
+        select(OrderRow.account_id)
+        .join(Account, Account.account_id == OrderRow.account_id)
+        .where(OrderRow.order_id.in_(tried.order_ids), OrderRow.account_id != account_id)
+        .where(Account.refresh_token.is_not(None))
+    )
+    if (other := work.session.scalars(here.limit(1)).first()) is not None:
+        raise ConnectRefused(
+            f"This is the same seller as {other}, which has imported orders of his: two accounts would import every "
+            f"order twice. Give {other} the new token with `orderbridge accounts connect {other}`, or disconnect "
+            f"{other} first."
+        )
+
+
 def _refuse_another_region(known: Account | None, tried: Tried) -> None:
     if known is not None and known.api_url != tried.api_url:
         here = region_of(tried.api_url)
@@ -197,6 +223,17 @@ def _refuse_another_region(known: Account | None, tried: Tried) -> None:
             f"{known.account_id} was connected at {known.api_url}, and this token is for {tried.api_url}: another "
             "seller, or another region. Connect it under a name of its own"
             + (f", {known.account_id}-{here} for instance." if here else ".")
+        )
+
+
+def _refuse_a_region_without_marketplaces(region: Region | None, tried: Tried) -> None:
+    """An address of our own (ORDERBRIDGE_AMAZON_API_URL) is of no region: the marketplaces tell."""
+    known = [found for name in tried.marketplace_ids if (found := marketplace(name)) is not None]
+    if region is not None and known and region not in {one.region for one in known}:
+        has = ", ".join(f"{one.country} ({one.region})" for one in known)
+        raise ConnectRefused(
+            f"This seller takes part in no marketplace of the region {region}, but in {has}. Leave --region out, or "
+            "name the right one."
         )
 
 
@@ -223,6 +260,15 @@ def _tell_roles(work: Work, account_id: str, tried: Tried) -> None:
     ]
     if tried.checked:
         end_attention(work, account_id, *granted)
+
+
+def _read_from_the_start(work: Work, account: ConnectedAccount) -> None:
+    """A marketplace was added: the import has gone on without it, and reads again what it has of earlier orders."""
+    state = work.session.get(AccountState, account.account_id)
+    if state is not None and state.imported_from is not None:
+        work.post(ImportDue(account_id=account.account_id, reason="history", since=state.imported_from))
+        if account.settings.enabled:
+            work.post(ImportDue(account_id=account.account_id, reason="now"))
 
 
 def _go_on(work: Work, account: ConnectedAccount) -> None:

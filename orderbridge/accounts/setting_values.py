@@ -7,7 +7,7 @@ ValueError with a sentence that says what was expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, get_args
@@ -69,11 +69,16 @@ def read_line(name: str, key: str, value: Any, at: Circumstances) -> Choice | No
     return read_choice(name, value, at)
 
 
+def amazons_word(name: str, key: str, lines: Iterable[str]) -> str:
+    """Amazon's word for a mapping's key, in small letters or large: one that the mapping has, or that we know."""
+    return next((word for word in (*lines, *_KNOWN_KEYS[name]) if word.casefold() == key.casefold()), key)
+
+
 def read_mapping(name: str, value: Any, at: Circumstances) -> dict[str, Choice]:
     """A whole mapping, from JSON."""
     if not isinstance(value, Mapping):
         raise ValueError(f"expected {name}.KEY=VALUE for a line of it, or a JSON object")
-    lines = {str(key): read_line(name, str(key), one, at) for key, one in value.items()}
+    lines = {amazons_word(name, str(key), ()): read_line(name, str(key), one, at) for key, one in value.items()}
     return {key: choice for key, choice in lines.items() if choice is not None}
 
 
@@ -98,23 +103,29 @@ def read_choice(name: str, value: Any, at: Circumstances) -> Choice:
     raise ValueError(_not_offered(name, text, options, at.offered))
 
 
-def doubts(settings: AccountSettings, now: datetime) -> tuple[str, ...]:
-    """What is allowed and yet perhaps a slip: Amazon's words that our lists do not have, a day that lies ahead."""
+def doubts(settings: AccountSettings, changed: Set[str], now: datetime) -> tuple[str, ...]:
+    """What of the settings that were changed is allowed and yet not what it seems.
+
+    Amazon's words that our lists do not have, a day that lies ahead, an e-mail that nobody sends yet.
+    """
     found = [
         f"{name}.{key}: Amazon's documents have no such word; known are {', '.join(known)}. It is kept: more may come."
         for name, known in _KNOWN_KEYS.items()
+        if name in changed
         for key in getattr(settings, name)
         if key not in known
     ]
     found += [
         f"skip_programs: Amazon's documents have no {program}; known are {', '.join(PROGRAMS)}. It is kept."
         for program in settings.skip_programs
-        if program not in PROGRAMS
+        if program not in PROGRAMS and "skip_programs" in changed
     ]
     for name in ("import_from", "skip_placed_before"):
         moment = getattr(settings, name)
-        if moment is not None and moment > now:
+        if name in changed and moment is not None and moment > now:
             found.append(f"{name} lies ahead: no order that is placed before it is ever imported.")
+    if "log_email" in changed and settings.log_email is not None:
+        found.append("log_email is kept, but no e-mail is sent yet: `orderbridge runs list` has each run's log.")
     return tuple(found)
 
 

@@ -98,7 +98,7 @@ class AccountSettings(BaseModel):
     log_email: str | None = _setting(
         None,
         "Send log to (email)",
-        "Who gets each run's log; several addresses with commas between them.",
+        "Who is to get each run's log; several addresses with commas between them. Kept only: no e-mail is sent yet.",
         "e-mail addresses; null sends none",
         "log_email=orders@example.com",
         group=_SCRIPT,

@@ -57,6 +57,8 @@ class Tried:
     """Roles of which nothing could be told: there was no order to tell them from, or no quota."""
     refusal: str = ""
     """Amazon's words, where it refuses orders."""
+    order_ids: tuple[str, ...] = ()
+    """Some of the seller's latest orders: no other seller has those."""
     checked: bool = True
     """Whether roles were looked at."""
 
@@ -122,6 +124,7 @@ class Trial:
             marketplace_ids,
             (ADDRESS_ROLE,) if granted is False else (),
             (ADDRESS_ROLE,) if granted is None else (),
+            order_ids=tuple(order.order_id for order in page.orders),
         )
 
     def _call(self, operation: Operation, call: Callable[[], R]) -> R:

@@ -184,6 +184,7 @@ class GrantlessLogin(_AccessTokens):
         *,
         scope: str = NOTIFICATIONS_SCOPE,
         timeout: wire.Timeout = (5, 20),
+        store: TokenStore | None = None,
     ) -> None:
         form = {
             "grant_type": "client_credentials",
@@ -191,7 +192,7 @@ class GrantlessLogin(_AccessTokens):
             "client_id": client_id,
             "client_secret": client_secret,
         }
-        super().__init__(url, form, timeout)
+        super().__init__(url, form, timeout, store)
 
 
 def _error_for(reply: wire.Reply) -> AmazonError:

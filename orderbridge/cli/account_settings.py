@@ -86,7 +86,7 @@ def set_settings(
             problems += map(str, error.problems)
         if problems:
             raise typer.BadParameter("\n".join(problems))  # and what was changed is taken back
-        slips = doubts(changed, work.now)
+        slips = doubts(changed, {name.partition(".")[0] for name in changes}, work.now)
     for slip in slips:
         errors.print(f"Note: {slip}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     done("Saved.", as_json, **changed.model_dump(mode="json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts import read_account
 from orderbridge.accounts.attentions import open_attentions
-from orderbridge.accounts.facts import account_facts, countries
+from orderbridge.accounts.facts import account_facts, countries, country
 from orderbridge.accounts.onboarding import connect_account, disconnect_account
 from orderbridge.accounts.trial import ConnectRefused, explain
 from orderbridge.amazon import AmazonError
@@ -26,6 +27,7 @@ from orderbridge.cli.application import (
     unit_of_work,
 )
 from orderbridge.database.models import Account
+from orderbridge.plural import number_of
 from orderbridge.settings import load_settings
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Amazon seller accounts.")
@@ -41,18 +43,25 @@ def list_accounts(as_json: Json = False) -> None:
     with unit_of_work() as work:
         rows = work.session.scalars(select(Account)).all()
         standing = open_attentions(work)
-    accounts = [
+    accounts: list[dict[str, Any]] = [
         {
             "account": row.account_id,
             "connected": row.refresh_token is not None,
             "enabled": read_account(row).settings.enabled,
-            "marketplaces": ", ".join(read_account(row).marketplace_ids),
+            "marketplaces": read_account(row).marketplace_ids,
             "api": row.api_url,
-            "attention": ", ".join(one.trouble for one in standing if one.account_id == row.account_id),
+            "attention": [one.trouble for one in standing if one.account_id == row.account_id],
         }
         for row in rows
     ]
-    show(accounts, as_json, "No account yet: `orderbridge accounts connect main`.")
+    if as_json:
+        print_json(accounts)
+        return
+    for one in accounts:
+        del one["api"]
+        one["marketplaces"] = ", ".join(map(country, one["marketplaces"]))
+        one["attention"] = ", ".join(one["attention"])
+    show(accounts, False, "No account yet: `orderbridge accounts connect main`.")
 
 
 @accounts_app.command(name="show")
@@ -70,6 +79,8 @@ def show_account(account: Annotated[str, typer.Argument()] = "main", as_json: Js
         print_json(facts)
         return
     attentions = facts.pop("attentions")
+    if row.client_id is not None:
+        del facts["consent_expires"]  # of a private app: no end is documented
     show([{"account": name.replace("_", " "), account: _in_words(value)} for name, value in facts.items()], False, "")
     for attention in attentions:
         console.print(
@@ -85,9 +96,9 @@ def show_account(account: Annotated[str, typer.Argument()] = "main", as_json: Js
 def connect(
     account: Annotated[str, typer.Argument(help="A short name for the account.")],
     refresh_token: Annotated[
-        str,
-        typer.Option(prompt=True, hide_input=True, envvar="REFRESH_TOKEN", help="Of your private app's authorisation."),
-    ],
+        str | None,
+        typer.Option(envvar="REFRESH_TOKEN", help="Of your private app's authorisation; asked for if it is not given."),
+    ] = None,
     client_id: Annotated[
         str | None, typer.Option(help="Of the account's own app; without it the installation's is used.")
     ] = None,
@@ -106,14 +117,16 @@ def connect(
 ) -> None:
     """Connect an account with your private app's refresh token: tried at Amazon, kept sealed, never shown again.
 
-    Example: `orderbridge accounts connect main` asks for the token; a script gives it in the variable REFRESH_TOKEN.
-    An app that is not the installation's: `orderbridge accounts connect main --client-id ID`, which asks for its
-    secret too (a script: CLIENT_SECRET). An account that is known keeps its settings and goes on where it was.
+    Example: `orderbridge accounts connect main` asks for the token; a script gives it in the variable REFRESH_TOKEN,
+    or as a line of standard input. An app that is not the installation's: `orderbridge accounts connect main
+    --client-id ID`, which asks for its secret too (a script: CLIENT_SECRET, or a second line). An account that is
+    known keeps its settings and goes on where it was.
 
     Next: `orderbridge settings set main enabled=true` switches its import on.
     """
+    refresh_token = refresh_token or _secret("Refresh token", "REFRESH_TOKEN")
     if client_id is not None and client_secret is None:
-        client_secret = typer.prompt("Client secret", hide_input=True)
+        client_secret = _secret("Client secret", "CLIENT_SECRET")
     with open_database() as database:
         try:
             connected = connect_account(
@@ -133,7 +146,7 @@ def connect(
             fail(str(refusal))
     enabled = connected.account.settings.enabled
     lines = [
-        f"{account} is connected, for {len(connected.account.marketplace_ids)} marketplaces: "
+        f"{account} is connected, for {number_of(len(connected.account.marketplace_ids), 'marketplace')}: "
         + ", ".join(countries(connected.account.marketplace_ids)),
         *(
             f"Missing role: {role}. `orderbridge accounts show {account}` says what to do."
@@ -175,6 +188,15 @@ def disconnect(account: str, as_json: Json = False) -> None:
         account=account,
         connected=False,
     )
+
+
+def _secret(name: str, variable: str) -> str:
+    """Asked for at a terminal, where it is not shown; else the next line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(name, hide_input=True))
+    if line := sys.stdin.readline().strip():
+        return line
+    raise typer.BadParameter(f"no {name.lower()}: give it in the variable {variable}, or as a line of standard input")
 
 
 def _in_words(value: Any) -> Any:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sqlalchemy import select
 
 from orderbridge.accounts.attentions import STOPS_IMPORTS, open_attentions
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.cli.application import errors, fail
+from orderbridge.cli.progress_display import progress_display
 from orderbridge.database.models import AccountState, InboxRow, OutboxRow, Run, RunLineRow
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.imports import ImportFinished, RunLine
@@ -71,19 +72,8 @@ def dry_run(database: Database, account: str, asked: str, began: datetime) -> st
 
 
 def history(database: Database, account: str, asked: str, began: datetime) -> list[ImportFinished]:
-    """The ends of what `--from` asks for: the reports' run, if there is one, and the search's.
-
-    Ctrl-C ends the watching alone.
-    """
-    try:
-        with _bar() as bar:
-            task = bar.add_task("Waiting for the importer", total=None)
-            _wait(
-                database, account, "history", asked, lambda work: _history_is_through(work, account, asked), bar, task
-            )
-    except KeyboardInterrupt:
-        errors.print("The import goes on by itself. The same command shows how far it is.", highlight=False)
-        raise typer.Exit(130) from None
+    """The ends of what `--from` asks for: the reports' run, if there is one, and the search's."""
+    _wait(database, account, "history", asked, lambda work: _history_is_through(work, account, asked))
     with database.unit_of_work() as work:
         runs = work.session.scalars(
             select(Run)
@@ -110,31 +100,14 @@ def _history_is_through(work: Work, account: str, asked: str) -> bool | None:
     return True if state is not None and state.read_again_from is None else None
 
 
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-    )
+def _wait(database: Database, account: str, kind: str, asked: str, look: Callable[[Work], T | None]) -> T:
+    """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait.
 
-
-def _wait(
-    database: Database,
-    account: str,
-    kind: str,
-    asked: str,
-    look: Callable[[Work], T | None],
-    bar: Progress | None = None,
-    task: int = 0,
-) -> T:
-    """What `look` finds at last; the progress of the account's open run is shown meanwhile, and prolongs the wait."""
+    Ctrl-C ends the watching alone.
+    """
     begun, seen, told_so = monotonic(), None, False
     end = begun + _PATIENCE
-    with errors.status("Waiting for the importer") if bar is None else bar as display:
+    with _goes_on_after_ctrl_c(), progress_display() as display:
         while True:
             late = not told_so and monotonic() > begun + _TAKEN_UP_WITHIN
             with database.unit_of_work() as work:
@@ -150,32 +123,24 @@ def _wait(
                 errors.print(_NOBODY, markup=False, highlight=False, soft_wrap=True)
             if run is not None and run != seen:
                 end, seen = monotonic() + _PATIENCE, run
-                if isinstance(display, Progress):
-                    _show_reports(display, task, json.loads(run))
-                else:
-                    display.update(_told(json.loads(run)))
+                display(json.loads(run))
             if monotonic() > end:
                 fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
             sleep(_EVERY)
 
 
-def _told(run: dict[str, Any]) -> str:
-    seen = run["counts"]["seen"]
-    return f"Importing: {run['amazon_calls']} pages, {seen} orders so far"
-
-
-def _show_reports(bar: Progress, task: int, run: dict[str, Any]) -> None:
-    """Months by their reports, then the orders that are read one by one."""
-    total, spans, fetch = run["spans_total"], run["spans"], run["to_fetch"]
-    counts = run["counts"]
-    if not (
-        isinstance(total, int) and isinstance(spans, list) and isinstance(fetch, list) and isinstance(counts, dict)
-    ):
-        return
-    done = total - len(spans)
-    single = f", {len(fetch)} to be read one by one" if fetch else ""
-    text = f"{done} of {total} months, {counts['seen']} orders{single}"
-    bar.update(task, description=text, total=total, completed=done)  # type: ignore[arg-type]  # a task's id is a number
+@contextmanager
+def _goes_on_after_ctrl_c() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print(
+            "The import goes on by itself: `orderbridge runs list` shows how far it is, and what came of it.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
 
 
 def _refuse_while_a_trouble_stands(database: Database, account: str) -> None:

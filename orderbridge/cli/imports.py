@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated
 
@@ -13,11 +14,24 @@ from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions
 from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.cli import following
-from orderbridge.cli.application import Json, app, console, done, fail, open_database, print_json, show, wrong_values
+from orderbridge.cli.application import (
+    Json,
+    app,
+    console,
+    done,
+    fail,
+    open_database,
+    print_json,
+    show,
+    wrong_values,
+)
+from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_number
 from orderbridge.cli.runs import print_log, run_cells
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.plural import number_of
 from schemas.imports import ImportDue, ImportFinished
+from schemas.orders import OrderImported, OrderUpdated
 
 
 @app.command(name="import")
@@ -27,7 +41,7 @@ def import_orders(
         datetime | None,
         typer.Option("--from", formats=["%Y-%m-%d"], help="Also what was placed since this day, up to two years ago."),
     ] = None,
-    order: Annotated[str | None, typer.Option(help="One order by Amazon's number, whenever it was placed.")] = None,
+    order: Annotated[str | None, typer.Option(help="One order by any of its numbers, whenever it was placed.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what a run would do, and do nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the import is through.")] = True,
     as_json: Json = False,
@@ -52,6 +66,7 @@ def import_orders(
         with database.unit_of_work() as work:
             found = _refuse_what_is_in_vain(work, account)
             began = work.now
+            order = _amazons(work, found, order) if order else order
             due = _due(found, order, None if since is None else _day(found, since, began), dry_run)
             asked = work.post(due)
             position = work.session.scalars(select(OutboxRow.position).where(OutboxRow.event_id == asked)).one()
@@ -60,7 +75,7 @@ def import_orders(
         if not wait:
             done("The import is asked for.", as_json, account=account, event_id=asked)
         elif order is not None:
-            _report_order(database, account, order, asked, began, as_json)
+            _report_order(database, account, order, asked, position, began, as_json)
         elif dry_run:
             run_id = following.dry_run(database, account, asked, began)
             _report_dry_run(database, run_id, as_json)
@@ -107,16 +122,50 @@ def _refuse_what_is_in_vain(work: Work, account: str) -> ConnectedAccount:
     return found
 
 
-def _report_order(database: Database, account: str, order: str, asked: str, began: datetime, as_json: bool) -> None:
+def _amazons(work: Work, account: ConnectedAccount, number: str) -> str:
+    """Amazon's number of the order that is meant. Fails for what cannot be one, and for another account's."""
+    known = find_order(work, number)
+    if known is not None and known.account_id != account.account_id:
+        fail(f"{number} is an order of {known.account_id}: `orderbridge import --account {known.account_id} ...`")
+    return known.order_id if known is not None else amazons_number(number) or fail(no_such_number(number))
+
+
+def _report_order(
+    database: Database, account: str, order: str, asked: str, position: int, began: datetime, as_json: bool
+) -> None:
     following.until_handled(database, account, asked)
     with database.unit_of_work() as work:
         unknown = work.session.get(UnknownOrder, (account, order))
         found = work.session.get(OrderRow, order)
+        told = _told_of(work, order, position)
     if unknown is not None and unknown.asked_at >= began:
         fail(f"{order}: {unknown.why}")
     if found is None:
         fail(f"{order}: the importer took it up and stored nothing; see its log.")
-    done(f"{order} is here: {found.amazon_status}.", as_json, order_id=order, amazon_status=found.amazon_status)
+    changes = list(told.changes) if isinstance(told, OrderUpdated) else []
+    what = f"changed: {', '.join(changes)}" if changes else "nothing has changed" if told is None else "imported now"
+    done(
+        f"{order} is here: {found.amazon_status}, {what.replace('_', ' ')}.",
+        as_json,
+        order_id=order,
+        amazon_status=found.amazon_status,
+        imported=isinstance(told, OrderImported),
+        changes=changes,
+    )
+
+
+def _told_of(work: Work, order: str, position: int) -> OrderImported | OrderUpdated | None:
+    """What the store is told of the order since we asked: it is new, or what is new in it."""
+    kinds: dict[str, type[OrderImported | OrderUpdated]] = {
+        kind.event_type: kind for kind in (OrderImported, OrderUpdated)
+    }
+    row = work.session.scalars(
+        select(OutboxRow)
+        .where(OutboxRow.position > position, OutboxRow.topic.in_(kinds), OutboxRow.key == order)
+        .order_by(OutboxRow.position)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else kinds[row.topic].model_validate_json(row.body)
 
 
 def _report(runs: list[ImportFinished], as_json: bool) -> None:
@@ -132,9 +181,25 @@ def _report(runs: list[ImportFinished], as_json: bool) -> None:
         done(f"{head}: {told}.", as_json, **facts)
         if not as_json:
             print_log(run, problems=False)
+            _print_missing(run)
     problems = [problem for run in runs for problem in run.problems]
     if problems:
         fail("\n".join(problems))
+
+
+def _print_missing(run: ImportFinished) -> None:
+    """Amazon's words that no mapping has, and how to map them."""
+    missing = Counter(word for line in run.lines for word in line.missing)
+    for word, orders in sorted(missing.items()):
+        kind, _, amazons = word.partition(": ")
+        setting = f"{'shipping_methods' if kind == 'shipping' else 'payment_types'}.{amazons}"
+        console.print(
+            f"No mapping for {word} ({number_of(orders, 'order')}): "
+            f"orderbridge settings set {run.account_id} {setting}=...",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _report_dry_run(database: Database, run_id: str, as_json: bool) -> None:
@@ -147,6 +212,7 @@ def _report_dry_run(database: Database, run_id: str, as_json: bool) -> None:
     else:
         show([run_cells(line) for line in lines], False, "Nothing: no order has changed since the last run.")
         counts = ", ".join(f"{number} {name}" for name, number in log.counts.model_dump().items() if number)
+        _print_missing(log.model_copy(update={"lines": tuple(lines)}))
         console.print(f"A run would do this: {counts or 'nothing'}. Nothing was done.", markup=False, highlight=False)
         print_log(log, problems=False)
     if log.problems:

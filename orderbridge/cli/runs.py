@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from orderbridge.cli.application import Json, app, console, fail, print_json, show, unit_of_work
 from orderbridge.database.models import Run, RunLineRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.plural import number_of
 from orderbridge.skip_reasons import SKIP_REASONS
 from schemas.imports import ImportFinished, RunLine
 
@@ -72,7 +73,7 @@ def show_run(
         console.print()
         show([run_cells(line) for line in told], False, "")
     if total > len(told):
-        console.print(f"{total - len(told)} more lines: --lines {total}", markup=False, highlight=False)
+        console.print(f"{number_of(total - len(told), 'more line')}: --lines {total}", markup=False, highlight=False)
 
 
 def print_log(log: ImportFinished, *, problems: bool = True) -> None:

@@ -62,6 +62,8 @@ def _in_words(name: str, value: Any, account: ConnectedAccount) -> str:
         return _without(name, account)
     if value == "":
         return "none"
+    if name == "log_email":
+        return f"{value} (kept only: no e-mail is sent yet)"
     unit = {"import_every_minutes": " minutes", "late_warning_hours": " hours"}.get(name, "")
     return f"{value}{unit}"
 

@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from orderbridge.cli.application import Json, app, done, fail, show, unit_of_work
 from orderbridge.cli.order_facts import refusal_reason
-from orderbridge.cli.orders import find_orders, not_found
+from orderbridge.cli.order_numbers import find_order, not_here
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.plural import number_of
 from schemas.shipments import ShipmentDue
 
 shipments_app = typer.Typer(no_args_is_help=True, help="Look at shipments, and send refused ones again.")
@@ -69,16 +70,14 @@ def retry(
     if not rows:
         fail("Nothing is refused or held there. `orderbridge shipments list` shows the state of all.")
     names = [f"{row.order_id} {row.package_key}" for row in rows]
-    done(f"{len(rows)} package{'s' if len(rows) > 1 else ''} to be sent again.", as_json, packages=names)
+    done(f"{number_of(len(rows), 'package')} to be sent again.", as_json, packages=names)
 
 
 def _of_order(work: Work, order: str, package: str | None) -> list[PackageRow]:
-    found = find_orders(work, order)
-    if not found:
-        fail(not_found(order))
-    if len(found) > 1:
-        fail(f"The store has used {order} for several orders. Name one by Amazon's number.")
-    rows = [row for row in _refused(work, None, found[0].order_id) if package in (None, row.package_key)]
+    found = find_order(work, order)
+    if found is None:
+        fail(not_here(order))
+    rows = [row for row in _refused(work, None, found.order_id) if package in (None, row.package_key)]
     if package is not None and not rows:
         fail(f"{order} has no package {package} that is refused or held. `orderbridge orders show {order}` has them.")
     return rows

@@ -22,6 +22,7 @@ from orderbridge.demo.books import Comparison, compare
 from orderbridge.demo.merchant import DE, Buyers, Merchant
 from orderbridge.demo.view import picture, summary
 from orderbridge.house import House, Plan, clean
+from orderbridge.plural import number_of
 from schemas.imports import ImportDue
 
 _LIMIT = timedelta(minutes=3)
@@ -178,7 +179,7 @@ class _Demo:
 
     def _headline(self, lines: list[dict[str, str]]) -> str:
         done = sum(_is_done(line) for line in lines)
-        return f"{len(lines)} orders at Amazon, {done} all the way round"
+        return f"{number_of(len(lines), 'order')} at Amazon, {done} all the way round"
 
     @staticmethod
     def _get(base: str, path: str) -> Any:

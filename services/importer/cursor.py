@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from orderbridge.accounts import find_account
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
@@ -41,7 +42,7 @@ def end(work: Work, window: Window, reached: datetime | None = None) -> None:
         state.cursor = state.cursor or window.updated_after
         if reached is not None:
             state.first_run_at = state.first_run_at or work.now
-            if state.read_again_from is not None and window.updated_after <= state.read_again_from:
+            if state.read_again_from is not None and _has_read_again(work, state, state.read_again_from, window):
                 state.read_again_from = None
             _read_what_was_denied(work, state, window)
             advance(work, window, reached)
@@ -67,6 +68,13 @@ def denied_marketplaces(state: AccountState) -> dict[str, Denied]:
     """The marketplaces that Amazon refuses."""
     told = json.loads(state.denied_marketplaces or "{}")
     return {name: Denied(*map(datetime.fromisoformat, moments)) for name, moments in told.items()}
+
+
+def _has_read_again(work: Work, state: AccountState, since: datetime, window: Window) -> bool:
+    """Whether the run has read what was to be read again; a marketplace that was added since it began is none of it."""
+    account = find_account(work, window.account_id)
+    wanted = set(account.marketplace_ids) - set(denied_marketplaces(state)) if account is not None else set()
+    return window.updated_after <= since and wanted <= set(window.marketplace_ids)
 
 
 def _read_what_was_denied(work: Work, state: AccountState, window: Window) -> None:

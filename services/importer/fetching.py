@@ -14,8 +14,8 @@ from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
 from services.importer import access, runs
 from services.importer.claim import Claim
-from services.importer.orders import store_order, what_is_wrong
-from services.importer.report_run import ReportProgress
+from services.importer.orders import store_order
+from services.importer.report_run import ReportProgress, waits_for_role
 
 _MOST_TRIES: Final = 3
 """Of each order that is left, when nothing but answers that cannot be read comes."""
@@ -43,6 +43,8 @@ def step(
         )
     except CallFailed as failed:
         claim.check(work)
+        if waits_for_role(work, progress.with_call(), failed.error):
+            return
         bad = isinstance(failed.error, BadAnswer)
         if bad and progress.tries + 1 < _MOST_TRIES * len(progress.to_fetch):
             runs.go_on(work, _later(progress), failed.retry_at)
@@ -54,12 +56,7 @@ def step(
     else:
         claim.check(work)
         access.orders_arrived(work, account.account_id, [answer.order])
-        try:
-            with work.session.begin_nested():
-                line = store_order(work, ring, account, answer.order, since=since)
-        except ValueError as error:
-            problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
-            line = RunLine(order_id=order_id, did="unreadable", problem=problem)
+        line = store_order(work, ring, account, answer.order, since=since)
     if progress.kind == "reconciliation" and line.did in ("imported", "updated"):
         told = "Amazon's search had not shown it as it is. It is put right; tell Orderbridge's developers if it recurs."
         line = line.model_copy(update={"problem": " ".join(filter(None, (told, line.problem)))})

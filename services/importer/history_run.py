@@ -51,6 +51,7 @@ def _run(account: ConnectedAccount, now: datetime, since: datetime, until: datet
     found = spans(since, until, account.marketplace_ids)
     return ReportProgress(
         kind="history",
+        marketplace_ids=account.marketplace_ids,
         account_id=account.account_id,
         started_at=now,
         updated_after=since,
@@ -63,12 +64,14 @@ def _run(account: ConnectedAccount, now: datetime, since: datetime, until: datet
 
 def _stretched(account: ConnectedAccount, row: Run, since: datetime) -> ReportProgress:
     progress = ReportProgress.model_validate_json(row.progress)
-    if since >= progress.updated_after:
-        return progress
+    begins = min(since, progress.updated_after)
     more = spans(since, progress.updated_after, account.marketplace_ids)
+    added = tuple(name for name in account.marketplace_ids if name not in progress.marketplace_ids)
+    more += spans(progress.updated_after, progress.updated_before or since, added)
     return progress.model_copy(
         update={
-            "updated_after": since,
+            "updated_after": begins,
+            "marketplace_ids": account.marketplace_ids,
             "spans": (*progress.spans, *more),
             "spans_total": progress.spans_total + len(more),
         }

@@ -17,7 +17,7 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
 from services.importer import access
-from services.importer.orders import store_order, what_is_wrong
+from services.importer.orders import store_order
 from services.importer.window import OVERLAP, imported_from
 
 log = structlog.get_logger()
@@ -58,13 +58,11 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
         return
     access.orders_arrived(work, account.account_id, (answer.order,))
     since = None if asked_for else imported_from(account, work.session.get(AccountState, account.account_id))
-    try:
-        with work.session.begin_nested():
-            line = store_order(work, ring, account, answer.order, since=since, wanted=asked_for)
-        if line.problem is not None:  # there is no run whose log it could stand in
-            log.warning("Amazon's packages differ", account=account.account_id, order=order_id)
-    except ValueError as error:
-        _cannot(work, event, "unreadable", f"The order cannot be read: {what_is_wrong(error)}")
+    line = store_order(work, ring, account, answer.order, since=since, wanted=asked_for)
+    if line.did == "unreadable":
+        _cannot(work, event, line.did, line.problem or "")
+    elif line.problem is not None:  # there is no run whose log it could stand in
+        log.warning("Amazon's packages differ", account=account.account_id, order=order_id)
 
 
 def _told_since(work: Work, order_id: str) -> bool:

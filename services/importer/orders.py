@@ -16,9 +16,9 @@ from schemas.imports import Did, RunLine
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
-from services.importer import packages, personal_data, unmapped
+from services.importer import access, packages, personal_data, unmapped
 from services.importer.changes import what_changed
-from services.importer.mapping import missing_mappings, to_document
+from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
 from services.importer.skipping import why_skipped
 
 
@@ -34,8 +34,27 @@ def store_order(
     """Upsert the order and post `order.imported` or `order.updated`; nothing where nothing changed.
 
     An older answer never overwrites a newer one. An order that is unknown to us and was placed before `since` is left
-    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed.
+    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed. One that cannot be
+    stored is told as unreadable, and holds up no other in the same transaction.
     """
+    try:
+        with work.session.begin_nested():
+            return _store(work, ring, account, order, since, wanted)
+    except ValueError as error:
+        return _unreadable(order, error)
+
+
+def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
+    """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
+    try:
+        return _preview(work, account, order, since)
+    except ValueError as error:
+        return _unreadable(order, error)
+
+
+def _store(
+    work: Work, ring: KeyRing, account: ConnectedAccount, order: Order, since: datetime | None, wanted: bool
+) -> RunLine:
     row = work.lock_order(order.order_id)
     if row is None:
         document = to_document(account, order, None)
@@ -54,6 +73,10 @@ def store_order(
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
+    if access.of_another_account(work, account.account_id, row.account_id):
+        access.same_seller(work, account.account_id, row.account_id)
+        return line(order, "skipped", reason="of_another_account")
+    row.account_id = account.account_id
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
@@ -79,8 +102,7 @@ def store_order(
     return line(order, "updated", document).model_copy(update={"problem": problem, "note": note})
 
 
-def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
-    """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
+def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetime | None) -> RunLine:
     row = work.session.get(OrderRow, order.order_id, populate_existing=True)
     if row is None:
         document = to_document(account, order, None)
@@ -88,10 +110,15 @@ def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since:
         if reason is not None:
             return line(order, "skipped", reason=reason)
         return line(order, "imported", document)
+    if access.of_another_account(work, account.account_id, row.account_id):
+        return line(order, "skipped", reason="of_another_account")
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
+    kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
+    state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
     document, _ = packages.compare(work, order, to_document(account, order, known), known)
+    document, _ = _as_told(document, state)
     return line(order, "updated" if what_changed(known, document, address=False) else "unchanged", document)
 
 
@@ -156,6 +183,11 @@ def _plan_look(
             forget_look(work, document.order_id)
     elif after != before or lost_packages(document) - lost_before:
         plan_look(work, document, after[0].warn_at)
+
+
+def _unreadable(order: Order, error: ValueError) -> RunLine:
+    problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
+    return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
 
 
 def what_is_wrong(error: ValueError) -> str:

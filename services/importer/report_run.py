@@ -17,7 +17,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.amazon import AmazonError, BadAnswer, ReportOrder, UnreadableLine
+from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, TROUBLES, stands
+from orderbridge.amazon import AccessDenied, AmazonError, BadAnswer, ReportOrder, UnreadableLine
 from orderbridge.amazon.all_orders_report import read_report
 from orderbridge.amazon.documents import read_lines
 from orderbridge.amazon.operations import CREATE_REPORT, GET_REPORT, GET_REPORT_DOCUMENT
@@ -26,6 +27,7 @@ from orderbridge.amazon.reports import MOST_MARKETPLACES, ReportDocument, create
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work, refuse_open_transaction
 from schemas.base import Moment
+from schemas.imports import ImportDue
 from services.importer import runs
 from services.importer.claim import Claim
 from services.importer.runs import Progress
@@ -37,6 +39,8 @@ _ONE_STEP: Final = 20.0
 """Seconds after which a step ends and another goes on: other accounts share this worker."""
 _LOOK_AGAIN: Final = timedelta(seconds=30)
 _AFTER_BREAK: Final = timedelta(seconds=30)
+_FOR_THE_ROLE: Final = timedelta(minutes=15)
+"""The search knows by then whether a role is missing, its quota allowing."""
 _MOST_TRIES: Final = 3
 MOST_WAITING: Final = 500
 LONGEST_SPAN: Final = timedelta(days=30)
@@ -62,6 +66,8 @@ class ReportProgress(Progress):
     spans: tuple[Span, ...]
     """What is still to be read; the first is at hand."""
     spans_total: int
+    marketplace_ids: tuple[str, ...] = ()
+    """Those that the spans were made for."""
     report_id: str | None = None
     document_id: str | None = None
     looked: int = 0
@@ -72,6 +78,8 @@ class ReportProgress(Progress):
     to_fetch: tuple[str, ...] = ()
     """Orders to be read one by one, because the report says too little of them."""
     fetched: int = 0
+    role_looked_for: bool = False
+    """Amazon refused a call, and the search was asked whether it is the role for orders that is missing."""
     draining: bool = False
     """So many wait to be read one by one that they come first: what a run has in mind stays small."""
 
@@ -248,9 +256,29 @@ def _again(work: Work, progress: ReportProgress, problem: str, report: str | Non
     runs.go_on(work, progress.with_problem(told).next_span(), work.now)
 
 
+def waits_for_role(work: Work, progress: ReportProgress, error: AmazonError) -> bool:
+    """Whether this refusal is for lack of the role for orders: then the run waits until the role is there.
+
+    Nothing in Amazon's answer tells that from a refusal of this very order or report: the search finds it out.
+    """
+    if not isinstance(error, AccessDenied) or error.code is None:
+        return False
+    if not progress.role_looked_for:
+        progress = progress.model_copy(update={"role_looked_for": True})
+        work.post(ImportDue(account_id=progress.account_id, reason="now"))
+    elif stands(work, progress.account_id, (ORDER_ROLE_MISSING,)):
+        progress = progress.with_problem(TROUBLES[ORDER_ROLE_MISSING])
+    else:
+        return False
+    runs.go_on(work, progress, work.now + _FOR_THE_ROLE)
+    return True
+
+
 def _after_failure(work: Work, progress: ReportProgress, failure: CallFailed) -> None:
     error = failure.error
     log.warning("report call failed", account=progress.account_id, error=str(error))
+    if waits_for_role(work, progress, error):
+        return
     if error.code is not None and error.status is not None and 400 <= error.status < 429:
         _again(work, progress, f"Amazon refused the report ({error.code}: {error.message})")
     elif isinstance(error, BadAnswer):

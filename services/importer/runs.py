@@ -38,6 +38,8 @@ class Progress(BaseModel):
     skipped_because: dict[str, int] = {}
     amazon_calls: int = 0
     waited_seconds: float = 0.0
+    waits_until: Moment | None = None
+    """Up to when `waited_seconds` counts."""
     problems: tuple[str, ...] = ()
     last_order_id: str | None = None
 
@@ -98,10 +100,21 @@ def add_lines(work: Work, run_id: str, lines: Iterable[RunLine]) -> None:
         work.session.execute(insert(RunLineRow), rows)
 
 
+def without_told(work: Work, run_id: str, lines: list[RunLine]) -> list[RunLine]:
+    """Those of the lines that say something new in a run that reads some orders a second time."""
+    rows = work.session.scalars(select(RunLineRow.line).where(RunLineRow.run_id == run_id))
+    told = {line.order_id: line for line in map(RunLine.model_validate_json, rows)}
+    return [
+        line for line in lines if line.order_id not in told or line.did not in ("unchanged", told[line.order_id].did)
+    ]
+
+
 def go_on(work: Work, progress: Progress, at: datetime) -> None:
     """Keep where the run stands, and go on at a moment; until then it waits for Amazon."""
-    waits = max((at - work.now).total_seconds(), 0.0)
-    save(work, progress.model_copy(update={"waited_seconds": progress.waited_seconds + waits}))
+    waits_since = max(work.now, progress.waits_until or work.now)  # a slot may meet a run that waits already
+    waits = max((at - waits_since).total_seconds(), 0.0)
+    waited = {"waited_seconds": progress.waited_seconds + waits, "waits_until": max(at, waits_since)}
+    save(work, progress.model_copy(update=waited))
     rest = ImportDue(account_id=progress.account_id, reason="rest", run_id=progress.run_id)
     work.post(rest, at=at, name=f"import-rest:{progress.run_id}")
 

@@ -14,7 +14,7 @@ from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import RunLine
 from services.importer import access, cursor, runs, scale, search_trouble, unmapped
 from services.importer.claim import Claim
-from services.importer.orders import preview_order, store_order, what_is_wrong
+from services.importer.orders import preview_order, store_order
 from services.importer.window import MOST_PAGES, Window, imported_from
 
 _SAME_PAGE = "Amazon returned the same page again; the run starts over once."
@@ -70,16 +70,19 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
         )
         for unreadable in page.unreadable
     ]
-    runs.add_lines(work, window.run_id, lines)
     if page.unknown_fields and window.kind == "search":
         unmapped.note_fields(work, account.account_id, page.unknown_fields, lines[0].order_id)
+    if window.reads_again:
+        lines = runs.without_told(work, window.run_id, lines)
+    runs.add_lines(work, window.run_id, lines)
     window = access.page_arrived(work, account, window, page.orders)
     for line in lines:
         if line.problem:
             window = window.with_problem(f"Order {line.order_id}: {line.problem}")
     repeated = page.next_token is not None and page.next_token == window.next_token
     over = repeated and window.restarted
-    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders])
+    unchanged = sum(line.did == "unchanged" for line in lines)
+    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders], unchanged)
     window = scale.noticed(work, account, state, window)
     window = window.model_copy(
         update={
@@ -118,14 +121,8 @@ def _window_is_through(work: Work, window: Window) -> None:
 def _store(
     work: Work, account: ConnectedAccount, ring: KeyRing, window: Window, order: Order, since: datetime | None
 ) -> RunLine:
-    """One order that cannot be stored must not hold up all the others."""
     if order.fulfillment is None and "FULFILLMENT" in window.left_out:
         return RunLine(order_id=order.order_id, did="skipped", reason="status_not_told")
-    try:
-        if window.kind == "dry_run":
-            return preview_order(work, account, order, since=since)
-        with work.session.begin_nested():
-            return store_order(work, ring, account, order, since=since)
-    except ValueError as error:
-        problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
-        return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
+    if window.kind == "dry_run":
+        return preview_order(work, account, order, since=since)
+    return store_order(work, ring, account, order, since=since)

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.accounts.attentions import MAPPING_MISSING, raise_attention
+from orderbridge.accounts.mapping_attention import look_at_unmapped
 from orderbridge.amazon.order_models import Order
 from orderbridge.database.models import UnmappedWord
 from orderbridge.database.unit_of_work import Work
@@ -24,17 +24,10 @@ def note(work: Work, account: ConnectedAccount, document: OrderDocument, order: 
     A payment method is counted only if methods are mapped at all: the default is a mapping too. Without `order`, which
     came from a report, its mappings alone are looked at.
     """
-    for kind, word in sorted(set(_words(account, document, order))):
-        if _count(work, document, kind, word[:_LONGEST]) and kind == "shipping":
-            raise_attention(
-                work,
-                document.account_id,
-                MAPPING_MISSING,
-                f"Amazon's service level {word} is mapped to none of the store's shipping methods. Its orders are "
-                "imported without one.",
-                f"orderbridge settings set {document.account_id} shipping_methods.{word}=METHOD",
-                another=True,
-            )
+    words = sorted(set(_words(account, document, order)))
+    new = [kind for kind, word in words if _count(work, document, kind, word[:_LONGEST])]
+    if "shipping" in new:
+        look_at_unmapped(work, document.account_id, account.settings, another=True)
 
 
 def note_fields(work: Work, account_id: str, found: dict[str, int], order_id: str) -> None:

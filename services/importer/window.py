@@ -8,6 +8,7 @@ from typing import Final, Literal
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.database.models import AccountState
 from schemas.base import Moment
+from schemas.imports import ImportCounts
 from services.importer.runs import Progress
 
 OVERLAP: Final = timedelta(minutes=10)
@@ -39,6 +40,10 @@ class Window(Progress):
     newest: Moment | None = None
     """The newest update seen in this window, while its pages come in the order of updates."""
     in_order: bool = True
+    unchanged: int = 0
+    """Of this window's orders so far, those that were left as they are."""
+    reads_again: bool = False
+    """Some pages are read a second time: what has a line in the run's log already is not counted again."""
     restarted: bool = False
     """It has started over once: its paging failed. A second time ends the run, and the next slot tries again."""
     bad_answers: int = 0
@@ -78,16 +83,23 @@ class Window(Progress):
         )
 
     def start_over(self) -> Window:
-        """This window from its first page again; what the run has counted and found stays."""
-        return self.model_copy(update={"updated_before": None, "restarted": True, **_FIRST_PAGE})
+        """This window from its first page again; what the run has done and found stays."""
+        return self._again(restarted=True)
 
-    def saw(self, updates: list[datetime]) -> Window:
-        """The window after one more page, whose orders were updated at these moments."""
+    def _again(self, **update: object) -> Window:
+        counts = self.counts.model_dump()
+        counts |= {name: counts[name] - self.unchanged for name in ("seen", "unchanged")}
+        again = {"counts": ImportCounts(**counts), "reads_again": True, "updated_before": None}
+        return self.model_copy(update={**again, **_FIRST_PAGE, **update})
+
+    def saw(self, updates: list[datetime], unchanged: int) -> Window:
+        """The window after one more page, whose orders were updated at these moments; so many were left as they are."""
         newest, in_order = self.newest, self.in_order
         for update in updates:
             in_order = in_order and (newest is None or update >= newest)
             newest = update if newest is None else max(update, newest)
-        return self.model_copy(update={"newest": newest, "in_order": in_order, "pages": self.pages + 1})
+        page = {"pages": self.pages + 1, "unchanged": self.unchanged + unchanged}
+        return self.model_copy(update={"newest": newest, "in_order": in_order, **page})
 
     def cut(self) -> Window:
         """The window that is to be read instead of the rest of this one, which is too long for one token.
@@ -102,7 +114,7 @@ class Window(Progress):
         middle = (self.window_after + (end - self.window_after) / 2).replace(microsecond=0)
         if middle <= self.window_after:
             return self.model_copy(update={"pages": 0})
-        return self.model_copy(update={"window_before": middle, "updated_before": None, **_FIRST_PAGE})
+        return self._again(window_before=middle)
 
     def next_window(self) -> Window | None:
         """The window after this one, which was cut; None if it was not."""
@@ -113,4 +125,4 @@ class Window(Progress):
         )
 
 
-_FIRST_PAGE: Final = {"next_token": None, "pages": 0, "newest": None, "in_order": True}
+_FIRST_PAGE: Final = {"next_token": None, "pages": 0, "newest": None, "in_order": True, "unchanged": 0}

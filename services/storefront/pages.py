@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from orderbridge.plural import number_of
 from services.storefront.books import Order, Shipment
 
 QUEUES = {
@@ -52,9 +53,9 @@ def orders_page(orders: list[Order], sales: dict[str, Any]) -> str:
 
 
 def _sales(sales: dict[str, Any]) -> str:
-    sums = [f"{one['total']} {one['currency']} ({one['orders']} orders)" for one in sales["currencies"]]
+    sums = [f"{one['total']} {one['currency']} ({number_of(one['orders'], 'order')})" for one in sales["currencies"]]
     left_out = sales["orders_not_considered"]
-    more = f" {left_out} Amazon orders are not considered." if left_out else ""
+    more = f" Not considered: {number_of(left_out, 'Amazon order')}." if left_out else ""
     return f"<h2>Sales</h2>\n<p>{escape('; '.join(sums) or 'None yet.')}{more}</p>"
 
 

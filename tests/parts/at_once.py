@@ -51,7 +51,7 @@ def reserve_calls(url: str, calls: int) -> int:
 def log_in(url: str, secrets_key: str, login_url: str, refresh_token: str, moment: datetime) -> str:
     """An access token, as a process has it that has none yet. Returns the token."""
     database = Database(url, HandClock(moment))
-    tokens = SharedTokens(database, SecretsBox(secrets_key))
+    tokens = SharedTokens(database, SecretsBox(secrets_key), login_url)
     login = Login(login_url, "sandbox-client", "sandbox-secret", refresh_token, store=tokens)
     token = login.access_token(now=database.clock.now, before_call=refuse_open_transaction)
     database.close()

@@ -32,9 +32,8 @@ from orderbridge.bus.publisher import Outgoing
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import AccessToken, HandlerFailure
 from orderbridge.database.unit_of_work import Database
-from orderbridge.settings import load_settings
 from orderbridge.vault.key_ring import FolderKeyRing
-from orderbridge.vault.keys import installation_key, new_installation_key
+from orderbridge.vault.keys import installation_key
 from orderbridge.vault.seal import open_seal
 from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, DEFAULT_ACCOUNT, Account
 from sandbox.clock import ManualClock
@@ -53,6 +52,7 @@ from services.redactor import app as redactor
 from services.shipper import app as shipper
 from services.ticker.relay import Relay
 from tests.parts.hand_clock import START
+from tests.parts.installation import installation
 from tests.parts.sandbox_server import SandboxServer
 
 ACCOUNT = "main"
@@ -89,19 +89,7 @@ class System:
         self.amazon = SellerCentral(self._sandbox_database, self.clock)
         self.amazon.save_account(self.amazon_account())
         sandbox.play(self.amazon)
-        self.settings = load_settings(
-            folder,
-            database_url=database_url,
-            topic_prefix="",
-            amazon_api_url=sandbox.url,
-            amazon_login_url=f"{sandbox.url}/auth/o2/token",
-            amazon_client_id=CLIENT_ID,
-            amazon_client_secret=CLIENT_SECRET,
-            vault_key=new_installation_key(),
-            secrets_key=new_installation_key(),
-            key_ring=folder / "key-ring",
-            key_ring_grid_seconds=3600,
-        )
+        self.settings = installation(folder, database_url, sandbox.url, topic_prefix="", key_ring_grid_seconds=3600)
         self.database = Database(database_url, self.clock)
         upgrade(self.database.engine)
         self.set_account(**account)

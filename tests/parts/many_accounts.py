@@ -11,13 +11,12 @@ from orderbridge.accounts.settings import AccountSettings
 from orderbridge.clock import Clock
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
-from orderbridge.settings import load_settings
-from orderbridge.vault.keys import new_installation_key
-from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, Account
+from sandbox.accounts import Account
 from sandbox.clock import Clock as SandboxClock
 from sandbox.database import Database as SandboxDatabase
 from sandbox.placing import OrderWish
 from sandbox.seller_central import SellerCentral
+from tests.parts.installation import installation
 from tests.parts.sandbox_server import SandboxServer
 
 
@@ -38,17 +37,7 @@ class ManyAccounts:
         self._sandbox_database = SandboxDatabase()
         self.amazon = SellerCentral(self._sandbox_database, sandbox_clock, speed=speed)
         sandbox.play(self.amazon)
-        self.settings = load_settings(
-            folder,
-            database_url=database_url,
-            amazon_api_url=sandbox.url,
-            amazon_login_url=f"{sandbox.url}/auth/o2/token",
-            amazon_client_id=CLIENT_ID,
-            amazon_client_secret=CLIENT_SECRET,
-            vault_key=new_installation_key(),
-            secrets_key=new_installation_key(),
-            key_ring=folder / "key-ring",
-        )
+        self.settings = installation(folder, database_url, sandbox.url)
         self.database = Database(database_url, clock, pool_size=32)
         upgrade(self.database.engine)
         for name, wish in accounts.items():

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from orderbridge.accounts.attentions import raise_attention
+from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
@@ -22,11 +23,52 @@ def test_they_are_listed(command: Command, account: str) -> None:
         "account": account,
         "connected": True,
         "enabled": True,
-        "marketplaces": "ATVPDKIKX0DER",
+        "marketplaces": ["ATVPDKIKX0DER"],
         "api": LIVE["api_url"],
-        "attention": "",
+        "attention": [],
     }
     assert account in command("accounts", "list").stdout
+
+
+def test_the_list_fits_a_terminal(command: Command, account: str, database: Database) -> None:
+    with database.unit_of_work() as work:
+        row = work.session.get_one(Account, account)
+        row.marketplace_ids = '["ATVPDKIKX0DER", "A2EUQ1WTGCTBG2", "A1AM78C64UM0Y8", "UNKNOWN"]'
+        raise_attention(work, account, "order_role_missing", "Amazon refuses all orders.", "Add the role.")
+    text = command("accounts", "list").stdout
+    assert "US, CA, MX, UNKNOWN" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "yes" in text
+    assert "True" not in text
+
+
+def test_off_a_terminal_secrets_are_lines_of_the_input(
+    command: Command, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, str]] = []
+
+    def connect_account(_settings: object, _database: object, _account: str, token: str, **options: str) -> None:
+        given.append((token, options["client_secret"]))
+        raise ConnectRefused("Enough is seen.")
+
+    monkeypatch.setattr("orderbridge.cli.accounts.connect_account", connect_account)
+    arguments = ("accounts", "connect", "main", "--client-id", "mine")
+    assert command(*arguments, input="Atzr|token\nswordfish\n").stderr == "Enough is seen.\n"
+    assert given == [("Atzr|token", "swordfish")]
+    result = command(*arguments, input="")
+    assert result.exit_code == 2
+    assert "REFRESH_TOKEN" in result.stderr
+
+
+def test_the_consent_of_a_private_app_has_no_known_end(command: Command, account: str, database: Database) -> None:
+    with database.unit_of_work() as work:
+        row = work.session.get_one(Account, account)
+        row.authorized_at = work.now
+    assert json.loads(command("accounts", "show", account, "--json").stdout)["consent_expires"] is not None
+    with database.unit_of_work() as work:
+        work.session.get_one(Account, account).client_id = "its own"
+    assert json.loads(command("accounts", "show", account, "--json").stdout)["consent_expires"] is None
+    assert "consent expires" not in command("accounts", "show", account).stdout
 
 
 def test_disconnect(command: Command, account: str, database: Database) -> None:
@@ -93,7 +135,7 @@ def test_an_account_is_shown_with_what_to_mend(command: Command, account: str, d
     with database.unit_of_work() as work:
         raise_attention(work, account, "role_missing", "Orders come without addresses.", "Add the role.")
     shown = json.loads(command("accounts", "show", account, "--json").stdout)
-    assert (shown["region"], shown["marketplaces"]) == ("na", ["ATVPDKIKX0DER (US)"])
+    assert (shown["region"], shown["marketplaces"]) == ("na", ["US (ATVPDKIKX0DER)"])
     assert shown["missing_roles"] == ["Direct-to-Consumer Shipping (Restricted)"]
     assert [one["trouble"] for one in shown["attentions"]] == ["role_missing"]
     text = command("accounts", "show", account).stdout

@@ -66,9 +66,63 @@ def test_an_order_that_is_known_is_asked_for_again(command: Command, system: Sys
     system.amazon.change_order(order_id, lambda order, now: order.cancel("BUYER", "mistake", now))
     system.advance(180)
     told = json.loads(command("import", "--order", order_id, "--json").stdout)
-    assert told == {"order_id": order_id, "amazon_status": "cancelled"}
+    assert (told["order_id"], told["amazon_status"], told["imported"]) == (order_id, "cancelled", False)
+    assert {"status", "cancelled"} <= {*told["changes"]}
     assert system.calls("getOrder") == {"200": 1}
-    assert command("import", "--order", order_id).stdout == f"{order_id} is here: cancelled.\n"
+    for number in (order_id, f"AMZ-{order_id}"):
+        again = command("import", "--order", number)
+        assert again.stdout == f"{order_id} is here: cancelled, nothing has changed.\n"
+
+
+def test_an_order_by_the_stores_own_number(command: Command, system: System) -> None:
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, store_order_number="SHOP-77")
+    system.advance(60)
+    told = command("import", "--order", "SHOP-77")
+    assert told.stdout.startswith(f"{order_id} is here: shipped, changed: status, ")
+
+
+def test_an_order_that_is_new(command: Command, system: System) -> None:
+    (order_id,) = system.place_orders()
+    system.advance(180)
+    result = command("import", "--order", f"AMZ-{order_id}")
+    assert result.stdout == f"{order_id} is here: unshipped, imported now.\n"
+
+
+@pytest.mark.parametrize("number", ["114-1234567-123456", "SHOP-1"])
+def test_a_mistyped_number_is_refused_without_asking_amazon(command: Command, system: System, number: str) -> None:
+    result = command("import", "--order", number)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "it cannot be one of Amazon's numbers" in result.stderr
+    assert system.calls("getOrder") == {}
+    with system.database.unit_of_work() as work:
+        assert work.session.scalars(select(OutboxRow).where(OutboxRow.topic == "import.due")).all() == []
+
+
+def test_missing_mappings_are_named(command: Command, system: System) -> None:
+    for _ in range(2):
+        system.place_orders(programs=["PREMIUM"])
+    system.advance(180)
+    for told in (command("import", "--dry-run"), command("import")):
+        assert told.exit_code == 0
+        words = [line for line in told.stdout.splitlines() if line.startswith("No mapping for shipping: ")]
+        assert words
+        assert all("orderbridge settings set main shipping_methods." in line for line in words)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--order", "114-3941689-8772232"], ["--from", "2026-10-01"]])
+def test_ctrl_c_ends_the_watching_alone(
+    command: Command, system: System, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orderbridge.cli.following.sleep", interrupt)
+    result = command("import", *arguments)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr.startswith("The import goes on by itself: `orderbridge runs list` shows")
+    system.run_until_idle()
+    assert "handled" in system.outcomes_of("import.due")
 
 
 def test_an_order_that_amazon_does_not_know(command: Command, system: System) -> None:
@@ -133,13 +187,14 @@ def test_progress_is_shown_and_prolongs_the_wait(
 ) -> None:
     """An hour of pages, nine minutes apart; then the importer is killed."""
     at = [0.0]
-    shown: list[str] = []
+    pages = [0]
 
     def sleep(_seconds: float) -> None:
         at[0] += 540
         if at[0] > 3600:
             return
-        window = {"amazon_calls": len(shown) + 1, "counts": {"seen": 100 * (len(shown) + 1)}}
+        pages[0] += 1
+        window = {"amazon_calls": pages[0], "counts": {"seen": 100 * pages[0]}}
         with database.unit_of_work() as work:
             run = Run(run_id="1", account_id=account, kind="search", started_at=database.clock.now())
             run.progress = json.dumps(window)
@@ -147,11 +202,12 @@ def test_progress_is_shown_and_prolongs_the_wait(
 
     monkeypatch.setattr("orderbridge.cli.following.monotonic", lambda: at[0])
     monkeypatch.setattr("orderbridge.cli.following.sleep", sleep)
-    monkeypatch.setattr("rich.status.Status.update", lambda _status, text: shown.append(text))
+    monkeypatch.setattr("orderbridge.cli.progress_display.monotonic", lambda: at[0])
     result = command("import")
     assert result.exit_code == 1
     assert "Nothing has come of it for twenty minutes." in result.stderr
-    assert shown[:2] == ["Importing: 1 pages, 100 orders so far", "Importing: 2 pages, 200 orders so far"]
+    shown = [line for line in result.stderr.splitlines() if line.startswith("Importing")]
+    assert shown[:2] == ["Importing: 1 page, 100 orders so far", "Importing: 2 pages, 200 orders so far"]
     assert len(shown) == 6
 
 

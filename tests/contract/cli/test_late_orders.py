@@ -128,10 +128,12 @@ def test_orders_show_has_amazons_packages_and_the_difference(command: Command, s
     system.amazon.change_order(order_id, lambda order, now: order.change_package("1", "OTHER", {}, now))
     system.advance(180)
     system.import_now()
-    facts = {fact["about"]: fact for fact in json.loads(command("orders", "show", order_id, "--json").stdout)}
-    assert facts["Amazon has package 1"]["what"].startswith("UPS OTHER, ")
-    assert facts["Amazon has package 1"]["state"] == "shipped"
-    assert facts["difference"]["state"] == "tracking_number"
-    assert "not 1Z1" in facts["difference"]["what"]
+    facts = json.loads(command("orders", "show", order_id, "--json").stdout)
+    assert [(one["tracking_number"], one["status"]) for one in facts["packages"]] == [("OTHER", "shipped")]
+    assert [one["kind"] for one in facts["package_differences"]] == ["tracking_number"]
+    assert [one["content"]["tracking_number"] for one in facts["shipments"]] == ["1Z1"]
+    told = " ".join(command("orders", "show", order_id).stdout.split())
+    assert "Amazon has package 1" in told
+    assert "difference" in told
     shown = command("runs", "show", "last").stdout
     assert "Amazon has the tracking number OTHER for package 1" in shown

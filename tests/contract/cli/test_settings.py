@@ -111,6 +111,24 @@ def test_a_word_that_amazon_does_not_document_is_kept_with_a_note(command: Comma
     assert json.loads(result.stdout)["shipping_methods"] == {"DRONE": {"id": "3", "name": "3"}}
     assert "Note: shipping_methods.DRONE: Amazon's documents have no such word" in result.stderr
     assert "Note: skip_programs: " in result.stderr
+    assert command("settings", "set", account, "import_every_minutes=15").stderr == "", "it was said when it was set"
+
+
+def test_amazons_words_are_taken_in_small_letters_and_large(command: Command, account: str) -> None:
+    lines = ("shipping_methods.Expedited=3", 'payment_types={"creditcard": "14"}', "shipping_methods.DRONE=4")
+    assert command("settings", "set", account, *lines).exit_code == 0
+    settings = json.loads(command("settings", "set", account, "shipping_methods.drone=5", "--json").stdout)
+    ids = {key: method["id"] for key, method in settings["shipping_methods"].items()}
+    assert ids == {"EXPEDITED": "3", "DRONE": "5"}
+    assert list(settings["payment_types"]) == ["CreditCard"]
+    settings = json.loads(command("settings", "set", account, "shipping_methods.expedited=", "--json").stdout)
+    assert list(settings["shipping_methods"]) == ["DRONE"]
+
+
+def test_that_no_log_is_mailed_yet_is_said(command: Command, account: str) -> None:
+    told = command("settings", "set", account, "log_email=orders@example.com")
+    assert "Note: log_email is kept, but no e-mail is sent yet" in told.stderr
+    assert "orders@example.com (kept only: no e-mail is sent yet)" in command("settings", "show").stdout
 
 
 def test_json_is_taken_too(command: Command, account: str) -> None:

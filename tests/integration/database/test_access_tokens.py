@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from orderbridge.accounts import access_tokens
-from orderbridge.accounts.access_tokens import SharedTokens
-from orderbridge.amazon import FreshToken
+from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
+from orderbridge.amazon import LOGIN, ConsentRevoked, FreshToken, NoAnswer
 from orderbridge.database import leases
 from orderbridge.database.models import AccessToken
 from orderbridge.database.unit_of_work import Database
@@ -27,6 +27,7 @@ from tests.parts.sandbox_server import sandbox_server
 
 NAME = "a" * 64
 KEY = new_installation_key()
+URL = "https://login.example/token"
 
 
 @pytest.fixture
@@ -38,12 +39,13 @@ def database(database_url: str) -> Iterator[Database]:
 class Amazon:
     """Counts its logins."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: datetime = START + timedelta(hours=1)) -> None:
         self.logins = 0
+        self._ends = ends
 
     def renew(self) -> FreshToken:
         self.logins += 1
-        return FreshToken(f"Atza|{self.logins}", START + timedelta(hours=1))
+        return FreshToken(f"Atza|{self.logins}", self._ends)
 
 
 def test_threads_at_once_make_one_login(database: Database) -> None:
@@ -53,7 +55,7 @@ def test_threads_at_once_make_one_login(database: Database) -> None:
 
     def ask() -> None:
         ready.wait(10)
-        got.append(SharedTokens(database, SecretsBox(KEY)).fetch(NAME, amazon.renew).token)
+        got.append(SharedTokens(database, SecretsBox(KEY), URL).fetch(NAME, amazon.renew).token)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -78,7 +80,7 @@ def test_processes_at_once_make_one_login(database_url: str) -> None:
 
 
 def test_a_refused_token_is_forgotten_by_all_but_not_a_newer_one(database: Database) -> None:
-    amazon, one, other = Amazon(), *(SharedTokens(database, SecretsBox(KEY)) for _ in range(2))
+    amazon, one, other = Amazon(), *(SharedTokens(database, SecretsBox(KEY), URL) for _ in range(2))
     first = one.fetch(NAME, amazon.renew).token
     other.forget(NAME, first)
     second = one.fetch(NAME, amazon.renew).token
@@ -90,11 +92,11 @@ def test_nobody_waits_long_for_one_that_died(database: Database, monkeypatch: py
     monkeypatch.setattr(access_tokens, "LONGEST_WAIT", 0.2)
     with database.unit_of_work() as work:
         leases.take(work, f"login:{NAME}", "the dead", access_tokens.LEASE)
-    assert SharedTokens(database, SecretsBox(KEY)).fetch(NAME, Amazon().renew).token == "Atza|1"
+    assert SharedTokens(database, SecretsBox(KEY), URL).fetch(NAME, Amazon().renew).token == "Atza|1"
 
 
 def test_a_login_that_failed_leaves_the_way_free(database: Database) -> None:
-    tokens = SharedTokens(database, SecretsBox(KEY))
+    tokens = SharedTokens(database, SecretsBox(KEY), URL)
 
     def fail() -> FreshToken:
         raise TimeoutError
@@ -106,5 +108,42 @@ def test_a_login_that_failed_leaves_the_way_free(database: Database) -> None:
 
 def test_another_secrets_key_is_no_trouble(database: Database) -> None:
     amazon = Amazon()
-    SharedTokens(database, SecretsBox(KEY)).fetch(NAME, amazon.renew)
-    assert SharedTokens(database, SecretsBox(new_installation_key())).fetch(NAME, amazon.renew).token == "Atza|2"
+    SharedTokens(database, SecretsBox(KEY), URL).fetch(NAME, amazon.renew)
+    assert SharedTokens(database, SecretsBox(new_installation_key()), URL).fetch(NAME, amazon.renew).token == "Atza|2"
+
+
+def test_a_login_that_hangs_is_asked_by_one_probe_for_all_accounts(database: Database) -> None:
+    tokens, asked = SharedTokens(database, SecretsBox(KEY), URL), 0
+    names = [f"{number:064x}" for number in range(8)]
+    clock = database.clock
+    assert isinstance(clock, HandClock)
+    tokens.fetch(NAME, Amazon().renew)
+
+    def hang() -> FreshToken:
+        nonlocal asked
+        asked += 1
+        raise NoAnswer(LOGIN, "no answer: ReadTimeout")
+
+    for _ in range(60):  # half an hour, each account trying every thirty seconds
+        for name in names:
+            with pytest.raises(NoAnswer):
+                tokens.fetch(name, hang)
+        clock.advance(seconds=30)
+    assert asked <= 12, "3 to close it, then after 30, 60, 120, 240 and 300 s"
+    with pytest.raises(LoginHangs) as hangs:
+        tokens.fetch(names[0], hang)
+    clock.advance(seconds=(hangs.value.retry_at - clock.now()).total_seconds())
+    amazon = Amazon(clock.now() + timedelta(hours=1))
+    assert tokens.fetch(names[0], amazon.renew).token == "Atza|1"
+    assert tokens.fetch(names[1], amazon.renew).token == "Atza|2", "an answer ends it for all"
+
+
+def test_a_refusal_is_an_answer(database: Database) -> None:
+    tokens = SharedTokens(database, SecretsBox(KEY), URL)
+
+    def refuse() -> FreshToken:
+        raise ConsentRevoked(LOGIN, "invalid_grant", status=400)
+
+    for _ in range(5):
+        with pytest.raises(ConsentRevoked):
+            tokens.fetch(NAME, refuse)

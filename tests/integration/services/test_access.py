@@ -13,6 +13,7 @@ from orderbridge.accounts.roles import ADDRESS_ROLE
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, AccountState
+from orderbridge.vault.secrets_box import SecretsBox
 from sandbox.accounts import BASE_ROLE
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
@@ -147,3 +148,21 @@ def test_reconnecting_keeps_settings_and_a_token_is_connected_once(system: Syste
     assert settings.invoice_number_prefix == "MINE-"
     with pytest.raises(ConnectRefused, match="connected already, as main"):
         connect_account(system.settings, system.database, "other", "Atzr|the-new-one")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_to_do_about_a_secret_fits_the_application(system: System, own: bool) -> None:
+    system.imported()
+    if own:
+        with system.database.unit_of_work() as work:
+            row = work.session.get_one(Account, ACCOUNT)
+            row.client_id, row.client_secret = (
+                "its-own",
+                SecretsBox(system.settings.need("secrets_key")).encrypt("expired", purpose=f"client_secret:{ACCOUNT}"),
+            )
+    system.amazon.change_account(ACCOUNT, secret_expired=True)
+    system.forget_access_token()
+    system.import_now()
+    (told,) = [one for one in system.events(AccountAttention) if one.trouble == "secret_expired"]
+    assert ("accounts connect main --client-id its-own" in told.what_to_do) == own
+    assert ("ORDERBRIDGE_AMAZON_CLIENT_SECRET" in told.what_to_do) != own

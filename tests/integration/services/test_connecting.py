@@ -101,6 +101,13 @@ def test_regions_are_tried_in_turn(system: System, far_away: list[str]) -> None:
         connect(system, check_roles=False, region="na")
 
 
+def test_a_region_in_which_the_seller_has_no_marketplace_is_refused(system: System) -> None:
+    seller(system, marketplaces=["ATVPDKIKX0DER"])
+    with pytest.raises(ConnectRefused, match=r"region eu, but in US \(na\)"):
+        connect(system, region="eu")
+    assert connect(system, region="na").account.marketplace_ids == ("ATVPDKIKX0DER",)
+
+
 def test_another_region_under_a_known_name_is_refused(system: System, far_away: list[str]) -> None:
     with system.database.unit_of_work() as work:
         row = work.session.get_one(Account, ACCOUNT)

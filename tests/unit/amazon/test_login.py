@@ -13,6 +13,7 @@ from orderbridge.amazon import (
     AmazonError,
     BadAnswer,
     ConsentRevoked,
+    FreshToken,
     GrantlessLogin,
     Login,
     LoginRefused,
@@ -183,3 +184,21 @@ def test_the_application_logs_in_without_a_seller(amazon: Loopback) -> None:
     amazon.login = then(said({"error": "invalid_client", "error_description": "no"}, 401))
     with pytest.raises(LoginRefused, match="invalid_client"):
         login.access_token(now=at(seconds=0), before_call=nothing)
+
+
+def test_the_applications_own_token_is_shared_by_processes(amazon: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: dict[str, FreshToken] = {}
+
+    class Store:
+        def fetch(self, name: str, renew: Callable[[], FreshToken]) -> FreshToken:
+            return shared[name] if name in shared else shared.setdefault(name, renew())
+
+        def forget(self, name: str, access_token: str) -> None:
+            shared.pop(name)
+
+    tokens = []
+    for _ in range(2):
+        monkeypatch.setattr("orderbridge.amazon.login._cache", {})  # as another process has it
+        login = GrantlessLogin(amazon.url + LOGIN_PATH, "client", "s3cr3t", store=Store())
+        tokens.append(login.access_token(now=at(seconds=0), before_call=nothing))
+    assert tokens == ["Atza|1", "Atza|1"]

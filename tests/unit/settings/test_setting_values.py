@@ -137,9 +137,10 @@ def test_a_leap_day_has_a_day_two_years_before() -> None:
 
 def test_doubts() -> None:
     settings = AccountSettings(payment_types={"Barter": Choice(id="1", name="1")}, import_from=NOW + timedelta(days=1))
-    barter, ahead = doubts(settings, NOW)
+    barter, ahead = doubts(settings, {"payment_types", "import_from"}, NOW)
     assert "payment_types.Barter" in barter
     assert "lies ahead" in ahead
+    assert doubts(settings, {"enabled"}, NOW) == ()
 
 
 @given(st.integers(-10, 1000))

@@ -1,0 +1,50 @@
+"""The numbers an order goes by: Amazon's, ours with the prefix, and the store's own."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import or_, select
+
+from orderbridge.cli.application import fail
+from orderbridge.database.models import OrderRow, StoreOrderNumber
+from orderbridge.database.unit_of_work import Work
+
+_AMAZONS = re.compile(r"(?<!\d)(?:\d{3}|[A-Z]\d{2})-\d{7}-\d{7}(?!\d)")
+"""What Amazon ships for another channel begins with a letter (`S01-…`)."""
+
+
+def amazons_number(text: str) -> str | None:
+    """Amazon's number in a text, behind our prefix perhaps; None if there is none."""
+    found = _AMAZONS.search(text)
+    return found[0] if found is not None else None
+
+
+def find_order(work: Work, number: str) -> OrderRow | None:
+    """The order of that number. Fails if the store has used it for several."""
+    ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
+    found = list(work.session.scalars(select(OrderRow).where(ours)))
+    if not found:
+        named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
+        known = select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)
+        found = list(work.session.scalars(known))
+    if len(found) > 1:
+        several = ", ".join(row.order_id for row in found)
+        fail(f"The store has used {number} for several orders: {several}. Name one by Amazon's number.")
+    return found[0] if found else None
+
+
+def not_here(number: str) -> str:
+    """What to say where no order goes by a number."""
+    amazons = amazons_number(number)
+    if amazons is None:
+        return no_such_number(number)
+    return f"There is no order {number}. `orderbridge import --order {amazons}` fetches it."
+
+
+def no_such_number(number: str) -> str:
+    """What is wrong with a number that no order goes by, and that is none of Amazon's."""
+    return (
+        f"No order goes by {number}, with Amazon, with us or with the store, and it cannot be one of Amazon's "
+        "numbers: those are 3, 7 and 7 digits, like 114-3941689-8772232."
+    )
