@@ -16,6 +16,7 @@ from orderbridge.cli import (
     imports,
     notifications,
     orders,
+    recover,
     running,
     runs,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "main",
     "notifications",
     "orders",
+    "recover",
     "running",
     "runs",
 ]
