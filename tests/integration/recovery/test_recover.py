@@ -165,7 +165,11 @@ def recover(house: DistributedHouse, since: str, *options: str) -> subprocess.Co
     """The command, as an operator types it."""
     return subprocess.run(
         [sys.executable, "-m", "orderbridge", "recover", "--since", since, *options],
-        env={**os.environ, **house.environment},
+        env={
+            **os.environ,
+            **house.environment,
+            "ORDERBRIDGE_SESSION_TIMEOUT_SECONDS": "2",
+        },  # it waits longer than that
         capture_output=True,
         text=True,
         timeout=120,
