@@ -35,8 +35,17 @@ class DistributedHouse:
     """
 
     def __init__(
-        self, folder: Path, kafka: str, database_url: str, topic_prefix: str, *, speed: int, workers: tuple[str, ...]
+        self,
+        folder: Path,
+        kafka: str,
+        database_url: str,
+        topic_prefix: str,
+        *,
+        speed: int,
+        workers: tuple[str, ...],
+        store: bool = True,
     ) -> None:
+        """With `store` there is a storefront, a whole store."""
         self._outside = Supervisor(folder / "logs")  # Amazon and the store, who go on when our services stop
         self._supervisor = Supervisor(folder / "logs")
         self._workers = workers
@@ -64,20 +73,22 @@ class DistributedHouse:
         self.settings = load_settings(folder, **values)
         self.database = Database(self.settings.database_url)
         self._speed = speed
-        self._folder = folder
+        self._has_store = store
+        self.folder = folder
 
     def start(self) -> None:
         """Everything, ready and joined."""
         upgrade(self.database.engine)
         create_topics(self.settings)
         port = self.sandbox.rsplit(":", 1)[1]
-        data = str(self._folder / "sandbox")
+        data = str(self.folder / "sandbox")
         self._outside.start("sandbox", ["--port", port, "--speed", str(self._speed), "--data", data], {})
         self._wait("sandbox", f"{self.sandbox}/_sandbox/health")
         settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
         connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
-        self._outside.start("storefront", [], self.environment)
-        self._wait("storefront", f"{self.storefront}/healthz")
+        if self._has_store:
+            self._outside.start("storefront", [], self.environment)
+            self._wait("storefront", f"{self.storefront}/healthz")
         self.start_workers()
 
     def start_workers(self) -> None:
@@ -91,7 +102,7 @@ class DistributedHouse:
     def stop_workers(self) -> None:
         """Our services end, orderly; Amazon and the store stay."""
         self._supervisor.stop()
-        self._supervisor = Supervisor(self._folder / "logs")
+        self._supervisor = Supervisor(self.folder / "logs")
 
     def kill(self, worker: str) -> None:
         """SIGKILL; the supervisor starts it again a second later."""
