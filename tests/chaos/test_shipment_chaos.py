@@ -95,7 +95,7 @@ def _run(folder: Path, kafka: Kafka, url: str, prefix: str, program: tuple[str, 
             shippers.start()
             killed = _chaos(house, shop, shippers, size)
             began = time.monotonic()
-            wait_until(shop.everything_answered, seconds=size.drain, what=f"drained ({shop.left()})", interval=0.5)
+            wait_until(shop.everything_answered, seconds=size.drain, what="every event is answered", interval=0.5)
             print(f"{killed} kills, drained in {time.monotonic() - began:.0f} s")
             calls = house.get(f"{house.sandbox}/_sandbox/calls")["operations"]["confirmShipment"]["by_status"]
             print(f"confirmShipment: {calls}")
@@ -109,7 +109,7 @@ def _chaos(house: DistributedHouse, shop: _Shop, shippers: Shippers, size: Size)
     chance = random.Random(SEED)
     killed = 0
     kill_at = time.monotonic() + size.every
-    with _faults(house), _greedy(house, list(shop.tokens.values())):
+    with _faults(house, shop), _greedy(house, list(shop.tokens.values())):
         while killed < size.kills or shop.has_more():
             shop.say()
             if killed < size.kills and time.monotonic() > kill_at:
@@ -123,14 +123,16 @@ def _chaos(house: DistributedHouse, shop: _Shop, shippers: Shippers, size: Size)
 
 
 @contextmanager
-def _faults(house: DistributedHouse) -> Iterator[None]:
+def _faults(house: DistributedHouse, shop: _Shop) -> Iterator[None]:
     """A share of the calls fails, as long as the block lasts."""
+    shop.have_some_refused()
     for operation in ("confirmShipment", "getOrder"):
         for kind, share in SHARES.items():
             wish = {"operation": operation, "kind": kind, "share": share, "count": None, "seconds": 0.5}
             house.post(f"{house.sandbox}/_sandbox/faults", wish)
     yield
     requests.delete(f"{house.sandbox}/_sandbox/faults", timeout=30).raise_for_status()
+    shop.have_some_refused()
 
 
 @contextmanager
@@ -173,8 +175,8 @@ class _Shop:
     def __post_init__(self) -> None:
         for number in range(self.size.accounts):
             self._connect(f"seller-{number}")
-        orders, refused = self._place()
-        self.plan: Plan = plan(orders, refused)
+        orders, self._refused = self._place()
+        self.plan: Plan = plan(orders, self._refused)
         random.Random(SEED).shuffle(self.plan.wishes)
         self.plan.wishes.sort(
             key=lambda wish: wish.event_id.endswith("/2")
@@ -192,6 +194,13 @@ class _Shop:
         for wish in self.plan.wishes[self._said : due]:
             self._store.shipped(wish.event, event_id=wish.event_id)
         self._said = max(self._said, min(due, len(self.plan.wishes)))
+
+    def have_some_refused(self) -> None:
+        """Amazon answers 400 about some orders, whatever is said."""
+        for order_id, reason in self._refused.items():
+            if reason == "amazon_refused":
+                fault = {"operation": "confirmShipment", "kind": "400", "count": None, "order_id": order_id}
+                self.house.post(f"{self.house.sandbox}/_sandbox/faults", fault)
 
     def has_more(self) -> bool:
         """Whether there is more to be said."""
@@ -243,10 +252,6 @@ class _Shop:
             refused |= dict.fromkeys(fba, "fulfilled_by_amazon")
             with self.house.database.unit_of_work() as work:
                 work.post(ImportDue(account_id=account, reason="now"))
-        for order_id, reason in refused.items():
-            if reason == "amazon_refused":
-                fault = {"operation": "confirmShipment", "kind": "400", "count": None, "order_id": order_id}
-                self.house.post(f"{self.house.sandbox}/_sandbox/faults", fault)
         books = self.house.get(f"{self.house.sandbox}/_sandbox/books")["orders"]
         wait_until(lambda: self._imported() == books.keys(), seconds=120, what="the orders are here", interval=0.5)
         return books, refused

@@ -67,3 +67,15 @@ def test_a_running_ticker_is_seen_by_its_lease(
     result = command("recover", "--since", "2026-01-01", env={"ORDERBRIDGE_SECRETS_KEY": new_installation_key()})
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Still running: the ticker. Stop all services" in result.stderr
+
+
+@pytest.mark.usefixtures("without_groups", "database")
+def test_an_interruption_says_how_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orderbridge.cli.recover.packages_of", interrupted)
+    result = command("recover", "--since", "2026-01-01")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert "The same command goes on where it stopped." in result.stderr
+    assert "Start the services only after it is through." in result.stderr
