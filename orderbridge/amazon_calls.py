@@ -95,6 +95,7 @@ class AmazonCalls:
         self._database = database
         self._box = SecretsBox(settings.need("secrets_key"))
         self._tokens = SharedTokens(database, self._box)
+        self._ahead: dict[str, timedelta] = {}
 
     def reserve(self, work: Work, account_id: str, operation: Operation) -> datetime | None:
         """Reserve one call of the account's quota: None if it may be made now, else when the next one may.
@@ -111,6 +112,10 @@ class AmazonCalls:
         if not_before is not None or row is None or probe_at is None:
             return not_before
         return endpoints.take_probe(work, row.api_url)
+
+    def clock_ahead(self, work: Work, account_id: str) -> timedelta:
+        """How far Amazon's clock is ahead of ours, from the `Date` of its last answer; zero before the first."""
+        return self._ahead.get(self._api_url(work, account_id), timedelta(0))
 
     def make(
         self,
@@ -150,7 +155,10 @@ class AmazonCalls:
         AMAZON_CALLS.labels(operation.name, "done").inc()
         answer = result if isinstance(result, Answer) else result.answer
         quotas.answered(work, account_id, operation.name, answer.rate_limit)
-        endpoints.answered(work, self._api_url(work, account_id))
+        api_url = self._api_url(work, account_id)
+        endpoints.answered(work, api_url)
+        if answer.server_date is not None:
+            self._ahead[api_url] = answer.server_date - work.now
         if end_attention(work, account_id, CONSENT_REVOKED, SECRET_EXPIRED):
             quotas.reopen(work, account_id)
         _close(work, attempt_id, "done")

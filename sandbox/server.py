@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import socket
+from datetime import UTC
+from email.utils import format_datetime
 from http import HTTPStatus
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.amazon_api import amazon_routes
 from sandbox.back_door import back_door_routes
@@ -42,7 +46,25 @@ def create_app(seller_central: SellerCentral) -> FastAPI:
         refusal = AmazonError(status, HTTPStatus(status).phrase.replace(" ", ""), "No such operation in the sandbox.")
         return JSONResponse(refusal.body(), status, headers=amazon_headers())
 
+    app.add_middleware(TellsTheTime, seller_central=seller_central)
     return app
+
+
+class TellsTheTime:
+    """Every answer's `Date` is by the sandbox's clock, which a test may move."""
+
+    def __init__(self, app: ASGIApp, seller_central: SellerCentral) -> None:
+        self._app = app
+        self._seller_central = seller_central
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_date(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                now = self._seller_central.clock.now().astimezone(UTC)
+                MutableHeaders(scope=message)["Date"] = format_datetime(now, usegmt=True)
+            await send(message)
+
+        await self._app(scope, receive, with_date)
 
 
 def create_server(app: FastAPI) -> uvicorn.Server:
@@ -56,6 +78,7 @@ def create_server(app: FastAPI) -> uvicorn.Server:
             access_log=False,
             log_level="warning",
             server_header=False,
+            date_header=False,  # Amazon's clock is the sandbox's own
             timeout_graceful_shutdown=1,
         )
     )

@@ -64,14 +64,15 @@ class OrderShipped(OrderKeyed):
     package_id: Identifier | None = None
     carrier: ShortText
     shipping_method: ShortText | None = None
-    tracking_number: ShortText
+    tracking_number: ShortText | None = None
+    """Amazon takes no package without one: an event that has none is refused with the reason `tracking_missing`."""
     ship_date: ShipDate | None = None
     lines: Annotated[tuple[ShippedLine, ...], Field(max_length=1000)] = ()
     ship_from_supply_source_id: Identifier | None = None
 
     def package_key(self) -> str:
         """The package's name within its order."""
-        return self.package_id if self.package_id is not None else f"tracking:{self.tracking_number}"
+        return self.package_id if self.package_id is not None else f"tracking:{self.tracking_number or ''}"
 
 
 class ShipmentAnswer(OrderKeyed):
@@ -86,14 +87,16 @@ class ShipmentAnswer(OrderKeyed):
 
 
 class ShipmentHeld(ShipmentAnswer):
-    """Not yet told Amazon: held until a moment, and why."""
+    """Not yet told Amazon: held until a moment, or until a person decides, and why."""
 
     event_type: ClassVar[str] = "shipment.held"
     sent_by = ("shipper",)
     read_by = ("store", "reporter")
-    until: Moment
+    until: Moment | None = None
+    """Absent: until somebody ends what `reason` says."""
     reason: str
     why: str
+    what_to_do: str | None = None
 
 
 class ConfirmedLine(Model):
@@ -135,12 +138,31 @@ class ShipmentRejected(ShipmentAnswer):
     amazon: AmazonRefusal | None = None
 
 
+class ShipmentWarned(ShipmentAnswer):
+    """Something about the shipment that a person had better look at; it goes to Amazon all the same."""
+
+    event_type: ClassVar[str] = "shipment.warned"
+    sent_by = ("shipper",)
+    read_by = ("store", "reporter")
+    reason: str
+    message: str
+    what_to_do: str
+
+
 class ShipmentDue(AccountKeyed):
-    """This account may make a call now: confirm its most urgent ready package."""
+    """This account may make a call now: confirm its most urgent ready package.
+
+    With an `order_id`: look at that order's packages again, since the order has changed or a person wants them sent.
+    """
 
     event_type: ClassVar[str] = "shipment.due"
-    sent_by = ("shipper",)
+    sent_by = ("shipper", "importer", "console")
     read_by = ("shipper",)
+    order_id: Identifier | None = None
+    package_key: str | None = None
+    """One package of the order; none is all."""
+    send_again: bool = False
+    """Send what was refused, or is held because the buyer asked to cancel."""
 
 
 class ShipmentCheck(OrderKeyed):

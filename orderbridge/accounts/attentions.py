@@ -20,6 +20,7 @@ SECRET_EXPIRED: Final = "secret_expired"  # noqa: S105  (the name of a trouble)
 SECRET_EXPIRING: Final = "secret_expiring"  # noqa: S105  (the name of a trouble)
 ROLE_MISSING: Final = "role_missing"
 ORDER_ROLE_MISSING: Final = "order_role_missing"
+SHIPMENT_ROLE_MISSING: Final = "shipment_role_missing"
 MARKETPLACE_DENIED: Final = "marketplace_denied"
 MAPPING_MISSING: Final = "mapping_missing"
 MAPPING_GONE: Final = "mapping_gone"
@@ -31,6 +32,7 @@ TROUBLES: Final[dict[str, str]] = {
     SECRET_EXPIRING: "The application's client secret ends within 30 days.",
     ROLE_MISSING: "Orders come without addresses: the role Direct-to-Consumer Shipping (Restricted) is missing.",
     ORDER_ROLE_MISSING: "Amazon refuses all orders: the role Inventory and Order Tracking is missing.",
+    SHIPMENT_ROLE_MISSING: "Amazon refuses all shipments: the role Inventory and Order Tracking is missing.",
     MARKETPLACE_DENIED: "Amazon refuses the orders of one of the account's marketplaces.",
     MAPPING_MISSING: "A word of Amazon's is mapped to nothing of the store's.",
     MAPPING_GONE: "A mapping leads to something that the store no longer has.",

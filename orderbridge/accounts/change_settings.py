@@ -14,16 +14,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from orderbridge.accounts import read_account, tell_store
+from orderbridge.accounts.carrier_mapping import read_carrier_line, with_carrier_line
 from orderbridge.accounts.mapping_attention import look_at_mappings
 from orderbridge.accounts.setting_values import Circumstances, read_line, read_value, refuse_after_first_run
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
 from orderbridge.database.unit_of_work import Work
+from orderbridge.shipment_slots import plan_slot
 from schemas.imports import ImportDue
 
-MAPPINGS = ("payment_types", "shipping_methods")
-"""Settings with a line for each of Amazon's words: a line is changed as `payment_types.CreditCard`."""
+MAPPINGS = ("payment_types", "shipping_methods", "carrier_mapping")
+"""Settings with a line for each of Amazon's words (of the store's carriers): changed as `payment_types.CreditCard`."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,11 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
         if setting not in MAPPINGS:
             problems.append(_unknown(name))
             continue
+        lines = values.get(setting, getattr(account.settings, setting))
         try:
-            line = read_line(setting, key, changes[name], at)
+            values[setting] = _with_line(setting, lines, key, changes[name], at)
         except ValueError as error:
             problems.append(Problem(name, _words_of(error)))
-            continue
-        lines = {**values.get(setting, getattr(account.settings, setting))}
-        values[setting] = {**lines, key: line} if line is not None else {k: v for k, v in lines.items() if k != key}
     if problems:
         raise WrongSettings(problems)
     before = read_account(row).settings
@@ -88,6 +88,11 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
         _move_import_date(work, account_id, state, read_account(row).imports_from)
     if changed.exclude_from_sales_reports != before.exclude_from_sales_reports:
         tell_store(work, read_account(row))
+    if (changed.confirm_shipments, changed.hold_when_buyer_cancels) != (
+        before.confirm_shipments,
+        before.hold_when_buyer_cancels,
+    ):
+        plan_slot(work, account_id)  # what is held may go now
     look_at_mappings(work, account_id, changed)
     return changed
 
@@ -116,6 +121,14 @@ def _read(name: str, value: Any, at: Circumstances, problems: list[Problem]) -> 
         problems.append(Problem(name, _words_of(error)))
         return {}
     return {name: read}
+
+
+def _with_line(setting: str, lines: Mapping[str, Any], key: str, value: Any, at: Circumstances) -> dict[str, Any]:
+    """A mapping with one line of it set or removed. Raises ValueError."""
+    if setting == "carrier_mapping":
+        return with_carrier_line(lines, key, read_carrier_line(key, value))
+    line = read_line(setting, key, value, at)
+    return {**lines, key: line} if line is not None else {k: v for k, v in lines.items() if k != key}
 
 
 def _unknown(name: str) -> Problem:

@@ -29,9 +29,9 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.settings import Settings
+from orderbridge.shipment_slots import plan_slot
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
 from schemas.imports import ImportDue
-from schemas.shipments import ShipmentDue
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def disconnect_account(database: Database, account_id: str) -> bool:
         # Amazon's own ends with the grant; what it sends until then is foreign.
         work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
         tell_store(work, read_account(row))
+        plan_slot(work, account_id)  # the shipper answers what is held: nobody can send it now
     return True
 
 
@@ -228,7 +229,7 @@ def _go_on(work: Work, account: ConnectedAccount) -> None:
     quotas.reopen(work, account.account_id)
     if not waited:
         return
-    work.post(ShipmentDue(account_id=account.account_id), name=f"shipment-slot:{account.account_id}")
+    plan_slot(work, account.account_id)
     open_runs = work.session.scalars(
         select(Run).where(Run.account_id == account.account_id, Run.finished_at.is_(None))
     ).all()

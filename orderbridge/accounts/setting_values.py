@@ -15,13 +15,9 @@ from typing import Any, Final, get_args
 from pydantic import EmailStr, TypeAdapter, ValidationError
 
 from orderbridge.accounts import ConnectedAccount
-from orderbridge.accounts.settings import (
-    IMPORT_EVERY,
-    PAYMENT_METHODS,
-    PROGRAMS,
-    SERVICE_LEVELS,
-    AccountSettings,
-)
+from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
+from orderbridge.accounts.carrier_mapping import read_carrier_mapping
+from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
 from orderbridge.accounts.store_options import OFFER_OF, Offered, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
@@ -132,7 +128,7 @@ def earliest_import(now: datetime, account: ConnectedAccount) -> datetime:
 
 def _nothing(name: str) -> Any:
     field = AccountSettings.model_fields[name]
-    if name in _KNOWN_KEYS:
+    if name in (*_KNOWN_KEYS, "carrier_mapping"):
         return {}
     if name in ("skip_marketplaces", "skip_programs"):
         return ()
@@ -253,6 +249,7 @@ def _listed(options: Iterable[Choice]) -> str:
 
 
 _READERS: Final[dict[str, Any]] = {
+    "carrier_mapping": lambda value, _: read_carrier_mapping(value),
     "import_every_minutes": _import_every,
     "import_from": _import_from,
     "skip_placed_before": _day_or_moment,

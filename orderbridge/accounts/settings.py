@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
 from schemas.base import Identifier, Moment
 from schemas.orders import Choice
 
@@ -27,45 +28,6 @@ MANUAL_QUEUES: Final = {
 
 IMPORT_EVERY: Final = (60, 30, 15, 5)
 """Minutes that a seller may choose; the type allows others, since a house on its own sandbox imports every minute."""
-
-SERVICE_LEVELS: Final = (
-    "EXPEDITED",
-    "FREE_ECONOMY",
-    "NEXT_DAY",
-    "PRIORITY",
-    "SAME_DAY",
-    "SCHEDULED",
-    "SECOND_DAY",
-    "STANDARD",
-)
-"""Amazon's shipping speeds (Orders 2026-01-01, `fulfillmentServiceLevel`); more may come."""
-
-PAYMENT_METHODS: Final = (
-    "CashOnDelivery",
-    "ConvenienceStore",
-    "CreditCard",
-    "GiftCertificate",
-    "Invoice",
-    "Other",
-    "Pix",
-    "Standard",
-)
-"""Amazon's payment methods (Orders 2026-01-01, `paymentMethod`, and the examples of v0); more may come."""
-
-PROGRAMS: Final = (
-    "AMAZON_BAZAAR",
-    "AMAZON_BUSINESS",
-    "AMAZON_EASY_SHIP",
-    "AMAZON_HAUL",
-    "DELIVERY_BY_AMAZON",
-    "FBM_SHIP_PLUS",
-    "INVOICE_BY_AMAZON",
-    "IN_STORE_PICK_UP",
-    "PREMIUM",
-    "PREORDER",
-    "PRIME",
-)
-"""Amazon's programs (Orders 2026-01-01, `programs`); more may come."""
 
 
 def _prefix(text: str) -> str:
@@ -252,6 +214,15 @@ class AccountSettings(BaseModel):
         "shipping_methods.EXPEDITED=3",
         group=_SHIPPING,
     )
+    carrier_mapping: dict[str, str] = _setting(
+        {},
+        "Carrier Mapping",
+        "Amazon's carrier code for what the store calls a carrier, where the table of carriers says another or none.",
+        "carrier_mapping.SPELLING=one of Amazon's codes (`orderbridge carriers`), or Other; an empty value removes the "
+        "line",
+        "carrier_mapping.dhl-paket=DHL",
+        group=_MORE,
+    )
     import_every_minutes: Minutes = _setting(
         60,
         "Import every",
@@ -266,6 +237,23 @@ class AccountSettings(BaseModel):
         "Where a date is a day.",
         "an IANA time zone; null is the home marketplace's",
         "time_zone=America/New_York",
+        group=_MORE,
+    )
+    confirm_shipments: bool = _setting(
+        True,
+        "Confirm shipments at Amazon",
+        "Off pauses: what the store ships is held, and sent in order, the most urgent first, when it is on again.",
+        _YES_NO,
+        "confirm_shipments=false",
+        group=_MORE,
+    )
+    hold_when_buyer_cancels: bool = _setting(
+        False,
+        "Hold shipments whose buyer asked to cancel",
+        "Off: they are confirmed, since the parcel has left, and the store is told of the wish. On: they are held "
+        "until you say so with `orderbridge shipments retry`.",
+        _YES_NO,
+        "hold_when_buyer_cancels=true",
         group=_MORE,
     )
     import_non_amazon: bool = _setting(

@@ -32,6 +32,7 @@ from orderbridge.amazon.errors import (
     Unwell,
     names_no_parameter,
     refuses_included_data,
+    refuses_ship_date,
     refuses_token,
 )
 from orderbridge.amazon.login import FreshToken, GrantlessLogin, Login, TokenStore
@@ -46,7 +47,7 @@ from orderbridge.amazon.notifications import (
 )
 from orderbridge.amazon.operations import Operation
 from orderbridge.amazon.order_changes import ForeignMessage, OrderChange, order_change_message
-from orderbridge.amazon.order_models import Order
+from orderbridge.amazon.order_models import Order, OrderPackage
 from orderbridge.amazon.orders import get_order, search_orders
 from orderbridge.amazon.report_orders import ReportOrder, group_by_order
 from orderbridge.amazon.reports import create_report, get_report, get_report_document
@@ -72,6 +73,7 @@ __all__ = [
     "Operation",
     "Order",
     "OrderChange",
+    "OrderPackage",
     "Package",
     "PackageLine",
     "Refused",
@@ -100,6 +102,7 @@ __all__ = [
     "read_lines",
     "read_report",
     "refuses_included_data",
+    "refuses_ship_date",
     "refuses_token",
     "search_orders",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from http import HTTPStatus
 from typing import ClassVar, Final, Literal
 
@@ -22,6 +23,7 @@ _INCLUDED_DATA: Final = re.compile(
     r"(?i:included ?data)|\b(?:BUYER|RECIPIENT|PROCEEDS|EXPENSE|PROMOTION|CANCELLATION|FULFILLMENT|PACKAGES|TAX|PAYMENT"
     r"|FULFILLMENT_ORDERS)\b"
 )
+_SHIP_DATE: Final = re.compile(r"ship(?:ping|ment)?[ _]?date", re.I)
 _NOTHING_NAMED: Final = re.compile(
     r"(?:this is an |invalid ?input|the input you have submitted is not valid|please check your input and try again"
     r"|\W)*",
@@ -33,7 +35,8 @@ class AmazonError(Exception):
     """Anything that kept a call from giving a usable answer.
 
     `operation` is Amazon's name of it (`searchOrders`) or `LOGIN`; `status` the HTTP status, if one came; `code`
-    Amazon's error code, if it gave one; `message` its words or ours; `request_id` is for Amazon's support.
+    Amazon's error code, if it gave one; `message` its words or ours; `request_id` is for Amazon's support;
+    `server_date` is Amazon's clock, if it told.
     """
 
     may_have_acted: ClassVar[bool] = False
@@ -46,12 +49,14 @@ class AmazonError(Exception):
         status: int | None = None,
         code: str | None = None,
         request_id: str | None = None,
+        server_date: datetime | None = None,
     ) -> None:
         self.operation = operation
         self.status = status
         self.code = code
         self.message = message
         self.request_id = request_id
+        self.server_date = server_date
         known = [operation, *(str(part) for part in (status, code) if part is not None)]
         text = f"{' '.join(known)}: {message}"
         super().__init__(f"{text} (request {request_id})" if request_id else text)
@@ -149,16 +154,26 @@ def names_no_parameter(error: AmazonError) -> bool:
     return _is_bad_request(error) and _NOTHING_NAMED.fullmatch(error.message) is not None
 
 
+def refuses_ship_date(error: AmazonError) -> bool:
+    """Whether a 400 of `confirmShipment` is about the ship date.
+
+    Amazon's words name the field: "shipDate must be formatted by ISO 8601 standards" (a public client's issue 698).
+    """
+    return _is_bad_request(error) and _SHIP_DATE.search(error.message) is not None
+
+
 def _is_bad_request(error: AmazonError) -> bool:
     return isinstance(error, Refused) and error.status == HTTPStatus.BAD_REQUEST
 
 
-def error_for(operation: str, status: int, body: bytes, request_id: str | None) -> AmazonError:
+def error_for(
+    operation: str, status: int, body: bytes, request_id: str | None, server_date: datetime | None = None
+) -> AmazonError:
     """The error for an answer outside 2xx, with what Amazon's ErrorList (`errors[].code, message, details`) says."""
     code, message = _words(body)
     kind = _kind(status)
     text = message or code or f"Amazon answered {status} without an error list"
-    return kind(operation, text, status=status, code=code, request_id=request_id)
+    return kind(operation, text, status=status, code=code, request_id=request_id, server_date=server_date)
 
 
 def _kind(status: int) -> type[AmazonError]:

@@ -123,7 +123,8 @@ class Connection:
             before_call=self._before_call,
         )
         if not reply.ok:
-            raise error_for(operation.name, reply.status, reply.body, reply.request_id)
+            server_date = _server_date(reply.headers.get("Date"))
+            raise error_for(operation.name, reply.status, reply.body, reply.request_id, server_date)
         if _is_web_page(reply):
             raise BadAnswer(
                 operation.name, "a web page, not Amazon's API", status=reply.status, request_id=reply.request_id

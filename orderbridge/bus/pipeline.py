@@ -15,12 +15,12 @@ from typing import Any
 
 import structlog
 
+from orderbridge.bus.cause import cause_of
 from orderbridge.bus.envelope import (
     MAX_ORIGINAL,
     Envelope,
     digest,
     first_sighting,
-    identity,
     open_envelope,
     read_object,
     storable_name,
@@ -151,7 +151,7 @@ class Pipeline:
             return self._failed(original, failures + 1, envelope, error)
 
     def _handle(self, original: Original, failures: int, envelope: Envelope, subscription: Subscription | None) -> str:
-        with self.database.unit_of_work(cause_of(original, envelope, failures)) as work:
+        with self.database.unit_of_work(self._cause(original, envelope, failures)) as work:
             body_digest = digest(original)
             seen = inbox.look_up(work, self.service, body_digest)
             if seen == "repeated":
@@ -173,7 +173,7 @@ class Pipeline:
         subscription: Subscription | None,
         rejected: Rejected,
     ) -> str:
-        cause = cause_of(original, envelope, failures)
+        cause = self._cause(original, envelope, failures)
         if isinstance(rejected, _IdReused):
             # Its own id stands in the inbox for another event.
             cause = replace(cause, event_id=original.place(), source=first_sighting(original))
@@ -189,7 +189,7 @@ class Pipeline:
                 raise
             log.error("could not answer", place=original.place(), exception=describe(error))
         # Without the answer, and under the one name that is ours and not the sender's.
-        cause = cause_of(original, None, failures)
+        cause = self._cause(original, None, failures)
         with suppress(_IdReused):
             return self._close_rejected(original, failures, cause, rejected, {}, None)
         return "repeated"
@@ -219,7 +219,7 @@ class Pipeline:
     def _record(
         self, original: Original, failures: int, envelope: Envelope | None, outcome: inbox.Outcome, reason: str
     ) -> str:
-        with self.database.unit_of_work(cause_of(original, envelope, failures)) as work:
+        with self.database.unit_of_work(self._cause(original, envelope, failures)) as work:
             inbox.record(work, self.service, digest(original), outcome, reason)
         return outcome
 
@@ -233,7 +233,7 @@ class Pipeline:
         description = describe(error)
         delay = self.retries.next_delay(failures)
         log.error("handler failed", place=original.place(), failures=failures, exception=description)
-        with self.database.unit_of_work(cause_of(original, envelope, failures)) as work:
+        with self.database.unit_of_work(self._cause(original, envelope, failures)) as work:
             now = work.now
             work.session.add(
                 HandlerFailure(service=self.service, place=original.place(), exception=description, failed_at=now)
@@ -249,6 +249,9 @@ class Pipeline:
             return "failed"
         # Its id stands in the inbox meanwhile: whether for a copy or for another event, the look-up tells.
         return "dead-letter" if given_up else self._process(original, failures)
+
+    def _cause(self, original: Original, envelope: Envelope | None, failures: int) -> Cause:
+        return cause_of(original, envelope, failures, self.database.clock.now())
 
     def _post_again(self, work: Work, original: Original, failures: int, at: datetime) -> None:
         event = GivenBack(service=self.service, original=original, failures=failures)
@@ -266,20 +269,6 @@ class Pipeline:
             exception=exception,
             failed_at=now,
         )
-
-
-def cause_of(original: Original, envelope: Envelope | None, failures: int) -> Cause:
-    """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic."""
-    said_at = (envelope.time if envelope else None) or original.timestamp
-    source, event_id = identity(original, envelope)
-    return Cause(
-        event_id=event_id,
-        source=source,
-        place=original.place(),
-        rank=f"{int(said_at.timestamp() * 1_000_000):020d}/{original.partition:06d}/{original.offset:020d}",
-        first_seen=original.timestamp,
-        failures=failures,
-    )
 
 
 def _body(original: Original, envelope: Envelope | None) -> dict[str, Any]:

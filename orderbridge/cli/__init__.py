@@ -10,6 +10,7 @@ import structlog
 from orderbridge.cli import (
     account_settings,
     accounts,
+    carriers,
     data,
     dead_letters,
     events,
@@ -19,6 +20,7 @@ from orderbridge.cli import (
     recover,
     running,
     runs,
+    shipments,
 )
 from orderbridge.cli.application import app
 
@@ -26,6 +28,7 @@ __all__ = [
     "account_settings",
     "accounts",
     "app",
+    "carriers",
     "data",
     "dead_letters",
     "events",
@@ -36,6 +39,7 @@ __all__ = [
     "recover",
     "running",
     "runs",
+    "shipments",
 ]
 
 

@@ -71,13 +71,20 @@ def _package(package: PackageRow) -> dict[str, Any]:
     said = json.loads(package.content)
     how = " ".join(filter(None, (said.get("carrier"), said.get("tracking_number"))))
     units = sum(line["quantity"] for line in said.get("lines", ()))
-    waits = package.state == "waiting"
-    return _fact(
-        f"package {package.reference_id}",
-        f"{how}, {units} units ({package.package_key})",
-        "held until" if waits else package.state,
-        package.hold_until if waits else package.confirmed_at,
-    )
+    state, at = package.state, package.confirmed_at
+    if package.state == "waiting":
+        state, at = "next try" if package.failures else "held until", package.hold_until
+    elif package.state == "held":
+        state = f"held: {package.held_for}"
+    elif package.state == "rejected":
+        state = f"refused: {refusal_reason(package)}"
+    return _fact(f"package {package.reference_id}", f"{how}, {units} units ({package.package_key})", state, at)
+
+
+def refusal_reason(package: PackageRow) -> str | None:
+    """The code of why a package was refused, if it was."""
+    refusal: dict[str, Any] = json.loads(package.content).get("refusal") or {}
+    return refusal.get("reason")
 
 
 def _refusals(work: Work, order_id: str) -> list[tuple[OutboxRow, ShipmentRejected]]:

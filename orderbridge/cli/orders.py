@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from sqlalchemy import or_, select
 
 from orderbridge.cli.application import Json, app, fail, show, unit_of_work
 from orderbridge.cli.order_facts import order_facts
-from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
+from orderbridge.database.models import OrderRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
 
 orders_app = typer.Typer(no_args_is_help=True, help="Look at orders.")
 app.add_typer(orders_app, name="orders")
-shipments_app = typer.Typer(no_args_is_help=True, help="Look at shipments.")
-app.add_typer(shipments_app, name="shipments")
 
 _AMAZON_NUMBER = re.compile(r"(?<!\d)\d{3}-\d{7}-\d{7}(?!\d)")
 
@@ -32,9 +30,9 @@ def show_order(
     Next: `orderbridge import --order NUMBER` asks Amazon for it again.
     """
     with unit_of_work() as work:
-        rows = _find(work, number)
+        rows = find_orders(work, number)
         if not rows:
-            fail(_not_found(number))
+            fail(not_found(number))
         if len(rows) > 1:
             several = ", ".join(row.order_id for row in rows)
             fail(f"The store has used {number} for several orders: {several}. Show one by Amazon's number.")
@@ -42,7 +40,8 @@ def show_order(
     show(facts, as_json, "")
 
 
-def _find(work: Work, number: str) -> list[OrderRow]:
+def find_orders(work: Work, number: str) -> list[OrderRow]:
+    """The orders that go by this number, with Amazon, with us or with the store."""
     ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
     found = list(work.session.scalars(select(OrderRow).where(ours)))
     if found:
@@ -51,7 +50,8 @@ def _find(work: Work, number: str) -> list[OrderRow]:
     return list(work.session.scalars(select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)))
 
 
-def _not_found(number: str) -> str:
+def not_found(number: str) -> str:
+    """What to say where there is none."""
     amazons = _AMAZON_NUMBER.search(number)
     if amazons is None:
         return (
@@ -59,23 +59,3 @@ def _not_found(number: str) -> str:
             "numbers: those are 3, 7 and 7 digits, like 114-3941689-8772232."
         )
     return f"There is no order {number}. `orderbridge import --order {amazons[0]}` fetches it."
-
-
-@shipments_app.command(name="list")
-def list_shipments(
-    state: Annotated[Literal["waiting", "confirmed", "rejected"] | None, typer.Option(help="Only these.")] = None,
-    as_json: Json = False,
-) -> None:
-    """The latest packages and what became of them, at most 100.
-
-    Example: `orderbridge shipments list --state rejected`
-
-    Next: `orderbridge orders show ORDER` has one order's packages and the calls about them.
-    """
-    statement = select(PackageRow).order_by(PackageRow.rank.desc()).limit(100)
-    if state:
-        statement = statement.where(PackageRow.state == state)
-    with unit_of_work() as work:
-        rows = work.session.scalars(statement).all()
-    columns = ("order_id", "package_key", "state", "hold_until", "confirmed_at", "failures")
-    show([{name: getattr(row, name) for name in columns} for row in rows], as_json, "No shipments.")

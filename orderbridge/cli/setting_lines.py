@@ -21,8 +21,8 @@ def setting_lines(account: ConnectedAccount) -> list[dict[str, Any]]:
         rows.append({"name": field.title, "setting": name, "value": _in_words(name, value, account), "set": changed})
         if isinstance(value, dict):
             rows += [
-                {"name": "", "setting": f"{name}.{key}", "value": words(choice), "set": changed}
-                for key, choice in value.items()
+                {"name": "", "setting": f"{name}.{key}", "value": _in_words(name, mapped, account), "set": changed}
+                for key, mapped in value.items()
             ]
     return rows
 

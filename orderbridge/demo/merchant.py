@@ -8,6 +8,8 @@ from typing import Any
 
 import requests
 
+from orderbridge.carriers.check_digits import modulo_10_of_letters, with_check_digit
+
 US, DE = "ATVPDKIKX0DER", "A1PA6795UKMFR9"
 AGED_IN = timedelta(seconds=40)
 """How far into the demo the day 30 of its oldest orders lies."""
@@ -83,5 +85,6 @@ class Merchant:
 
     def _say(self, order_id: str, **more: Any) -> None:
         self._number += 1
-        body = {"carrier": "UPS", "tracking_number": f"1ZDEMO{self._number:010d}", **more}
+        number = with_check_digit(f"DEMO0003{self._number:07d}", modulo_10_of_letters)
+        body = {"carrier": "UPS", "tracking_number": f"1Z{number}", **more}
         requests.post(f"{self.storefront}/api/orders/{order_id}/ship", json=body, timeout=30).raise_for_status()

@@ -14,6 +14,7 @@ from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import Did, RunLine
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
+from schemas.shipments import ShipmentDue
 from services.importer import personal_data, unmapped
 from services.importer.changes import what_changed
 from services.importer.mapping import missing_mappings, to_document
@@ -65,6 +66,8 @@ def store_order(
     told = work.next_sequence(row.order_id)
     assert told is not None  # noqa: S101  (we hold its lock)
     work.post(OrderUpdated.from_document(document, sequence=told.sequence, personal_data=state, changes=changes))
+    if {"cancelled", "cancel_requested"}.intersection(changes):
+        work.post(ShipmentDue(account_id=account.account_id, order_id=order.order_id))  # a package may wait, or be held
     unmapped.note(work, account, document, order)
     return line(order, "updated", document)
 

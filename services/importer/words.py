@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, cast, get_args
 
-from orderbridge.accounts.settings import PROGRAMS
+from orderbridge.accounts.amazon_words import PROGRAMS
 from orderbridge.amazon.order_models import Order
 from schemas.orders import AmazonStatus, FulfilledBy, SalesChannel
 

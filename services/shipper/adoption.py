@@ -56,6 +56,8 @@ class OrderToRead:
     said: tuple[Said, ...] = ()
     """In the order in which they count."""
     told: tuple[ShipmentConfirmed, ...] = ()
+    answered: frozenset[str] = frozenset()
+    """The ids of the events whose answers are on the topics."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Adopted:
     said: Said | None = None
     """The first event that says just what Amazon has. None: any event about this package counts again, and its number
     stays."""
+    answered_before: tuple[str, ...] = ()
+    """The ids of older events about the package that have their answers: they are not answered once more."""
 
 
 def parcels(order: Order, told: Iterable[ShipmentConfirmed]) -> dict[int, Parcel]:
@@ -96,12 +100,15 @@ def adopt(
         if key is None or key in known:  # the latter: it was given another number since the restore
             key = _by_tracking(parcel, to_read.said, taken, skus)
         taken.add(key)
-        exact = (one for one in to_read.said if one.event.package_key() == key and _says(one.event, parcel, skus))
-        adopted.append(Adopted(parcel, key, next(exact, None)))
+        about = [one for one in to_read.said if one.event.package_key() == key]
+        exact = next((one for one in about if _says(one.event, parcel, skus)), None)
+        before = [one.cause.event_id for one in about[: about.index(exact)]] if exact is not None else []
+        silent = tuple(event_id for event_id in before if event_id in to_read.answered)
+        adopted.append(Adopted(parcel, key, exact, silent if parcel.seen else ()))
     return tuple(adopted)
 
 
-def content_of(adopted: Adopted, now: datetime, placed_at: datetime) -> Content:
+def content_taken_over(adopted: Adopted, now: datetime, placed_at: datetime) -> Content:
     """The package's content: in the words of the event that says it, else in Amazon's."""
     parcel, said = adopted.parcel, adopted.said
     if said is None:
@@ -116,11 +123,12 @@ def content_of(adopted: Adopted, now: datetime, placed_at: datetime) -> Content:
     event, cause = said.event, said.cause
     return Content(
         caused_by=cause.event_id,
+        repeated_by=adopted.answered_before,
         store_order_number=event.store_order_number,
         package_id=event.package_id,
         carrier=event.carrier,
         shipping_method=event.shipping_method,
-        tracking_number=event.tracking_number,
+        tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
         first_said_at=min(max(cause.first_seen, placed_at), now),
         lines=parcel.lines,
@@ -160,7 +168,7 @@ def _by_tracking(parcel: Parcel, said: Sequence[Said], taken: set[str], skus: Se
 
     Packages under one tracking number got their numbers in the order in which the store spoke of them.
     """
-    events = [one.event for one in said if one.event.tracking_number == parcel.tracking_number]
+    events = [one.event for one in said if (one.event.tracking_number or "") == parcel.tracking_number]
     free = [event for event in events if event.package_key() not in taken]
     best = next((event for event in free if _says(event, parcel, skus)), next(iter(free), None))
     if best is not None:
@@ -172,7 +180,7 @@ def _by_tracking(parcel: Parcel, said: Sequence[Said], taken: set[str], skus: Se
 
 def _says(event: OrderShipped, parcel: Parcel, skus: Sequence[tuple[str | None, str]]) -> bool:
     """Whether the event says just what Amazon has. One without lines says "what remained", whatever that was."""
-    if event.tracking_number != parcel.tracking_number:
+    if (event.tracking_number or "") != parcel.tracking_number:
         return False
     if not event.lines:
         return True

@@ -12,7 +12,7 @@ from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from schemas.shipments import OrderShipped, ShipmentDue
 from services.shipper import answers
-from services.shipper.confirm import shipment_due
+from services.shipper.due import shipment_due, wake_all
 from services.shipper.shipped import shipped
 
 
@@ -31,4 +31,5 @@ def main() -> None:
     configure_logging(settings, "shipper")
     database = Database(settings.database_url)
     check_endpoints(settings, database)
+    wake_all(database)
     wire(settings, database).run()

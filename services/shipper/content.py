@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from orderbridge.amazon import Package, PackageLine
+from orderbridge.carriers import find_carrier
 from schemas.base import Model
-from schemas.shipments import ShipDate
-from services.shipper.carriers import amazon_carrier
+from schemas.shipments import AmazonRefusal, ShipDate
+
+_PARCEL = frozenset(
+    {
+        "store_order_number",
+        "package_id",
+        "carrier",
+        "shipping_method",
+        "tracking_number",
+        "ship_date",
+        "lines",
+        "ship_from_supply_source_id",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -21,10 +36,24 @@ class ContentLine:
     transparency_codes: tuple[str, ...] = ()
 
 
+class Refusal(Model):
+    """Why a package was refused, as the store was told."""
+
+    reason: str
+    message: str
+    what_to_do: str
+    amazon: AmazonRefusal | None = None
+
+
 class Content(Model):
     """A package, in the store's words, with its lines resolved. Lies in `packages.content`."""
 
     caused_by: str
+    """The newest event that said it."""
+    repeated_by: tuple[str, ...] = ()
+    """Other events that said the same of it before: they are answered with it."""
+    superseded: tuple[str, ...] = ()
+    """Events that said what was being sent when this was said: unanswered until that call's outcome is known."""
     store_order_number: str | None = None
     package_id: str | None = None
     carrier: str
@@ -37,6 +66,18 @@ class Content(Model):
     taken: tuple[ContentLine, ...] = ()
     """The most of each line that Amazon has taken of this package so far, in this revision or an earlier one."""
     ship_from_supply_source_id: str | None = None
+    told: tuple[str, ...] = ()
+    """Why it is held, or what was warned of, as far as the store has been told it of this revision."""
+    refusal: Refusal | None = None
+    despite_cancel_request: bool = False
+    """A person wants it sent although the buyer has asked to cancel."""
+    ship_date_at_most: datetime | None = None
+    """Amazon's own time, less a minute, once it has refused the ship date."""
+
+    @property
+    def callers(self) -> tuple[str, ...]:
+        """The events that said what stands here, in their order."""
+        return (*self.repeated_by, self.caused_by)
 
     def said_ship_date(self) -> date:
         """The store's ship date; the moment of its event where it gave none."""
@@ -44,8 +85,12 @@ class Content(Model):
 
     def same_parcel(self, other: Content) -> bool:
         """Whether Amazon would be told the same."""
-        ours, theirs = (one.model_dump(exclude={"caused_by", "first_said_at", "taken"}) for one in (self, other))
+        ours, theirs = (one.model_dump(include=set(_PARCEL)) for one in (self, other))
         return ours == theirs
+
+    def with_told(self, what: str) -> Content:
+        """The same after the store was told this of it."""
+        return self.changed(told=(*self.told, what))
 
     def with_taken(self, lines: tuple[ContentLine, ...]) -> Content:
         """The same after Amazon took these lines.
@@ -55,18 +100,36 @@ class Content(Model):
         most: dict[str, int] = {}
         for line in (*self.taken, *lines):
             most[line.order_item_id] = max(line.quantity, most.get(line.order_item_id, 0))
-        return self.model_copy(update={"taken": tuple(ContentLine(item, count) for item, count in most.items())})
+        return self.changed(taken=tuple(ContentLine(item, count) for item, count in most.items()))
 
-    def for_amazon(self, reference_id: int, ship_date: datetime) -> Package:
-        """The package as `confirmShipment` takes it."""
-        code, name = amazon_carrier(self.carrier)
+    def changed(self, **values: Any) -> Content:
+        """The same with some values changed."""
+        return self.model_copy(update=values)
+
+    def for_amazon(
+        self, reference_id: int, ship_date: datetime, carrier_mapping: Mapping[str, str], marketplace_id: str
+    ) -> Package:
+        """The package as `confirmShipment` takes it. `carrier_mapping` is the account's setting of that name."""
+        carrier = find_carrier(
+            self.carrier, self.tracking_number, mapping=carrier_mapping, marketplace_id=marketplace_id
+        )
         return Package(
             package_reference_id=reference_id,
-            carrier_code=code,
-            carrier_name=name,
+            carrier_code=carrier.code,
+            carrier_name=carrier.name,
             shipping_method=self.shipping_method,
             tracking_number=self.tracking_number,
             ship_date=ship_date,
             lines=tuple(PackageLine(line.order_item_id, line.quantity, line.transparency_codes) for line in self.lines),
             ship_from_supply_source_id=self.ship_from_supply_source_id,
         )
+
+
+def content_of(text: str) -> Content:
+    """What `packages.content` holds."""
+    return Content.model_validate_json(text)
+
+
+def as_text(content: Content) -> str:
+    """What `packages.content` is to hold."""
+    return content.model_dump_json(exclude_none=True)

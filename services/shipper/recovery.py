@@ -19,25 +19,28 @@ from orderbridge.amazon import ConsentRevoked, LoginRefused, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
 from orderbridge.amazon.order_models import Order
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.bus.cause import cause_of
 from orderbridge.bus.envelope import MAX_ORIGINAL, open_envelope, validate
 from orderbridge.bus.outcomes import Rejected
-from orderbridge.bus.pipeline import cause_of
 from orderbridge.database.models import InboxRow, OrderRow, PackageRow
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.recovery import CannotRecover
 from orderbridge.recovery.packages import Found, Wait
 from orderbridge.settings import Settings
 from schemas.failures import GivenBack, Original
-from schemas.shipments import OrderShipped, ShipmentConfirmed
+from schemas.shipments import OrderShipped, ShipmentConfirmed, ShipmentRejected
 from services.shipper import answers
-from services.shipper.adoption import Adopted, OrderToRead, Parcel, Said, adopt, content_of, is_as_told, parcels
-from services.shipper.confirm import look_again
-from services.shipper.content import Content
+from services.shipper.adoption import Adopted, OrderToRead, Parcel, Said, adopt, content_taken_over, is_as_told, parcels
+from services.shipper.content import Content, as_text, content_of
+from services.shipper.planning import look_again, name_of
 from services.shipper.resolve import find_order_id
 
 _AMAZON_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
 _CONSUMER = "recover"
 _RETRIES = "shipper.retry"
+_OPEN = ("waiting", "held")
+_Answer = ShipmentConfirmed | ShipmentRejected
+_ANSWERS: dict[str, type[_Answer]] = {kind.event_type: kind for kind in (ShipmentConfirmed, ShipmentRejected)}
 _TRIES = 8
 """How often Amazon is asked about one order; from the third fault on that is every half a minute and more."""
 
@@ -45,7 +48,7 @@ _TRIES = 8
 class Packages:
     """Implements `orderbridge.recovery.packages.Packages`."""
 
-    topics = (OrderShipped.event_type, ShipmentConfirmed.event_type, _RETRIES)
+    topics = (OrderShipped.event_type, ShipmentConfirmed.event_type, ShipmentRejected.event_type, _RETRIES)
 
     def __init__(self, settings: Settings, database: Database, since: datetime) -> None:
         self._prefix = settings.topic_prefix
@@ -54,7 +57,9 @@ class Packages:
         self._source = since.isoformat()
 
     def orders(self, originals: Iterable[Original]) -> list[OrderToRead]:
-        said, told = self._read(originals)
+        said, answered = self._read(originals)
+        told = [one for one in answered if isinstance(one, ShipmentConfirmed)]
+        answered_ids = frozenset(one.caused_by for one in answered)
         with self._database.unit_of_work() as work:
             accounts = tuple(account.account_id for account in connected_accounts(work))
             of_order = _resolve(work, said.values(), told)
@@ -63,7 +68,7 @@ class Packages:
                 confirmed[one.order_id].append(one)
             rows = work.session.execute(
                 select(PackageRow.order_id, PackageRow.account_id)
-                .where(PackageRow.state == "waiting", PackageRow.hold_until <= work.now)
+                .where(PackageRow.state.in_(_OPEN), PackageRow.hold_until <= work.now)
                 .distinct()
             )
             waiting = {row.order_id: row.account_id for row in rows}
@@ -75,6 +80,7 @@ class Packages:
                     _whose(work, order_id, waiting.get(order_id), confirmed[order_id], of_order[order_id], accounts),
                     tuple(sorted(of_order[order_id], key=lambda one: one.cause.rank)),
                     tuple(confirmed[order_id]),
+                    answered_ids & {one.cause.event_id for one in of_order[order_id]},
                 )
                 for order_id in wanted
             ]
@@ -90,25 +96,25 @@ class Packages:
                 self._done(work, order.order_id)
         return Found(is_known=False)
 
-    def _read(self, originals: Iterable[Original]) -> tuple[dict[str, Said], list[ShipmentConfirmed]]:
+    def _read(self, originals: Iterable[Original]) -> tuple[dict[str, Said], list[_Answer]]:
         """What the topics say, by the place where it was first seen; what cannot be read is refused again later."""
         said: dict[str, Said] = {}
-        told: list[ShipmentConfirmed] = []
+        answered: list[_Answer] = []
         for original in originals:
             try:
                 topic = original.topic.removeprefix(self._prefix)
-                if topic == ShipmentConfirmed.event_type:
-                    told.append(validate(ShipmentConfirmed, open_envelope(original).body))
+                if (kind := _ANSWERS.get(topic)) is not None:
+                    answered.append(validate(kind, open_envelope(original).body))
                     continue
                 if topic == _RETRIES:
                     original = validate(GivenBack, open_envelope(original, most=MAX_ORIGINAL).body).original
                 if original.topic.removeprefix(self._prefix) == OrderShipped.event_type:
                     envelope = open_envelope(original)
                     event = validate(OrderShipped, envelope.body)
-                    said[original.place()] = Said(event, cause_of(original, envelope, 0))
+                    said[original.place()] = Said(event, cause_of(original, envelope, 0, self._database.clock.now()))
             except Rejected:
                 continue
-        return said, told
+        return said, answered
 
     def _ask(self, account_id: str, order_id: str, wait: Wait) -> Order | None:
         """The order as Amazon has it, within the account's quota; None if it is not this account's."""
@@ -147,37 +153,40 @@ class Packages:
         now = work.now
         rows = {one.package_key: one for one in _rows(work, order.order_id)}
         found = parcels(answer, order.told)
-        answered = {one.caused_by for one in order.told}
+        answered = order.answered | {one.caused_by for one in order.told}
         settled = sum(self._settle(work, one, found.get(one.reference_id), answered) for one in rows.values())
         adopted = adopt(answer, found, order, {key: one.reference_id for key, one in rows.items()})
         ship_by = row.ship_by if row is not None else _ship_by(answer)
         for one in adopted:
-            content = content_of(one, now, answer.created_time)
+            content = content_taken_over(one, now, answer.created_time)
             package = _package(one, content, order.order_id, account_id, now, ship_by)
             work.session.add(package)
             if package.state == "waiting":
                 look_again(work, package, now)
-            elif one.said is not None and one.said.cause.event_id not in answered:
-                answers.confirmed(work, package, content, one.parcel.shipped_at or now)
+            elif one.said is not None and content.caused_by not in answered:
+                answers.confirmed(work, package, content, one.parcel.shipped_at or now, [content.caused_by])
         self._done(work, order.order_id)
         return Found(taken_over=len(adopted), settled=settled)
 
-    def _settle(self, work: Work, row: PackageRow, parcel: Parcel | None, answered: set[str]) -> bool:
-        """A package that the database knows: what Amazon has taken of it; True if it waited for just that."""
+    def _settle(self, work: Work, row: PackageRow, parcel: Parcel | None, answered: frozenset[str]) -> bool:
+        """A package that the database knows: what Amazon has taken of it; True if it waited for just that.
+
+        Of a corrected package Amazon may have an earlier revision that only looks the same: it is sent in any case.
+        """
         if parcel is None or not parcel.seen:
-            row.unsure = row.unsure or (parcel is not None and row.state == "waiting")
+            row.unsure = row.unsure or (parcel is not None and row.state in _OPEN)
             return False
-        content = Content.model_validate_json(row.content).with_taken(parcel.lines)
-        row.content = content.model_dump_json(exclude_none=True)
-        if row.state != "waiting" or not is_as_told(content, parcel):
+        content = content_of(row.content).with_taken(parcel.lines)
+        row.content = as_text(content)
+        if row.state not in _OPEN or row.revision > 1 or not is_as_told(content, parcel):
             return False
-        row.state = "confirmed"
+        row.state, row.held_for = "confirmed", None
         row.unsure = False
         row.claimed_by = row.claimed_until = None
         row.confirmed_at = work.now
-        work.withdraw(f"shipment:{row.order_id}:{row.package_key}")
-        if content.caused_by not in answered:
-            answers.confirmed(work, row, content, parcel.shipped_at or work.now)
+        work.withdraw(name_of(row))
+        callers = [event_id for event_id in content.callers if event_id not in answered]
+        answers.confirmed(work, row, content, parcel.shipped_at or work.now, callers)
         return True
 
     def _done(self, work: Work, order_id: str) -> None:
@@ -200,7 +209,7 @@ def _package(
         reference_id=adopted.parcel.reference_id,
         revision=1,
         rank=adopted.said.cause.rank if adopted.said is not None else "",
-        content=content.model_dump_json(exclude_none=True),
+        content=as_text(content),
         state="waiting" if open_question else "confirmed",
         hold_until=now,
         ship_by=ship_by,

@@ -16,6 +16,8 @@ from schemas.orders import Line, OrderDocument
 from schemas.shipments import OrderShipped, ShippedLine
 from services.shipper.content import ContentLine
 
+_AMAZON_CARRIES = frozenset({"AMAZON_EASY_SHIP", "DELIVERY_BY_AMAZON"})
+"""Programs whose labels come from Amazon, which then confirms the shipment itself."""
 _FARTHEST = timedelta(days=365)
 _AMAZONS_CLOCK = timedelta(minutes=1)
 """What is sent lies this far in the past: Amazon's clock may be behind ours, and it takes no future date."""
@@ -28,6 +30,16 @@ def check_account(account: ConnectedAccount | None) -> ConnectedAccount:
             "account_not_connected", "The order's account is not connected.", "Connect it and send it again."
         )
     return account
+
+
+def check_event(event: OrderShipped) -> None:
+    """Raises Rejected for an event that cannot be told Amazon whatever the order is."""
+    if event.tracking_number is None:
+        raise Rejected(
+            "tracking_missing",
+            "Amazon takes no shipment without a tracking number, in any marketplace.",
+            "Send the event again with its tracking_number.",
+        )
 
 
 def check_order(order: OrderDocument) -> None:
@@ -43,6 +55,12 @@ def check_order(order: OrderDocument) -> None:
             "ship_plus",
             "This is a Ship+ order: Amazon confirms it when you buy its label.",
             "Nothing: buy the label at Amazon, and don't send order.shipped for it.",
+        )
+    if carried := _AMAZON_CARRIES.intersection(order.programs):
+        raise Rejected(
+            "amazon_carries",
+            f"Amazon's own carrier collects this order's parcels ({', '.join(sorted(carried))}); Amazon confirms them.",
+            "Nothing: hand the parcel to Amazon's carrier, and don't send order.shipped for it.",
         )
     if order.amazon_status == "cancelled":
         raise Rejected(

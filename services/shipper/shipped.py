@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from sqlalchemy import select
 
-from orderbridge.accounts import find_account
+from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.bus.outcomes import Rejected
+from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
+from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper import answers
-from services.shipper.confirm import confirm_package, look_again, stated_ship_date
-from services.shipper.content import Content
+from services.shipper.confirm import confirm_package, stated_ship_date
+from services.shipper.content import Content, as_text, content_of
+from services.shipper.due import others_are_ready
+from services.shipper.holding import asks_to_cancel
+from services.shipper.planning import look_again
 from services.shipper.resolve import resolve
-from services.shipper.rules import check_account, check_order, package_lines, plan_ship_date
+from services.shipper.rules import check_account, check_event, check_order, package_lines, plan_ship_date
 
 
 def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
@@ -23,39 +31,89 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
     Raises Rejected, Skipped or NotYet; whatever becomes of the package later is answered to the store.
     """
     order_row = resolve(event, work)
+    check_event(event)
     account = check_account(find_account(work, order_row.account_id))
     if event.store_order_number is not None:
         _learn_number(work, event.store_order_number, order_row.order_id)
     order = OrderDocument.model_validate_json(order_row.document)
     packages = {row.package_key: row for row in _packages(work, order_row.order_id)}
     known = packages.pop(event.package_key(), None)
-    if known is not None and known.rank > work.cause.rank:
-        return  # a newer event has spoken of this package already
-    if known is None or known.rank != work.cause.rank:
-        content = _content(event, order, packages, known, work)
-        row = _plan(work, order_row, event.package_key(), packages, known, content)
-        if row.state == "confirmed":
-            answers.confirmed(work, row, content, stated_ship_date(work, account.zone, order, content))
-            return
-    else:
-        row, content = known, Content.model_validate_json(known.content)
+    said_before = known is not None and work.cause.event_id in content_of(known.content).callers
+    if known is not None and known.rank > work.cause.rank and not said_before:
+        raise Rejected(**answers.SUPERSEDED.model_dump(include={"reason", "message", "what_to_do"}))
+    if known is not None and said_before:
+        row = known
         if row.state != "waiting":
             return  # the same event again, after its outcome was told
+    else:
+        content = _content(event, order, packages, known, work)
+        if known is not None and known.state == "confirmed" and content.same_parcel(content_of(known.content)):
+            known.rank = work.cause.rank
+            stated = stated_ship_date(account.zone, order, content, work.now, work.now)
+            answers.confirmed(work, known, content, stated)
+            return
+        row = _plan(work, order_row, event.package_key(), packages, known, content)
+    _send_or_hold(work, calls, row, account, order)
+
+
+def _send_or_hold(
+    work: Work, calls: AmazonCalls, row: PackageRow, account: ConnectedAccount, order: OrderDocument
+) -> None:
+    _warn(work, row, account, order)
+    content = content_of(row.content)
     row.hold_until = plan_ship_date(content.said_ship_date(), account.zone, order.placed_at, work.now).not_before
     if row.hold_until > work.now:
-        answers.held(work, row, content, row.hold_until)
+        why = f"Its ship date is {_words(content.ship_date)}; Amazon takes no future dates."
+        answers.held(work, row, content, "ship_date_ahead", why, until=row.hold_until)
         look_again(work, row, row.hold_until)
         return
     work.session.flush()
+    if not _in_flight(row, work.now) and others_are_ready(work, row):
+        plan_slot(work, row.account_id)
+        return
     confirm_package(work, calls, row)
+
+
+def _warn(work: Work, row: PackageRow, account: ConnectedAccount, order: OrderDocument) -> None:
+    """What a person had better look at before Amazon has it, or while it is still to be corrected."""
+    content = content_of(row.content)
+    marketplace = order.marketplace_id or account.marketplace_ids[0]
+    carrier = find_carrier(
+        content.carrier,
+        content.tracking_number,
+        mapping=account.settings.carrier_mapping,
+        marketplace_id=marketplace,
+    )
+    if doubt := tracking_warning(carrier.code, content.tracking_number):
+        answers.warned(
+            work,
+            row,
+            content,
+            "tracking_number_doubtful",
+            doubt,
+            "If it is wrong, send the event again with the same package_id and the right number.",
+        )
+    if asks_to_cancel(order) and not account.settings.hold_when_buyer_cancels:
+        answers.warned(
+            work,
+            row,
+            content_of(row.content),
+            "buyer_asked_to_cancel",
+            "The buyer has asked to cancel the order; Amazon is told of the shipment all the same.",
+            "If the parcel has not left: stop it, and cancel the order in Seller Central.",
+        )
+
+
+def _words(said: date | None) -> str:
+    return f"{said:%Y-%m-%d %H:%M:%S} UTC" if isinstance(said, datetime) else str(said)
 
 
 def _content(
     event: OrderShipped, order: OrderDocument, others: dict[str, PackageRow], known: PackageRow | None, work: Work
 ) -> Content:
     check_order(order)
-    held = [(row.state, Content.model_validate_json(row.content)) for row in others.values()]
-    own = Content.model_validate_json(known.content).taken if known is not None else ()
+    held = [(row.state, content_of(row.content)) for row in others.values()]
+    own = content_of(known.content).taken if known is not None else ()
     elsewhere = [line for state, one in held for line in (one.taken if state == "rejected" else one.lines)]
     taken = [*own, *(line for _, one in held for line in one.taken)]
     return Content(
@@ -64,7 +122,7 @@ def _content(
         package_id=event.package_id,
         carrier=event.carrier,
         shipping_method=event.shipping_method,
-        tracking_number=event.tracking_number,
+        tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
         first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
         lines=package_lines(event, order, elsewhere, taken),
@@ -81,7 +139,7 @@ def _plan(
     known: PackageRow | None,
     content: Content,
 ) -> PackageRow:
-    """The package's row, with this content as its newest revision; confirmed stays what would be told the same."""
+    """The package's row, with this content as its newest revision, or as the same one said again."""
     if known is None:
         row = PackageRow(
             order_id=order_row.order_id,
@@ -89,22 +147,39 @@ def _plan(
             account_id=order_row.account_id,
             reference_id=max((other.reference_id for other in others.values()), default=0) + 1,
             revision=0,
-            failures=0,
             unsure=False,
             ship_by=order_row.ship_by,
         )
         work.session.add(row)
     else:
         row = known
-        if row.state == "confirmed" and content.same_parcel(Content.model_validate_json(row.content)):
-            row.rank = work.cause.rank
-            return row
-    row.revision += 1
+        content = _after(work, row, content)
+    if known is None or not content.repeated_by:
+        row.revision += 1
     row.rank = work.cause.rank
-    row.content = content.model_dump_json(exclude_none=True)
-    row.state = "waiting"
+    row.content = as_text(content)
+    row.state, row.held_for = "waiting", None
     row.failures = 0
     return row
+
+
+def _after(work: Work, row: PackageRow, content: Content) -> Content:
+    """The content after the one that the row holds: who said that one is answered, now or with this one."""
+    before = content_of(row.content)
+    if row.state not in ("waiting", "held"):
+        return content
+    if content.same_parcel(before):
+        return content.changed(
+            repeated_by=before.callers, superseded=before.superseded, first_said_at=before.first_said_at
+        )
+    if _in_flight(row, work.now) and row.claimed_by is not None and row.claimed_by.endswith(f"/{row.revision}"):
+        return content.changed(superseded=before.callers)
+    answers.superseded(work, row, before, before.callers)
+    return content.changed(superseded=before.superseded)
+
+
+def _in_flight(row: PackageRow, now: datetime) -> bool:
+    return row.claimed_until is not None and row.claimed_until > now
 
 
 def _packages(work: Work, order_id: str) -> list[PackageRow]:

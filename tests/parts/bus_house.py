@@ -249,6 +249,13 @@ class BusHouse:
             (found,) = reader.committed([TopicPartition(self.topic(), partition)], timeout=10)
         return max(found.offset, 0)
 
+    def wait_for_everything(self, seconds: float = 30) -> None:
+        """Return when all of partition 0 is acknowledged: keys go side by side, so the last sent need not end last."""
+        settings = {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "group.id": self.topic("looks")}
+        with closing(Consumer({**settings, "log_level": 0})) as reader:
+            _, end = reader.get_watermark_offsets(TopicPartition(self.topic(), 0), timeout=10)
+        wait_until(lambda: self.committed_offset(0) >= end, seconds=seconds, what="everything is acknowledged")
+
     def inbox(self) -> dict[tuple[str, str], InboxRow]:
         """The inbox by source (without the moment that an event without an id has in it) and event id."""
         with self.database.unit_of_work() as work:

@@ -31,7 +31,9 @@ class PackageRow(Base):
     content: Mapped[str]
     """JSON: `services.shipper.content.Content`."""
     state: Mapped[str] = mapped_column(String(20))
-    """waiting | confirmed | rejected."""
+    """waiting | held | confirmed | rejected."""
+    held_for: Mapped[str | None] = mapped_column(String(40))
+    """Why it is held until somebody ends it: paused | buyer_asked_to_cancel."""
     hold_until: Mapped[datetime]
     """Not before this moment: the ship date, or the next try."""
     ship_by: Mapped[datetime | None]
@@ -39,6 +41,7 @@ class PackageRow(Base):
     unsure: Mapped[bool] = mapped_column(default=False)
     """A call was made whose answer never came: ask Amazon before calling again."""
     claimed_by: Mapped[str | None]
+    """Which call is under way, and for which revision: `uuid/revision`."""
     claimed_until: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]
 

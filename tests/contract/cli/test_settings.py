@@ -80,6 +80,12 @@ def test_they_are_shown_by_the_manuals_names(command: Command, account: str, dat
         ("invoice_number_prefix=a b", "invoice_number_prefix: "),
         ("status_fba.x=1", "there is no setting 'status_fba.x'"),
         ("import_fba=true", "it stands there twice"),
+        (
+            "carrier_mapping.dhl=DHLL",
+            "carrier_mapping.dhl: 'DHLL' is none of Amazon's carrier codes; nearest are DHL, ",
+        ),
+        ("carrier_mapping.!!=DHL", "carrier_mapping.!!: expected what the store calls the carrier"),
+        ("carrier_mapping=DHL", "carrier_mapping: expected carrier_mapping.SPELLING=CODE"),
     ],
 )
 def test_a_wrong_setting_is_wrong_usage(
@@ -114,6 +120,20 @@ def test_json_is_taken_too(command: Command, account: str) -> None:
     assert json.loads(result.stdout)["payment_types"] == {"CreditCard": {"id": "14", "name": "Amazon"}}
     assert command("settings", "set", account, "payment_types.CreditCard=").exit_code == 0
     assert json.loads(command("settings", "show", "--json").stdout)["payment_types"] == {}
+
+
+def test_carriers_are_mapped_by_the_stores_spelling(command: Command, account: str) -> None:
+    command("settings", "set", account, "carrier_mapping.dhl-paket=dhl", "carrier_mapping.U.P.S.=ups")
+    result = command("settings", "set", account, "carrier_mapping.DHL Paket=dhl parcel uk", "--json")
+    assert json.loads(result.stdout)["carrier_mapping"] == {"U.P.S.": "UPS", "DHL Paket": "DHL Parcel UK"}
+    (line,) = [line for line in command("settings", "show").stdout.splitlines() if "carrier_mapping.DHL Paket" in line]
+    assert "DHL Parcel UK" in line
+    command("settings", "set", account, "carrier_mapping.dhlpaket=")
+    assert json.loads(command("settings", "show", "--json").stdout)["carrier_mapping"] == {"U.P.S.": "UPS"}
+    command("settings", "set", account, 'carrier_mapping={"Rider": "Other"}')
+    assert json.loads(command("settings", "show", "--json").stdout)["carrier_mapping"] == {"Rider": "Other"}
+    command("settings", "set", account, "carrier_mapping=null")
+    assert json.loads(command("settings", "show", "--json").stdout)["carrier_mapping"] == {}
 
 
 def test_the_help_teaches_each_setting(command: Command) -> None:

@@ -143,7 +143,7 @@ def test_sigkill_after_the_commit_and_before_the_acknowledgement(house: BusHouse
     first.wait_for_end()
     house.worker()
     house.ship("after")
-    house.wait_for("after")
+    house.wait_for_everything()
     assert committed(house) == {"after": 1} | {f"order-{number}": 1 for number in range(len(places))}
 
 

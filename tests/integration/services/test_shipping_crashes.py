@@ -10,7 +10,7 @@ from sqlalchemy import select
 from orderbridge.amazon import confirm_shipment
 from orderbridge.database.models import Attempt, PackageRow
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
-from services.shipper import confirm
+from services.shipper import confirm, outcome
 from services.shipper.confirm import CLAIM
 from tests.parts.in_process import Killed, System
 
@@ -98,7 +98,7 @@ def test_killed_after_the_outcome_before_its_transaction(system: System, monkeyp
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(confirm, "_confirmed", die)
+        patched.setattr(outcome, "confirmed", die)
         system.store_says(order_id=order_id)
         with pytest.raises(Killed):
             system.run_until_idle()
@@ -142,7 +142,7 @@ def test_a_correction_while_the_call_is_in_flight(anywhere: System, monkeypatch:
 
 
 def test_a_correction_while_a_refused_call_is_in_flight(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The refusal was for the old content: the new one is sent, and no rejection is told."""
+    """The refusal was for the old content: the new one is sent, and Amazon's words are told nobody."""
     (order_id,) = system.imported(lines=LINES)
     whole, first = confirm_shipment, [True]
 
@@ -157,7 +157,9 @@ def test_a_correction_while_a_refused_call_is_in_flight(system: System, monkeypa
     monkeypatch.setattr(confirm, "confirm_shipment", correct_meanwhile)
     system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
     system.advance(120)
-    assert not system.events(ShipmentRejected)
+    assert [(event.reason, event.tracking_number) for event in system.events(ShipmentRejected)] == [
+        ("superseded", "OLD")
+    ]
     assert package(system, order_id)["content"]["trackingNumber"] == "NEW"
 
 

@@ -46,7 +46,7 @@ class Partition:
 
 async def settle() -> None:
     """Everything that can go on has gone on."""
-    for _ in range(10):
+    for _ in range(200):
         await asyncio.sleep(0)
 
 

@@ -10,7 +10,7 @@ import pytest
 from orderbridge.amazon.order_models import Order
 from orderbridge.database.unit_of_work import Cause
 from schemas.shipments import OrderShipped, ShipmentConfirmed
-from services.shipper.adoption import OrderToRead, Said, adopt, content_of, parcels
+from services.shipper.adoption import OrderToRead, Said, adopt, content_taken_over, parcels
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -152,7 +152,7 @@ def test_the_content_is_what_the_store_said_with_the_lines_that_amazon_has() -> 
     order = amazon(("1", "T1", {"I1": 2}))
     to_read = OrderToRead(order.order_id, ("main",), (said(1, "A", "T1"),))
     (one,) = adopt(order, parcels(order, ()), to_read, {})
-    content = content_of(one, NOW, order.created_time)
+    content = content_taken_over(one, NOW, order.created_time)
     assert (content.caused_by, content.package_id, content.carrier, content.first_said_at) == (
         "event-1",
         "A",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from services.shipper.carriers import amazon_carrier
 from services.shipper.content import Content, ContentLine
 
 SAID = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -19,24 +18,17 @@ def content(**changes: Any) -> Content:
 
 
 @pytest.mark.parametrize(
-    ("spelling", "code", "name"),
+    ("said", "mapping", "code", "name"),
     [
-        ("ups", "UPS", "UPS"),
-        ("U.P.S.", "UPS", "UPS"),
-        ("United Parcel Service", "UPS", "UPS"),
-        ("fedex", "FedEx", "FedEx"),
-        ("Federal-Express", "FedEx", "FedEx"),
-        ("royal mail", "Royal Mail", "Royal Mail"),
-        ("DHL Express", "DHL", "DHL"),
-        ("go", "GO!", "GO!"),
-        ("Bike Courier", "Other", "Bike Courier"),
-        ("Other", "Other", "Other"),
-        ("顺丰", "Other", "顺丰"),
-        ("!!!", "Other", "!!!"),
+        ({"carrier": "u.p.s."}, {}, "UPS", "UPS"),
+        ({"carrier": "Bike Courier"}, {}, "Other", "Bike Courier"),
+        ({"carrier": "Bike Courier"}, {"bike-courier": "DHL"}, "DHL", "DHL"),
+        ({"carrier": "other", "tracking_number": "1Z999AA10123456784"}, {}, "UPS", "UPS"),
     ],
 )
-def test_carriers(spelling: str, code: str, name: str) -> None:
-    assert amazon_carrier(spelling) == (code, name)
+def test_amazon_is_told_its_own_code(said: dict[str, Any], mapping: dict[str, str], code: str, name: str) -> None:
+    package = content(**said).for_amazon(1, SAID, mapping, "ATVPDKIKX0DER")
+    assert (package.carrier_code, package.carrier_name) == (code, name)
 
 
 def test_the_same_parcel_said_again_is_the_same() -> None:

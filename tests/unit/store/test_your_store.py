@@ -14,10 +14,12 @@ import pytest
 import tests.parts.kafka_python  # noqa: F401 - before orderbridge.store, which imports Kafka
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.settings import Settings
 from orderbridge.store import STORE_EVENTS
 from schemas.orders import OrderImported
 from schemas.shipments import OrderShipped
+from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED
 from services.shipper.rules import check_order, package_lines, plan_ship_date
 from tests.parts.contract import EXAMPLES
 
@@ -33,23 +35,40 @@ def table(heading: str) -> list[str]:
     return re.findall(r"^\| `([a-z_.-]+)` \|", section, re.MULTILINE)
 
 
-def reasons(name: str, *, keyword: str | None = None) -> set[str]:
-    """The reason of every `name(…)` in the shipper and the bus: its first argument, or a keyword."""
+def reasons(name: str, *, keyword: str | None = None, position: int = 0) -> set[str]:
+    """The reason of every `name(…)` in the shipper and the bus: its argument at a position, or a keyword."""
     found = set()
     for path in [*(REPOSITORY / "services/shipper").glob("*.py"), *(REPOSITORY / "orderbridge/bus").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                values = [k.value for k in node.keywords if k.arg == keyword] if keyword else node.args[:1]
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
+                values = (
+                    [k.value for k in node.keywords if k.arg == keyword]
+                    if keyword
+                    else node.args[position : position + 1]
+                )
                 found |= {value.value for value in values if isinstance(value, ast.Constant)}
     return {reason for reason in found if isinstance(reason, str)}
 
 
+def test_the_cases_have_carriers_and_numbers_that_are_right() -> None:
+    for case in CASES:
+        carrier = find_carrier(case["carrier"], "", mapping={}, marketplace_id=None)
+        assert carrier.found_by == "name"
+        assert tracking_warning(carrier.code, case["tracking_number"]) is None
+
+
 def test_every_reason_is_in_the_table() -> None:
-    codes = reasons("Rejected") | reasons("_IdReused") | reasons("ShipmentRejected", keyword="reason")
-    assert table("The answers") == sorted(codes - {"malformed"})
-    assert reasons("ShipmentHeld", keyword="reason") == {"ship_date_ahead"}
+    refusals = reasons("Rejected") | reasons("_IdReused") | reasons("Refusal", keyword="reason")
+    holds = {"ship_date_ahead", PAUSED, BUYER_ASKED_TO_CANCEL}
+    warnings = reasons("answers.warned", position=3)
+    assert warnings == {"tracking_number_doubtful", "buyer_asked_to_cancel", "amazon_unwell"}
+    assert table("The answers") == [
+        *("ship_date_ahead", "paused", "buyer_asked_to_cancel"),
+        *("tracking_number_doubtful", "buyer_asked_to_cancel", "amazon_unwell"),
+        *sorted(refusals - {"malformed"}),
+    ]
+    assert reasons("answers.held", position=3) | {PAUSED, BUYER_ASKED_TO_CANCEL} == holds
     assert "`malformed`" in PAGE
-    assert "`ship_date_ahead`" in PAGE
 
 
 def test_every_event_for_stores_is_in_the_table() -> None:

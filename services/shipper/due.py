@@ -1,0 +1,130 @@
+"""A slot of an account's: its most urgent ready package goes to Amazon; or one order's packages are looked at again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, exists, select, update
+
+from orderbridge.accounts import ConnectedAccount, connected_accounts, find_account
+from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.database.models import PackageRow
+from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.shipment_slots import plan_slot
+from schemas.orders import OrderDocument
+from schemas.shipments import ShipmentDue
+from services.shipper import answers
+from services.shipper.confirm import confirm_package
+from services.shipper.content import as_text, content_of
+from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED, forbidden
+from services.shipper.planning import look_again, name_of
+
+_SOON = timedelta(seconds=2)
+"""The clocks of two processes may differ by so much: what is due within it is planned again, never dropped."""
+_MAY_START_AT = case(
+    (PackageRow.claimed_until > PackageRow.hold_until, PackageRow.claimed_until), else_=PackageRow.hold_until
+)
+
+
+def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
+    """Confirm the account's most urgent ready package, and pass the slot on if there are more."""
+    if event.order_id is not None:
+        _look_at_order(work, event, event.order_id)
+        return
+    now = work.now
+    account = find_account(work, event.account_id)
+    _end_holds(work, event.account_id, account)
+    keys = _most_urgent(work, event.account_id, now, connected=account is not None and account.connected)
+    if not keys:
+        return
+    more = len(keys) > 1
+    work.lock_order(keys[0][0])
+    row = work.session.get_one(PackageRow, keys[0], populate_existing=True)
+    if row.state in ("waiting", "held") and (row.hold_until <= work.now or account is None or not account.connected):
+        confirm_package(work, calls, row, more=more)
+    elif more:
+        plan_slot(work, event.account_id, now)
+
+
+def others_are_ready(work: Work, row: PackageRow) -> bool:
+    """Whether other packages of the account wait for the quota: then this one takes its turn among them."""
+    ready = (PackageRow.account_id == row.account_id, PackageRow.state == "waiting", work.now >= _MAY_START_AT)
+    this = (PackageRow.order_id == row.order_id) & (PackageRow.package_key == row.package_key)
+    return bool(work.session.scalar(select(exists().where(*ready, ~this))))
+
+
+def wake_all(database: Database) -> None:
+    """At a start: have every account's packages looked at, since the event that would have may be a dead letter."""
+    with database.unit_of_work() as work:
+        for account in connected_accounts(work):
+            waits = exists().where(PackageRow.account_id == account.account_id, PackageRow.state == "waiting")
+            if work.session.scalar(select(waits)):
+                plan_slot(work, account.account_id)
+
+
+def _most_urgent(work: Work, account_id: str, now: datetime, *, connected: bool) -> list[tuple[str, str]]:
+    """The account's most urgent ready package and another, if there is one, by order and package."""
+    of_account = select(PackageRow).where(PackageRow.account_id == account_id)
+    if not connected:  # each is answered at once, whatever its day
+        waiting = of_account.where(PackageRow.state.in_(("waiting", "held")))
+        return _keys(work, waiting.order_by(PackageRow.order_id, PackageRow.package_key).limit(2))
+    waiting = of_account.where(PackageRow.state == "waiting")
+    soon = waiting.where(now < _MAY_START_AT, now + _SOON >= _MAY_START_AT)
+    in_order = (PackageRow.order_id, PackageRow.package_key)  # two shippers never wait for each other crosswise
+    if early := work.session.scalars(soon.order_by(*in_order).limit(20)).all():
+        for row in early:
+            look_again(work, row, max(row.hold_until, row.claimed_until or row.hold_until))
+        work.commit()  # before the order's lock: locks on the outbox come after it, or stand alone
+    ready = waiting.where(now >= _MAY_START_AT)
+    return _keys(work, ready.order_by(PackageRow.ship_by, PackageRow.hold_until).limit(2))
+
+
+def _keys(work: Work, statement: Any) -> list[tuple[str, str]]:
+    return [(row.order_id, row.package_key) for row in work.session.scalars(statement)]
+
+
+def _end_holds(work: Work, account_id: str, account: ConnectedAccount | None) -> None:
+    """What was held for a reason that the seller has ended waits for its turn again."""
+    if account is None or not account.connected:
+        return
+    ended = [PAUSED] if account.settings.confirm_shipments else []
+    ended += [] if account.settings.hold_when_buyer_cancels else [BUYER_ASKED_TO_CANCEL]
+    held = (PackageRow.account_id == account_id, PackageRow.state == "held", PackageRow.held_for.in_(ended))
+    if work.session.scalar(select(exists().where(*held))):
+        released = update(PackageRow).where(*held).values(state="waiting", held_for=None)
+        work.session.execute(released.execution_options(synchronize_session=False))
+        work.commit()
+
+
+def _look_at_order(work: Work, event: ShipmentDue, order_id: str) -> None:
+    """The order has changed, or a person wants what was refused or is held to be sent."""
+    order_row = work.lock_order(order_id)
+    if order_row is None or order_row.account_id != event.account_id:
+        return
+    order = OrderDocument.model_validate_json(order_row.document)
+    account = find_account(work, event.account_id)
+    statement = select(PackageRow).where(PackageRow.order_id == order_id).order_by(PackageRow.package_key)
+    for row in work.session.scalars(statement.execution_options(populate_existing=True)).all():
+        if event.package_key in (None, row.package_key):
+            _look_at_package(work, event, row, account, order)
+
+
+def _look_at_package(
+    work: Work, event: ShipmentDue, row: PackageRow, account: ConnectedAccount | None, order: OrderDocument
+) -> None:
+    content = content_of(row.content)
+    if event.send_again and row.state in ("rejected", "held"):
+        wanted = content.changed(told=(), refusal=None, despite_cancel_request=True, ship_date_at_most=None)
+        row.content, row.failures = as_text(wanted), 0
+        row.state, row.held_for = "waiting", None
+    elif row.state == "held" and row.held_for == BUYER_ASKED_TO_CANCEL:
+        row.state, row.held_for = "waiting", None  # the wish may have been withdrawn: its turn will tell
+    if row.state != "waiting" or (row.claimed_until is not None and row.claimed_until > work.now):
+        return
+    refusal = forbidden(row, account, order)
+    if refusal is not None:
+        work.withdraw(name_of(row))
+        answers.refused(work, row, content_of(row.content), refusal)
+    elif row.hold_until <= work.now:
+        look_again(work, row, work.now)
