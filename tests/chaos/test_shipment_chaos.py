@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +24,12 @@ from sqlalchemy import select
 
 from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
-from orderbridge.database.models import HandlerFailure, OrderRow, OutboxRow, PackageRow
+from orderbridge.database.models import HandlerFailure, OrderRow, OutboxRow, PackageRow, Quota
 from orderbridge.store import Store
-from sandbox.accounts import CLIENT_ID, CLIENT_SECRET
 from schemas.imports import ImportDue
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from tests.parts.distributed_house import DistributedHouse
+from tests.parts.greedy_client import greedy_client
 from tests.parts.kafka import Kafka
 from tests.parts.process import wait_until
 from tests.parts.shipment_plan import Content, Plan, plan
@@ -95,7 +94,7 @@ def _run(folder: Path, kafka: Kafka, url: str, prefix: str, program: tuple[str, 
             shippers.start()
             killed = _chaos(house, shop, shippers, size)
             began = time.monotonic()
-            wait_until(shop.everything_answered, seconds=size.drain, what="every event is answered", interval=0.5)
+            _drain(shop, size.drain)
             print(f"{killed} kills, drained in {time.monotonic() - began:.0f} s")
             calls = house.get(f"{house.sandbox}/_sandbox/calls")["operations"]["confirmShipment"]["by_status"]
             print(f"confirmShipment: {calls}")
@@ -104,12 +103,28 @@ def _run(folder: Path, kafka: Kafka, url: str, prefix: str, program: tuple[str, 
     return found
 
 
+def _drain(shop: _Shop, seconds: float) -> None:
+    try:
+        wait_until(lambda: not shop.left(), seconds=seconds, what="every event is answered", interval=0.5)
+    except TimeoutError as error:
+        missing = sorted(shop.left())
+        with shop.house.database.unit_of_work() as work:
+            rows = work.session.scalars(select(PackageRow).where(PackageRow.order_id.in_(_orders(missing))))
+            found = [f"{row.order_id} {row.package_key} {row.state} {row.hold_until} {row.failures}" for row in rows]
+            quotas = [vars(row) for row in work.session.scalars(select(Quota).where(Quota.closed_until_us > 0))]
+        raise AssertionError(f"{error}: {missing}; {found}; {quotas}; {work.now}") from None
+
+
+def _orders(event_ids: list[str]) -> list[str]:
+    return [event_id.partition("/")[0] for event_id in event_ids]
+
+
 def _chaos(house: DistributedHouse, shop: _Shop, shippers: Shippers, size: Size) -> int:
     """All that goes wrong, until everything is said and the last kill is done; returns the number of kills."""
     chance = random.Random(SEED)
     killed = 0
     kill_at = time.monotonic() + size.every
-    with _faults(house, shop), _greedy(house, list(shop.tokens.values())):
+    with _faults(house, shop), greedy_client(house.sandbox, list(shop.tokens.values())):
         while killed < size.kills or shop.has_more():
             shop.say()
             if killed < size.kills and time.monotonic() > kill_at:
@@ -135,35 +150,6 @@ def _faults(house: DistributedHouse, shop: _Shop) -> Iterator[None]:
     shop.have_some_refused()
 
 
-@contextmanager
-def _greedy(house: DistributedHouse, tokens: list[str]) -> Iterator[None]:
-    """A second client of the same sellers, which uses up a whole burst every few seconds."""
-    over = threading.Event()
-
-    def eat() -> None:
-        for number in range(1_000_000):
-            refresh_token = tokens[number % len(tokens)]
-            form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-            form |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-            with suppress(requests.RequestException, KeyError):
-                login = requests.post(f"{house.sandbox}/auth/o2/token", data=form, timeout=5).json()
-                headers = {"x-amz-access-token": login["access_token"], "user-agent": "Greedy/1.0"}
-                url = f"{house.sandbox}/orders/v0/orders/000-0000000-0000000/shipmentConfirmation"
-                for _ in range(12):
-                    with suppress(requests.RequestException):
-                        requests.post(url, json={}, headers=headers, timeout=5)
-            if over.wait(3.0):
-                return
-
-    thread = threading.Thread(target=eat)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 @dataclass
 class _Shop:
     """The seller's accounts with their orders, and the store that ships them."""
@@ -184,7 +170,7 @@ class _Shop:
         self._store = Store.from_settings(self.house.settings)
         self._began: float | None = None
         self._said = 0
-        self._position = 0
+        self._read: set[int] = set()
         self.answers: dict[str, list[ShipmentConfirmed | ShipmentRejected]] = defaultdict(list)
 
     def say(self) -> None:
@@ -206,25 +192,19 @@ class _Shop:
         """Whether there is more to be said."""
         return self._said < len(self.plan.wishes)
 
-    def left(self) -> int:
-        """How many answers are missing."""
+    def left(self) -> set[str]:
+        """The events that nothing corrects and that have no answer yet."""
         topics = (ShipmentConfirmed.event_type, ShipmentRejected.event_type)
         with self.house.database.unit_of_work() as work:
-            rows = work.session.execute(
-                select(OutboxRow.position, OutboxRow.topic, OutboxRow.body)
-                .where(OutboxRow.topic.in_(topics), OutboxRow.position > self._position)
-                .order_by(OutboxRow.position)
-            ).all()
+            columns = select(OutboxRow.position, OutboxRow.topic, OutboxRow.body)
+            rows = work.session.execute(columns.where(OutboxRow.topic.in_(topics))).all()
         for position, topic, body in rows:
-            kind = ShipmentConfirmed if topic == topics[0] else ShipmentRejected
-            answer: ShipmentConfirmed | ShipmentRejected = kind.model_validate_json(body)
-            self.answers[answer.caused_by].append(answer)
-            self._position = position
-        return len(self.plan.to_be_answered().keys() - self.answers.keys())
-
-    def everything_answered(self) -> bool:
-        """Whether each event that nothing corrects has its answer."""
-        return self.left() == 0
+            if position not in self._read:  # never "what is behind the last": a row may be committed after later ones
+                self._read.add(position)
+                kind = ShipmentConfirmed if topic == topics[0] else ShipmentRejected
+                answer: ShipmentConfirmed | ShipmentRejected = kind.model_validate_json(body)
+                self.answers[answer.caused_by].append(answer)
+        return self.plan.to_be_answered().keys() - self.answers.keys()
 
     def close(self) -> None:
         """Disconnect."""
