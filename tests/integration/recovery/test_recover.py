@@ -36,7 +36,7 @@ def house(kafka: Kafka, postgres_url: str, topic_prefix: str, tmp_path: Path) ->
         yield house
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_books_agree_after_a_restore(house: DistributedHouse, postgres_url: str, tmp_path: Path) -> None:
     shop = Shop(house)
     shop.place(BEFORE + AFTER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select
 from orderbridge.database.models import Base, PackageRow
 from orderbridge.recovery import CannotRecover
 from orderbridge.recovery.packages import Found
+from orderbridge.shipment_slots import plan_slot
 from sandbox.orders import Package
 from schemas.failures import Original
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
@@ -41,7 +42,8 @@ class Restored:
 
     def restore(self) -> None:
         """The database as it was dumped; all else has gone on."""
-        self.answers = [event for event in self.system.told[self._told :] if isinstance(event, ShipmentConfirmed)]
+        told = self.system.told[self._told :]
+        self.answers = [event for event in told if isinstance(event, ShipmentConfirmed | ShipmentRejected)]
         del self.system.told[self._told :]
         with self.system.database.unit_of_work() as work:
             for table, rows in self._rows.items():
@@ -64,7 +66,7 @@ class Restored:
         yield from self.said
         for number, answer in enumerate(self.answers if answers_are_there else []):
             yield Original(
-                topic="shipment.confirmed",
+                topic=answer.event_type,
                 partition=0,
                 offset=number,
                 timestamp=self.system.now,
@@ -105,6 +107,7 @@ def test_what_amazon_has_is_confirmed_and_not_sent_again(system: System) -> None
     assert system.events(ShipmentRejected) == []
     (answer,) = system.events(ShipmentConfirmed)
     assert answer.caused_by == dump.answers[0].caused_by
+    assert isinstance(dump.answers[0], ShipmentConfirmed)
     assert answer.lines == dump.answers[0].lines
     assert answer.package_reference_id == "1"
 
@@ -189,6 +192,41 @@ def test_a_package_that_waited_in_the_dump_is_settled(system: System) -> None:
     assert system.packages(order_id) == before
     assert system.calls("confirmShipment") == calls
     assert len(system.events(ShipmentConfirmed)) == 1
+
+
+def test_a_package_that_was_held_in_the_dump_is_settled(start: Callable[..., System]) -> None:
+    """Shipments were paused when the dump was made, and have been sent since."""
+    system = start(confirm_shipments=False)
+    (order_id,) = system.imported(lines=1)
+    first = system.store_says(order_id=order_id)
+    system.run_until_idle()
+    dump = Restored(system)
+    system.set_account(confirm_shipments=True)
+    with system.database.unit_of_work() as work:
+        plan_slot(work, "main")
+    system.run_until_idle()
+    before, calls = system.packages(order_id), system.calls("confirmShipment")
+    assert numbers(system, order_id) == {"1": "1Z1"}
+    dump.restore()
+    assert dump.read_packages() == [Found(settled=1)]
+    dump.go_on([first])
+    assert (system.packages(order_id), system.calls("confirmShipment")) == (before, calls)
+
+
+def test_what_a_newer_event_superseded_is_not_answered_again(system: System) -> None:
+    (order_id,) = system.imported(lines=1)
+    dump = Restored(system)
+    system.fault("confirmShipment", "503")
+    dump.store_says(order_id=order_id, package_id="A", tracking_number="1Z-OLD")
+    dump.store_says(order_id=order_id, package_id="A", tracking_number="1Z-NEW")
+    system.advance(60)
+    assert [event.reason for event in system.events(ShipmentRejected)] == ["superseded"]
+    assert numbers(system, order_id) == {"1": "1Z-NEW"}
+    dump.restore()
+    dump.read_packages()
+    dump.go_on()
+    assert system.events(ShipmentRejected) == []
+    assert numbers(system, order_id) == {"1": "1Z-NEW"}
 
 
 def test_a_number_that_nobody_explains_is_not_given_again(system: System) -> None:
