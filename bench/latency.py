@@ -30,7 +30,7 @@ def main() -> None:
         )
         try:
             house.start()
-            latencies = _measure(house, kafka.bootstrap_servers, given.shipments)
+            latencies = measure(house, kafka.bootstrap_servers, given.shipments)
         finally:
             house.close()
     milliseconds = {
@@ -39,33 +39,44 @@ def main() -> None:
     report({"shipments": given.shipments, "latency_ms": milliseconds}, as_json=given.json)
 
 
-def _measure(house: DistributedHouse, kafka: str, shipments: int) -> list[float]:
-    orders = house.post(f"{house.sandbox}/_sandbox/orders", {"count": shipments})["order_ids"]
+def imported(house: DistributedHouse, count: int) -> list[str]:
+    """So many new orders, placed at Amazon and imported; their ids."""
+    orders: list[str] = house.post(f"{house.sandbox}/_sandbox/orders", {"count": count})["order_ids"]
 
     def all_are_here() -> bool:
         house.import_now()
-        return len(house.get(f"{house.storefront}/api/orders")) >= shipments
+        return len(house.get(f"{house.storefront}/api/orders")) >= count
 
-    wait_until(all_are_here, seconds=180, what="all orders are imported", interval=3.0)
+    wait_until(all_are_here, seconds=300, what="all orders are imported", interval=3.0)
+    return orders
+
+
+def received_at(house: DistributedHouse) -> dict[str, float]:
+    """By order id, when the sandbox had the first confirmation of its package, in seconds since 1970."""
+    books = house.get(f"{house.sandbox}/_sandbox/books")["orders"]
+    return {
+        order_id: datetime.fromisoformat(package["received_at"][0]).timestamp()
+        for order_id, book in books.items()
+        for package in book["packages"].values()
+    }
+
+
+def measure(house: DistributedHouse, kafka: str, shipments: int) -> list[float]:
+    """Seconds from before the producer's send to Amazon's having the call, one shipment after the other."""
+    orders = imported(house, shipments)
     producer = KafkaProducer(bootstrap_servers=kafka)
     sent: dict[str, float] = {}
     for number, order_id in enumerate(orders):
         body = {"order_id": order_id, "carrier": "UPS", "tracking_number": f"1Z{number:08d}"}
         sent[order_id] = time.time()
-        producer.send("bench.order.shipped", key=order_id.encode(), value=json.dumps(body).encode()).get(10)
+        producer.send(
+            f"{house.settings.topic_prefix}order.shipped", key=order_id.encode(), value=json.dumps(body).encode()
+        ).get(10)
         time.sleep(0.1)
     producer.close()
 
-    def confirmed() -> dict[str, float]:
-        books = house.get(f"{house.sandbox}/_sandbox/books")["orders"]
-        return {
-            order_id: datetime.fromisoformat(package["received_at"][0]).timestamp()
-            for order_id in sent
-            for package in books[order_id]["packages"].values()
-        }
-
-    wait_until(lambda: len(confirmed()) == len(sent), seconds=120, what="all are confirmed", interval=0.5)
-    received = confirmed()
+    wait_until(lambda: received_at(house).keys() >= sent.keys(), seconds=120, what="all are confirmed", interval=0.5)
+    received = received_at(house)
     return [received[order_id] - sent[order_id] for order_id in orders[_WARM_UP:]]
 
 

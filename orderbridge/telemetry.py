@@ -25,6 +25,9 @@ AMAZON_SECONDS = Histogram("orderbridge_amazon_seconds", "Duration of calls to A
 NOTIFICATIONS = Counter(
     "orderbridge_notifications", "Messages of Amazon's queues, by what became of them.", ["outcome"]
 )  # outcome: posted | repeated | known | disabled | not-wanted | foreign | unreadable | failed
+SHIPMENTS_DUE_SOON = Counter(
+    "orderbridge_shipments_due_soon", "Orders that were not shipped when a deadline came near.", ["reason"]
+)  # reason: ship_by_near | personal_data_dies
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -41,6 +42,15 @@ class Cancellation(BaseModel):
     model_config = ConfigDict(extra="forbid")
     by: Literal["BUYER", "MERCHANT", "AMAZON"] = "BUYER"
     reason: str | None = None
+
+
+class PackageEdit(BaseModel):
+    """The body of `…/packages/{reference_id}`: what a seller changes by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+    tracking_number: Annotated[str, Field(min_length=1)] | None = None
+    quantities: dict[str, int] = {}
+    """By orderItemId; those that are left out leave the package. Without any its lines stay."""
 
 
 class Roles(BaseModel):
@@ -135,6 +145,21 @@ def back_door_routes(seller_central: SellerCentral) -> APIRouter:
     async def ship(order_id: str) -> dict[str, str]:
         """Amazon ships an order that it fulfils."""
         return _answer(order_id, seller_central.change_order(order_id, Order.ship_by_amazon))
+
+    @router.post("/_sandbox/orders/{order_id}/packages/{reference_id}")
+    async def change_package(order_id: str, reference_id: str, wish: PackageEdit) -> dict[str, str]:
+        """The seller edits a package in Seller Central, past whoever confirmed it."""
+
+        def edit(order: Order, now: datetime) -> None:
+            order.change_package(reference_id, wish.tracking_number, wish.quantities, now)
+
+        return _answer(order_id, seller_central.change_order(order_id, edit))
+
+    @router.delete("/_sandbox/orders/{order_id}/packages/{reference_id}")
+    async def delete_package(order_id: str, reference_id: str) -> dict[str, str]:
+        """Amazon no longer has a package that it took."""
+        status = seller_central.change_order(order_id, lambda order, now: order.delete_package(reference_id, now))
+        return _answer(order_id, status)
 
     @router.post("/_sandbox/orders/{order_id}/hide")
     async def hide(order_id: str) -> dict[str, str]:

@@ -92,6 +92,40 @@ class Order:
         self._demand("UNSHIPPED")
         self._change("SHIPPED", now)
 
+    def change_package(
+        self, reference_id: str, tracking_number: str | None, quantities: dict[str, int], now: datetime
+    ) -> None:
+        """The seller edits a package in Seller Central: its tracking number, its quantities by orderItemId.
+
+        Raises Impossible (404) where there is no such package, (409) for items or quantities that it cannot have.
+        """
+        content = dict(self._package(reference_id).content)
+        elsewhere = self.fulfilled(without_package=reference_id)
+        for item, quantity in quantities.items():
+            if not 1 <= quantity <= self.ordered.get(item, 0) - elsewhere[item]:
+                raise Impossible(409, f"{self.order_id} cannot have {quantity} of {item} in package {reference_id}")
+        if tracking_number is not None:
+            content["trackingNumber"] = tracking_number
+        if quantities:
+            content["orderItems"] = [{"orderItemId": item, "quantity": count} for item, count in quantities.items()]
+        self.packages[reference_id].content = content
+        self._count_shipped(now)
+
+    def delete_package(self, reference_id: str, now: datetime) -> None:
+        """A package is no more, as if it had never been confirmed. Raises Impossible (404) where there is none."""
+        self._package(reference_id)
+        del self.packages[reference_id]
+        self._count_shipped(now)
+
+    def _package(self, reference_id: str) -> Package:
+        if reference_id not in self.packages:
+            raise Impossible(404, f"{self.order_id} has no package {reference_id}")
+        return self.packages[reference_id]
+
+    def _count_shipped(self, now: datetime) -> None:
+        whole = self.fulfilled() == Counter(self.ordered)
+        self._change("SHIPPED" if whole else "PARTIALLY_SHIPPED" if self.packages else "UNSHIPPED", now)
+
     def _demand(self, *statuses: str) -> None:
         if self.status not in statuses:
             raise Impossible(409, f"{self.order_id} is {self.status}, not {' or '.join(statuses)}")

@@ -179,11 +179,13 @@ class SellerCentral:
             order = self._database.order(order_id)
             if order is None:
                 raise Impossible(404, f"no order {order_id}")
-            before = order.status
+            before, wish_before = order.status, dict(order.cancellation)
             change(order, self.clock.now())
             self._database.save_order(order)
-        # What happens without another status is that the buyer asks to cancel.
-        self._tell(order, STATUS_CHANGE if order.status != before else BUYER_REQUEST)
+        if order.status != before:
+            self._tell(order, STATUS_CHANGE)
+        elif order.cancellation != wish_before:
+            self._tell(order, BUYER_REQUEST)
         return order.status
 
     def _tell(self, order: Order, change_type: str) -> None:

@@ -90,6 +90,8 @@ class RunLine(Model):
     """Why it was skipped: a stable code."""
     problem: str | None = None
     """What needs a person, in plain words, without personal data."""
+    note: str | None = None
+    """What is worth knowing and needs nobody."""
 
 
 class ImportFinished(AccountKeyed):

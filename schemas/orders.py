@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeyed
 from schemas.money import LineAmounts, Money, OtherCurrencyAmount, Totals
+from schemas.packages import AmazonPackage, PackageDifference
 from schemas.personal_data import PersonalDataState
 
 __all__ = [  # what 0.1.0 had here stays here
@@ -63,6 +64,7 @@ Change = Annotated[
         "cancel_requested",
         "amounts",
         "dates",
+        "packages",
         "other",
         "unknown",
     ],
@@ -73,7 +75,8 @@ Change = Annotated[
 - `quantities`: of a line, ordered, shipped or cancelled (`lines` too);
 - `cancelled`: the order, or more of a line;
 - `shipped_by_amazon`: an order that Amazon fulfils is on its way;
-- `cancel_requested`: the buyer asks to cancel, or no longer does.
+- `cancel_requested`: the buyer asks to cancel, or no longer does;
+- `packages`: Amazon's packages, or how they differ from what was confirmed.
 """
 Quantity = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
@@ -205,6 +208,10 @@ class OrderDocument(OrderKeyed):
     cancel_requested: CancelRequest | None = None
     ship_to_country: str | None = None
     ship_to_region: str | None = None
+    packages: tuple[AmazonPackage, ...] = ()
+    """Amazon's own view of what has shipped; of orders that the merchant fulfils only."""
+    package_differences: tuple[PackageDifference, ...] = ()
+    """Where `packages` are not what Amazon confirmed to the bridge."""
 
     def redacted(self) -> Self:
         """The same after its personal data is gone: without the words in which the buyer asked to cancel.

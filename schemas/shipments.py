@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
-from typing import Annotated, Any, ClassVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema, model_validator
 
-from schemas.base import AccountKeyed, Identifier, Model, Moment, OrderKeyed, ShortText
+from schemas.base import AccountKeyed, Identifier, Model, Moment, OpenChoice, OrderKeyed, ShortText
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+OPEN_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Until nobody knows when."""
 
 
 def _date_or_moment(value: Any) -> date:
@@ -92,8 +94,8 @@ class ShipmentHeld(ShipmentAnswer):
     event_type: ClassVar[str] = "shipment.held"
     sent_by = ("shipper",)
     read_by = ("store", "reporter")
-    until: Moment | None = None
-    """Absent: until somebody ends what `reason` says."""
+    until: Moment
+    """It goes by itself then; `OPEN_END` where somebody must first end what `reason` says."""
     reason: str
     why: str
     what_to_do: str | None = None
@@ -165,21 +167,32 @@ class ShipmentDue(AccountKeyed):
     """Send what was refused, or is held because the buyer asked to cancel."""
 
 
+LateReason = Annotated[Literal["ship_by_near", "personal_data_dies", "unknown"], OpenChoice()]
+"""Which deadline is near:
+
+- `ship_by_near`: the latest moment at which Amazon wants the order shipped, or it is over already;
+- `personal_data_dies`: in three days the buyer's name and address are gone, and no label can be written any more.
+"""
+
+
 class ShipmentCheck(OrderKeyed):
-    """Look whether this order has shipped: its ship-by is near."""
+    """Look whether this order has shipped: a deadline of its is near, or what decides about that has changed."""
 
     event_type: ClassVar[str] = "shipment.check"
-    sent_by = ("importer",)
+    sent_by = ("importer", "shipper", "console")
     read_by = ("shipper",)
     account_id: Identifier
 
 
 class ShipmentDueSoon(OrderKeyed):
-    """An order has not shipped, and a deadline is near."""
+    """An order has not shipped, not wholly, and a deadline is near. Said once per order and reason."""
 
     event_type: ClassVar[str] = "shipment.due-soon"
     sent_by = ("shipper",)
     read_by = ("store", "reporter")
     account_id: Identifier
+    reason: LateReason = "unknown"
     why: str
+    """In plain words, with how its packages stand."""
+    what_to_do: str = ""
     deadline: Moment

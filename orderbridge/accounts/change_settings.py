@@ -21,6 +21,7 @@ from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
 from orderbridge.database.unit_of_work import Work
+from orderbridge.late_shipments import look_at_all
 from orderbridge.shipment_slots import plan_slot
 from schemas.imports import ImportDue
 
@@ -88,6 +89,8 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
         _move_import_date(work, account_id, state, read_account(row).imports_from)
     if changed.exclude_from_sales_reports != before.exclude_from_sales_reports:
         tell_store(work, read_account(row))
+    if changed.late_warning_hours > before.late_warning_hours:  # who looks too early plans again
+        look_at_all(work, account_id)
     if (changed.confirm_shipments, changed.hold_when_buyer_cancels) != (
         before.confirm_shipments,
         before.hold_when_buyer_cancels,

@@ -28,6 +28,7 @@ from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account, Run, Subscription
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.late_shipments import look_at_all
 from orderbridge.settings import Settings
 from orderbridge.shipment_slots import plan_slot
 from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
@@ -102,6 +103,7 @@ def connect_account(
         _tell_roles(work, account_id, tried)
         warn_of_expiry(work, settings, account_id)
         _go_on(work, connected)
+        look_at_all(work, account_id)  # nobody was warned of its orders while it was disconnected
     return Connected(connected, region_of(tried.api_url), tried.missing_roles, tried.unknown_roles, warnings)
 
 

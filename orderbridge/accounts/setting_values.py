@@ -17,7 +17,7 @@ from pydantic import EmailStr, TypeAdapter, ValidationError
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
 from orderbridge.accounts.carrier_mapping import read_carrier_mapping
-from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
+from orderbridge.accounts.settings import IMPORT_EVERY, LATE_WARNING_HOURS, AccountSettings
 from orderbridge.accounts.store_options import OFFER_OF, Offered, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
@@ -156,6 +156,14 @@ def _import_every(value: Any, _: Circumstances) -> int:
     return int(text)
 
 
+def _late_warning_hours(value: Any, _: Circumstances) -> int:
+    least, most = LATE_WARNING_HOURS
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not least <= int(text) <= most:
+        raise ValueError(f"expected {_written('late_warning_hours')}")
+    return int(text)
+
+
 def _day_or_moment(value: Any, at: Circumstances) -> datetime:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
@@ -252,6 +260,7 @@ _READERS: Final[dict[str, Any]] = {
     "carrier_mapping": lambda value, _: read_carrier_mapping(value),
     "import_every_minutes": _import_every,
     "import_from": _import_from,
+    "late_warning_hours": _late_warning_hours,
     "skip_placed_before": _day_or_moment,
     "log_email": _addresses,
     "skip_marketplaces": _skip_marketplaces,

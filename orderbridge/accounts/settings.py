@@ -38,6 +38,8 @@ def _prefix(text: str) -> str:
 
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Minutes = Annotated[int, Field(ge=1, le=60)]
+LATE_WARNING_HOURS: Final = (1, 72)
+"""The least and the most that a seller may choose."""
 
 
 def _time_zone(name: str) -> str:
@@ -237,6 +239,14 @@ class AccountSettings(BaseModel):
         "Where a date is a day.",
         "an IANA time zone; null is the home marketplace's",
         "time_zone=America/New_York",
+        group=_MORE,
+    )
+    late_warning_hours: Annotated[int, Field(ge=LATE_WARNING_HOURS[0], le=LATE_WARNING_HOURS[1])] = _setting(
+        6,
+        "Late-shipment warning",
+        "How many hours before its ship-by the store is warned of an order that has not shipped.",
+        f"{LATE_WARNING_HOURS[0]} to {LATE_WARNING_HOURS[1]} hours",
+        "late_warning_hours=12",
         group=_MORE,
     )
     confirm_shipments: bool = _setting(

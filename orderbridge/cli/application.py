@@ -8,7 +8,7 @@ error.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -108,8 +108,11 @@ def unit_of_work() -> Iterator[Work]:
         yield work
 
 
-def show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
-    """Print rows as a table or as JSON; `empty` says what it means that there are none."""
+def show(rows: list[dict[str, Any]], as_json: bool, empty: str, *, whole: Collection[str] = ()) -> None:
+    """Print rows as a table or as JSON; `empty` says what it means that there are none.
+
+    On a narrow terminal the columns in `whole` are the last to be folded.
+    """
     if as_json:
         print_json(rows)
         return
@@ -118,7 +121,7 @@ def show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
         return
     table = Table(show_edge=False, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name in whole)
     for row in rows:
         table.add_row(*("" if value is None else escape(_plain(value)) for value in row.values()))
     console.print(table)

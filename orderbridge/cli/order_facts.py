@@ -17,13 +17,17 @@ from orderbridge.database.models import (
 )
 from orderbridge.database.unit_of_work import Work
 from schemas.orders import Line, OrderDocument
+from schemas.packages import AmazonPackage, PackageDifference
 from schemas.shipments import ShipmentRejected
 
 _MOST_REFUSALS = 5
 
 
 def order_facts(work: Work, row: OrderRow) -> list[dict[str, Any]]:
-    """The order, its lines, its packages, why some were refused, its personal data's state, the calls to Amazon."""
+    """The order, its lines, its personal data's state, its packages and why some were refused, the calls to Amazon.
+
+    Packages are the store's, then those that Amazon has, and where these differ from what it confirmed.
+    """
     document = OrderDocument.model_validate_json(row.document)
     facts = [
         _fact("order", row.order_number, row.amazon_status, row.placed_at),
@@ -38,6 +42,8 @@ def order_facts(work: Work, row: OrderRow) -> list[dict[str, Any]]:
         facts.append(_fact("personal data", None, state, kept.redacted_at or kept.dies_at))
     packages = select(PackageRow).where(PackageRow.order_id == row.order_id).order_by(PackageRow.reference_id)
     facts += map(_package, work.session.scalars(packages))
+    facts += map(_at_amazon, document.packages)
+    facts += map(_difference, document.package_differences)
     facts += map(_refusal, _refusals(work, row.order_id))
     calls = (
         select(Attempt)
@@ -85,6 +91,19 @@ def refusal_reason(package: PackageRow) -> str | None:
     """The code of why a package was refused, if it was."""
     refusal: dict[str, Any] = json.loads(package.content).get("refusal") or {}
     return refusal.get("reason")
+
+
+def _at_amazon(package: AmazonPackage) -> dict[str, Any]:
+    how = " ".join(filter(None, (package.carrier, package.tracking_number)))
+    units = sum(line.quantity for line in package.lines)
+    status = package.status_word or package.status or "shipped"
+    about = f"Amazon has package {package.package_reference_id}"
+    return _fact(about, f"{how}, {units} units", status.replace("_", " "), package.ship_time)
+
+
+def _difference(difference: PackageDifference) -> dict[str, Any]:
+    about = "confirmed at Amazon" if difference.kind == "not_ours" else "difference"
+    return _fact(about, f"{difference.message} {difference.what_to_do}".strip(), difference.kind)
 
 
 def _refusals(work: Work, order_id: str) -> list[tuple[OutboxRow, ShipmentRejected]]:

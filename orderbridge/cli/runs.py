@@ -137,5 +137,5 @@ def run_cells(line: RunLine) -> dict[str, Any]:
         "total": None if line.total is None else f"{line.total} {line.currency or ''}".strip(),
         "marketplace": line.marketplace_id,
         "mapping missing": ", ".join(line.missing),
-        "what": line.problem or SKIP_REASONS.get(line.reason or "", line.reason),
+        "what": line.problem or line.note or SKIP_REASONS.get(line.reason or "", line.reason),
     }

@@ -62,7 +62,8 @@ def _in_words(name: str, value: Any, account: ConnectedAccount) -> str:
         return _without(name, account)
     if value == "":
         return "none"
-    return f"{value} minutes" if name == "import_every_minutes" else str(value)
+    unit = {"import_every_minutes": " minutes", "late_warning_hours": " hours"}.get(name, "")
+    return f"{value}{unit}"
 
 
 def _without(name: str, account: ConnectedAccount) -> str:

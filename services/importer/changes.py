@@ -13,6 +13,7 @@ _FIELDS_OF: Final[dict[Change, tuple[str, ...]]] = {
     "cancel_requested": ("cancel_requested",),
     "address": ("ship_to_country", "ship_to_region"),
     "dates": ("ship_by", "deliver_by", "ship_window", "deliver_window"),
+    "packages": ("packages", "package_differences"),
 }
 _NO_CHANGE: Final = {"order_id", "account_id", "amazon_updated_at"}
 """That Amazon touched an order is no news by itself."""
@@ -48,6 +49,7 @@ _ORDER: Final[tuple[Change, ...]] = (
     "cancel_requested",
     "address",
     "dates",
+    "packages",
     "other",
 )
 

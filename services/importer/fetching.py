@@ -62,7 +62,7 @@ def step(
             line = RunLine(order_id=order_id, did="unreadable", problem=problem)
     if progress.kind == "reconciliation" and line.did in ("imported", "updated"):
         told = "Amazon's search had not shown it as it is. It is put right; tell Orderbridge's developers if it recurs."
-        line = line.model_copy(update={"problem": told})
+        line = line.model_copy(update={"problem": " ".join(filter(None, (told, line.problem)))})
     if line.problem:
         progress = progress.with_problem(f"Order {order_id}: {line.problem}")
     runs.add_lines(work, progress.run_id, [line])

@@ -10,6 +10,7 @@ from orderbridge.amazon.order_values import DateTimeRange
 from schemas.money import LineAmounts, Money
 from schemas.orders import AmazonStatus, CancelRequest, Invoice, Line, OrderDocument, Span
 from services.importer.money import Priced, PricedLine, price
+from services.importer.packages import packages_of
 from services.importer.store_view import Facts, store_view
 from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 
@@ -18,7 +19,7 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
     """The order as the store is to see it.
 
     What was decided when it was imported stays (order number, payment type, inventory): a setting changed later
-    changes later orders. What an answer leaves out altogether (money, payment, invoice) is no news and stays as well.
+    changes later orders. What an answer leaves out altogether (money, payment, invoice, packages) is no news and stays.
     `known` is the order as last told to the store, None for a new one.
     """
     status = amazon_status(order)
@@ -66,6 +67,7 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
         cancel_requested=_cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
         ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
+        packages=packages_of(order, known),
     )
 
 

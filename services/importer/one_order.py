@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 
+import structlog
+
 from orderbridge.accounts import attentions, find_account
 from orderbridge.amazon import AmazonError, BadAnswer, NotFound, Refused, get_order
 from orderbridge.amazon.operations import GET_ORDER
@@ -18,6 +20,7 @@ from services.importer import access
 from services.importer.orders import store_order, what_is_wrong
 from services.importer.window import OVERLAP, imported_from
 
+log = structlog.get_logger()
 _LATER = timedelta(seconds=5)
 _LATEST = timedelta(minutes=15)
 
@@ -57,7 +60,9 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
     since = None if asked_for else imported_from(account, work.session.get(AccountState, account.account_id))
     try:
         with work.session.begin_nested():
-            store_order(work, ring, account, answer.order, since=since, wanted=asked_for)
+            line = store_order(work, ring, account, answer.order, since=since, wanted=asked_for)
+        if line.problem is not None:  # there is no run whose log it could stand in
+            log.warning("Amazon's packages differ", account=account.account_id, order=order_id)
     except ValueError as error:
         _cannot(work, event, "unreadable", f"The order cannot be read: {what_is_wrong(error)}")
 

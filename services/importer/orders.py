@@ -10,12 +10,13 @@ from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_models import Order
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.late_shipments import Deadline, deadlines, dies_at, forget_look, lost_packages, plan_look
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import Did, RunLine
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
-from services.importer import personal_data, unmapped
+from services.importer import packages, personal_data, unmapped
 from services.importer.changes import what_changed
 from services.importer.mapping import missing_mappings, to_document
 from services.importer.skipping import why_skipped
@@ -44,10 +45,12 @@ def store_order(
         if _insert(work, document):
             kept = personal_data.keep(work, ring, account.account_id, order, None)
             document, state = _as_told(document, kept.state)
+            document = _with_differences(work, order, document, None)
             imported = work.session.get_one(OrderRow, order.order_id)
             _update(imported, document)
             work.post(OrderImported.from_document(document, sequence=imported.sequence, personal_data=state))
             unmapped.note(work, account, document, order)
+            _plan_look(work, document, (), _deadlines(account, document, state), None)
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
@@ -55,12 +58,15 @@ def store_order(
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
     document = to_document(account, order, known)
-    kept = personal_data.keep(
-        work, ring, account.account_id, order, work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
-    )
+    kept_before = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
+    hours = account.settings.late_warning_hours
+    planned = deadlines(known, dies_at(kept_before), hours)
+    kept = personal_data.keep(work, ring, account.account_id, order, kept_before)
     document, state = _as_told(document, kept.state)
+    document = _with_differences(work, order, document, known)
     changes = what_changed(known, document, address=kept.changed)
     _update(row, document)
+    _plan_look(work, document, planned, _deadlines(account, document, state), known)
     if not changes:
         return line(order, "unchanged", document)
     told = work.next_sequence(row.order_id)
@@ -69,7 +75,8 @@ def store_order(
     if {"cancelled", "cancel_requested"}.intersection(changes):
         work.post(ShipmentDue(account_id=account.account_id, order_id=order.order_id))  # a package may wait, or be held
     unmapped.note(work, account, document, order)
-    return line(order, "updated", document)
+    problem, note = packages.told_anew(document, known)
+    return line(order, "updated", document).model_copy(update={"problem": problem, "note": note})
 
 
 def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
@@ -84,7 +91,7 @@ def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since:
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
-    document = to_document(account, order, known)
+    document, _ = packages.compare(work, order, to_document(account, order, known), known)
     return line(order, "updated" if what_changed(known, document, address=False) else "unchanged", document)
 
 
@@ -120,6 +127,35 @@ def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDo
     if state.redacted_at is None:
         return document, state
     return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
+
+
+def _with_differences(work: Work, order: Order, document: OrderDocument, known: OrderDocument | None) -> OrderDocument:
+    """The document with how Amazon's packages differ from ours; what it is too soon to tell is looked at again."""
+    compared, again_at = packages.compare(work, order, document, known)
+    if again_at is not None:
+        packages.read_again(work, document, again_at)
+    return compared
+
+
+def _deadlines(account: ConnectedAccount, document: OrderDocument, state: PersonalDataState) -> tuple[Deadline, ...]:
+    alive_until = state.dies_at if state.state == "sealed" else None
+    return deadlines(document, alive_until, account.settings.late_warning_hours)
+
+
+def _plan_look(
+    work: Work,
+    document: OrderDocument,
+    before: tuple[Deadline, ...],
+    after: tuple[Deadline, ...],
+    known: OrderDocument | None,
+) -> None:
+    """Have the shipper look whether the order has shipped, when a deadline comes near: a plan that stands stays."""
+    lost_before = lost_packages(known) if known is not None else set()
+    if not after:
+        if before:
+            forget_look(work, document.order_id)
+    elif after != before or lost_packages(document) - lost_before:
+        plan_look(work, document, after[0].warn_at)
 
 
 def what_is_wrong(error: ValueError) -> str:

@@ -11,8 +11,10 @@ from typing import Final, cast, get_args
 from orderbridge.accounts.amazon_words import PROGRAMS
 from orderbridge.amazon.order_models import Order
 from schemas.orders import AmazonStatus, FulfilledBy, SalesChannel
+from schemas.packages import PackageStatus
 
 _STATUSES: Final = get_args(get_args(AmazonStatus)[0])
+_PACKAGE_STATUSES: Final = get_args(get_args(PackageStatus)[0])
 _PROGRAMS: Final = {*PROGRAMS, "SUBSCRIBE_AND_SAVE", "TRANSPARENCY"}
 """An order's, and those that only an item has."""
 _MONEY: Final = {"ITEM", "SHIPPING", "GIFT_WRAP", "COD_FEE", "TAX", "DISCOUNT", "DELIVERY_TIP", "OTHER"}
@@ -35,6 +37,12 @@ def sales_channel_of(word: str | None) -> SalesChannel:
     return cast(SalesChannel, {"AMAZON": "amazon", "NON_AMAZON": "other"}.get(word or "", "unknown"))
 
 
+def package_status_of(word: str) -> PackageStatus:
+    """Amazon's status of a package in lower case; `unknown` for a new word."""
+    value = word.lower()
+    return cast(PackageStatus, value if value in _PACKAGE_STATUSES else "unknown")
+
+
 def unknown_words(order: Order) -> tuple[tuple[str, str], ...]:
     """The words in the order that we do not know, each once, as (kind, word)."""
     return tuple(dict.fromkeys(_unknown(order)))
@@ -50,6 +58,8 @@ def _unknown(order: Order) -> Iterator[tuple[str, str]]:
             yield "fulfilled_by", order.fulfillment.fulfilled_by
     programs = (*order.programs, *(word for item in order.order_items for word in item.programs))
     yield from (("program", word) for word in programs if word not in _PROGRAMS)
+    statuses = [package.package_status.status for package in order.packages if package.package_status]
+    yield from (("package_status", word) for word in statuses if package_status_of(word) == "unknown")
     kinds = [part.type for part in (order.proceeds.breakdowns if order.proceeds else ())]
     kinds += [part.type for item in order.order_items if item.proceeds for part in item.proceeds.breakdowns]
     yield from (("money", word) for word in kinds if word not in _MONEY)

@@ -12,7 +12,7 @@ from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
 from schemas.base import Identifier
-from schemas.shipments import ConfirmedLine, ShipmentConfirmed, ShipmentHeld, ShipmentRejected, ShipmentWarned
+from schemas.shipments import OPEN_END, ConfirmedLine, ShipmentConfirmed, ShipmentHeld, ShipmentRejected, ShipmentWarned
 from services.shipper.content import Content, Refusal, as_text
 from services.shipper.resolve import whose
 
@@ -42,7 +42,7 @@ def held(
     reason: str,
     why: str,
     *,
-    until: datetime | None = None,
+    until: datetime = OPEN_END,
     what_to_do: str | None = None,
 ) -> None:
     """Held until a moment, or until somebody ends the reason; told once for each reason."""

@@ -10,9 +10,10 @@ from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
-from schemas.shipments import OrderShipped, ShipmentDue
+from schemas.shipments import OrderShipped, ShipmentCheck, ShipmentDue
 from services.shipper import answers
 from services.shipper.due import shipment_due, wake_all
+from services.shipper.late import shipment_check
 from services.shipper.shipped import shipped
 
 
@@ -22,6 +23,7 @@ def wire(settings: Settings, database: Database) -> Worker:
     worker = Worker("shipper", settings, database)
     worker.on(OrderShipped, partial(shipped, calls=calls), answer_rejected=answers.rejected)
     worker.on(ShipmentDue, partial(shipment_due, calls=calls))
+    worker.on(ShipmentCheck, shipment_check)
     return worker
 
 

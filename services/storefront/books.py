@@ -19,7 +19,14 @@ from orderbridge.store import Received
 from schemas.accounts import AccountSettingsChanged
 from schemas.base import OrderKeyed
 from schemas.orders import OrderEvent
-from schemas.shipments import OrderShipped, ShipmentAnswer, ShipmentConfirmed, ShipmentHeld, ShipmentRejected
+from schemas.shipments import (
+    OrderShipped,
+    ShipmentAnswer,
+    ShipmentConfirmed,
+    ShipmentHeld,
+    ShipmentRejected,
+    ShipmentWarned,
+)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, settings TEXT);
@@ -36,7 +43,12 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_by_cause ON answers (caused_by);
 """
-_STATES: dict[type, str] = {ShipmentHeld: "held", ShipmentConfirmed: "confirmed", ShipmentRejected: "rejected"}
+_STATES: dict[type, str] = {
+    ShipmentWarned: "warned",
+    ShipmentHeld: "held",
+    ShipmentConfirmed: "confirmed",
+    ShipmentRejected: "rejected",
+}
 _AWAITS_SHIPMENT = ("unshipped", "partially_shipped", "pending", "pending_availability", "unknown")
 
 
@@ -251,8 +263,12 @@ def _shipments(connection: sqlite3.Connection, order: str | None = None) -> Iter
     for event_id, order_id, package_id, carrier, tracking_number, lines, sent in rows:
         # Topics are not ordered among each other: "held" may be read after what followed it.
         answers = connection.execute(
-            "SELECT state, answer FROM answers WHERE caused_by = ? ORDER BY state != 'held', said_at", (event_id,)
+            "SELECT state, answer FROM answers WHERE caused_by = ?"
+            " ORDER BY CASE state WHEN 'warned' THEN 0 WHEN 'held' THEN 1 ELSE 2 END, said_at",
+            (event_id,),
         ).fetchall()
-        state = answers[-1][0] if answers else "sent" if sent else "unsent"
+        state = answers[-1][0] if answers else "warned"
+        if state == "warned":  # no answer yet, only something to look at
+            state = "sent" if sent or answers else "unsent"
         told = [{"state": state, **json.loads(answer)} for state, answer in answers]
         yield Shipment(event_id, order_id, package_id, carrier, tracking_number, json.loads(lines), state, told)

@@ -53,3 +53,15 @@ class StoreOrderNumber(Base):
 
     store_order_number: Mapped[str] = mapped_column(String(100), primary_key=True)
     order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+
+
+class ShipmentWarning(Base):
+    """A deadline of an order's that the store has been warned of. Written by the shipper."""
+
+    __tablename__ = "shipment_warnings"
+
+    order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """`schemas.shipments.LateReason`."""
+    deadline: Mapped[datetime]
+    told_at: Mapped[datetime]

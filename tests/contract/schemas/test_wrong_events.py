@@ -189,7 +189,10 @@ CHOICES: list[tuple[str, Route]] = [
     *((name, ("fulfilled_by",)) for name in ("order.imported", "order.updated", "order.redacted")),
     *((name, ("sales_channel",)) for name in ("order.imported", "order.updated", "order.redacted")),
     *((name, ("store", "inventory")) for name in ("order.imported", "order.updated", "order.redacted")),
+    *((name, ("packages", 0, "status")) for name in ("order.imported", "order.updated", "order.redacted")),
+    *((name, ("package_differences", 0, "kind")) for name in ("order.imported", "order.updated", "order.redacted")),
     ("order.updated", ("changes", 0)),
+    ("shipment.due-soon", ("reason",)),
     ("import.due", ("reason",)),
     ("import.finished", ("kind",)),
     ("import.finished", ("lines", 0, "did")),
@@ -207,7 +210,11 @@ def test_no_open_choice_is_forgotten_below() -> None:
 
 @pytest.mark.parametrize(("event_type", "path"), CHOICES)
 def test_a_new_value_of_an_open_choice_reads_as_unknown(event_type: str, path: Route) -> None:
-    newer = with_value(EXAMPLES[event_type], path, "invented_tomorrow")
+    example = EXAMPLES[event_type]
+    part = str(path[0])
+    if part.startswith("package"):  # an order that was just imported, or is forgotten, may have none
+        example = {**example, part: EXAMPLES["order.updated"][part]}
+    newer = with_value(example, path, "invented_tomorrow")
     value: Any = EVENTS[event_type].model_validate(newer)
     for key in path:
         value = value[key] if isinstance(key, int) else getattr(value, key)

@@ -9,8 +9,9 @@ from sqlalchemy import inspect, select, text
 
 from orderbridge.database.engine import connect
 from orderbridge.database.migrate import _config, current_and_head, differences, upgrade
-from orderbridge.database.models import AccountState, Base
+from orderbridge.database.models import AccountState, Base, OutboxRow
 from orderbridge.database.unit_of_work import Database
+from schemas.shipments import ShipmentCheck
 from tests.parts import at_once
 from tests.parts.databases import migrated
 
@@ -101,4 +102,30 @@ def test_an_account_in_the_middle_of_an_import_survives_0004_and_back(database_u
         assert connection.execute(states).all() == [("main", None), ("new", None)]
     upgrade(engine)
     assert differences(engine) == []
+    engine.dispose()
+
+
+def test_orders_that_await_shipment_are_looked_at_after_0006(database_url: str) -> None:
+    engine = connect(database_url)
+    order = text(
+        "INSERT INTO orders (order_id, account_id, order_number, amazon_status, fulfilled_by, placed_at, "
+        "amazon_updated_at, sequence, document) VALUES (:id, 'main', 'AMZ', :status, :by, :at, :at, 1, '{}')"
+    )
+    planned = text("SELECT key, name, topic, body FROM outbox WHERE topic = 'shipment.check' ORDER BY key")
+    orders = [("a", "unshipped", "merchant"), ("b", "partially_shipped", "merchant")]
+    others = [("c", "shipped", "merchant"), ("d", "unshipped", "amazon"), ("e", "pending", "merchant")]
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0005")
+        for name, status, by in (*orders, *others):
+            at = "2026-11-24 09:00:00+00:00"
+            connection.execute(order, {"id": name, "status": status, "by": by, "at": at})
+    upgrade(engine)
+    with engine.begin() as connection:
+        rows = connection.execute(planned).all()
+        assert [(row.key, row.name) for row in rows] == [("a", "shipment-check:a"), ("b", "shipment-check:b")]
+        assert ShipmentCheck.model_validate_json(rows[0].body) == ShipmentCheck(order_id="a", account_id="main")
+        due = connection.execute(select(OutboxRow.due_at)).scalars().all()
+        assert all(abs((datetime.now(UTC) - moment).total_seconds()) < 60 for moment in due)
+        command.downgrade(_config(connection), "0005")
+        assert connection.execute(planned).all() == []
     engine.dispose()

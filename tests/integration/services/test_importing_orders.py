@@ -117,7 +117,7 @@ def test_an_update_says_what_changed(system: System) -> None:
     again(system)
     changes = {event.order_id: event.changes for event in system.events(OrderUpdated)}
     assert changes == {
-        order_id: ("status", "lines", "quantities"),
+        order_id: ("status", "lines", "quantities", "packages"),
         cancelled: (
             "status",
             "lines",

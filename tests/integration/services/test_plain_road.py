@@ -26,7 +26,7 @@ def test_an_order_comes_in_is_shipped_and_forgotten(anywhere: System) -> None:
     assert confirmed.caused_by == "order.shipped/0/0"
     system.advance(180)
     system.import_now()
-    assert [event.changes for event in system.events(OrderUpdated)] == [("status", "lines", "quantities")]
+    assert [event.changes for event in system.events(OrderUpdated)] == [("status", "lines", "quantities", "packages")]
     system.advance(31 * DAY)
     (redacted,) = system.events(OrderRedacted)
     assert system.store.orders[order_id] == redacted

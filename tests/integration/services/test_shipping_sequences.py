@@ -1,4 +1,4 @@
-"""Any sequence of shipped, corrected and repeated events, in any order, through faults and crashes.
+"""Any sequence of shipped, corrected, repeated, cancelled and updated, in any order, through faults and crashes.
 
 A simple model says what Amazon's books must show in the end: each package once, as its newest event said.
 """
@@ -6,9 +6,10 @@ A simple model says what Amazon's books must show in the end: each package once,
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orderbridge.accounts.change_settings import change_settings
 from orderbridge.amazon import confirm_shipment
+from sandbox.errors import Impossible
+from sandbox.orders import Order
 from schemas.failures import Original
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
@@ -72,7 +76,29 @@ class Wait:
     seconds: int
 
 
-Step = Say | Again | Fault | Crash | Wait
+@dataclass(frozen=True)
+class Cancel:
+    """The order is cancelled at Amazon, unless something of it has been shipped."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The buyer asks to cancel."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """The order's news is imported."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Confirming shipments is paused, or goes on."""
+
+    on: bool
+
+
+Step = Say | Again | Fault | Crash | Wait | Cancel | Wish | Import | Pause
 
 STEPS = st.lists(
     st.one_of(
@@ -89,6 +115,8 @@ STEPS = st.lists(
                   st.sampled_from(KINDS)),
         st.builds(Crash, st.booleans()),
         st.builds(Wait, st.sampled_from([1, 61, 400])),
+        st.sampled_from([Cancel(), Wish(), Import(), Import()]),
+        st.builds(Pause, st.booleans()),
     ),
     max_size=12,
 )  # fmt: skip
@@ -102,6 +130,7 @@ class Play:
         (self.order_id,) = system.imported(lines=LINES, programs=[])
         self.said: list[Original] = []
         self.newest: dict[str, tuple[tuple[int, int], Say, str]] = {}
+        self.cancelled = False
 
     def step(self, step: Step) -> None:
         system = self.system
@@ -131,7 +160,25 @@ class Play:
                 self.crash(after_effect=step.after_effect)
             case Wait():
                 system.advance(step.seconds)
+            case Cancel():
+                self.at_amazon(lambda order, now: order.cancel("BUYER", "NO_LONGER_NEEDED", now))
+                self.cancelled = system.amazon.books()["orders"][self.order_id]["status"] == "CANCELLED"
+            case Wish():
+                self.at_amazon(lambda order, now: order.request_cancel("NO_LONGER_NEEDED", now))
+            case Import():
+                system.advance(180)
+                system.import_now()
+            case Pause():
+                self.pause(on=step.on)
         system.run_until_idle()
+
+    def at_amazon(self, change: Callable[[Order, datetime], None]) -> None:
+        with suppress(Impossible):
+            self.system.amazon.change_order(self.order_id, change)
+
+    def pause(self, *, on: bool) -> None:
+        with self.system.database.unit_of_work() as work:
+            change_settings(work, "main", {"confirm_shipments": not on})
 
     def crash(self, *, after_effect: bool) -> None:
         whole = confirm_shipment
@@ -152,6 +199,7 @@ class Play:
 
     def check(self) -> None:
         system = self.system
+        self.pause(on=False)
         system.advance(3 * 86_400)
         packages = list(system.packages(self.order_id).values())
         found = {}
@@ -161,12 +209,17 @@ class Play:
             found[content["trackingNumber"]] = (content["carrierName"], item["quantity"])
         carriers = {"ups": "UPS", "fedex": "FedEx", "Bike Courier": "Bike Courier"}
         expected = {tracking: (carriers[step.carrier], step.quantity) for _, step, tracking in self.newest.values()}
-        assert found == expected
-        assert len(packages) == len(expected)  # nothing doubled
         confirmed = [event.tracking_number for event in system.events(ShipmentConfirmed)]
-        assert set(expected) <= set(confirmed)
         rejected = system.events(ShipmentRejected)
-        assert {event.reason for event in rejected} <= {"superseded"}
+        if self.cancelled:
+            assert not packages
+            assert not confirmed
+            assert {event.reason for event in rejected} <= {"superseded", "order_cancelled", "amazon_refused"}
+        else:
+            assert found == expected
+            assert len(packages) == len(expected)  # nothing doubled
+            assert set(expected) <= set(confirmed)
+            assert {event.reason for event in rejected} <= {"superseded"}
         answered = [event.caused_by for event in (*system.events(ShipmentConfirmed), *rejected)]
         assert sorted(answered) == sorted(f"e-{number}" for number in range(len(self.said)))  # each once
 

@@ -47,6 +47,18 @@ AMAZONS: dict[str, Any] = {
         "shipByWindow": {"earliestDateTime": "2026-11-23T10:00:00Z", "latestDateTime": "2026-11-24T10:00:00Z"},
         "deliverByWindow": {"latestDateTime": "2026-11-26T10:00:00Z"},
     },
+    "packages": [
+        {
+            "packageReferenceId": "1",
+            "createdTime": "2026-11-23T10:10:00Z",
+            "packageStatus": {"status": "IN_TRANSIT", "detailedStatus": "OUT_FOR_DELIVERY"},
+            "carrier": "DHL",
+            "shipTime": "2026-11-23T10:00:00Z",
+            "trackingNumber": "JD0001",
+            "shipFromAddress": {"name": "The seller", "city": "Ulm"},
+            "packageItems": [{"orderItemId": "1", "quantity": 1}],
+        }
+    ],
     "orderItems": [
         {
             "orderItemId": "1",
@@ -98,6 +110,17 @@ def test_every_field_arrives() -> None:
         "deliver_window": {"latest": "2026-11-26T10:00:00Z"},
         "payment_methods": ["Invoice", "GiftCard"],
         "invoice": {"status": "ACCEPTED", "buyer_preference": "BUSINESS"},
+        "packages": [
+            {
+                "package_reference_id": "1",
+                "carrier": "DHL",
+                "tracking_number": "JD0001",
+                "ship_time": "2026-11-23T10:00:00Z",
+                "status": "in_transit",
+                "lines": [{"order_item_id": "1", "quantity": 1}],
+            }
+        ],
+        "package_differences": [],
     }
     (line,) = document.lines
     assert line.sku is None

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.settings import Settings
 from orderbridge.store import STORE_EVENTS
 from schemas.orders import OrderImported
-from schemas.shipments import OrderShipped
+from schemas.shipments import LateReason, OrderShipped
 from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED
 from services.shipper.rules import check_order, package_lines, plan_ship_date
 from tests.parts.contract import EXAMPLES
@@ -73,6 +74,10 @@ def test_every_reason_is_in_the_table() -> None:
 
 def test_every_event_for_stores_is_in_the_table() -> None:
     assert set(table("What you read")) == set(STORE_EVENTS)
+
+
+def test_every_reason_of_a_warning_is_in_the_table() -> None:
+    assert {*table("What is late"), "unknown"} == set(get_args(get_args(LateReason)[0]))
 
 
 def test_the_retention_is_the_one_of_the_settings() -> None:

@@ -77,6 +77,18 @@ def test_what_was_held_stays_settled_though_read_late(scribe: Scribe) -> None:
     assert (shipment.state, len(shipment.answers)) == ("confirmed", 2)
 
 
+def test_a_warning_is_no_answer_and_is_shown_beside_one(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    scribe.ship("s1")
+    scribe.read("shipment.warned", caused_by="s1")
+    assert scribe.books.shipments()[0].state == "sent"
+    scribe.confirm("s1")
+    scribe.read("shipment.warned", caused_by="s1", reason="tracking_number_doubtful")
+    (shipment,) = scribe.books.shipments()
+    assert (shipment.state, len(shipment.answers)) == ("confirmed", 3)
+    assert scribe.queue() == "Shipped"
+
+
 def test_a_shipment_in_short_says_what_amazon_took(scribe: Scribe) -> None:
     scribe.ship("s1")
     assert scribe.books.shipments()[0].summary()["confirmed"] is None
