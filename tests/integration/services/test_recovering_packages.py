@@ -2,88 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
-from orderbridge.database.models import Base, PackageRow
+from orderbridge.database.models import PackageRow
 from orderbridge.recovery import CannotRecover
 from orderbridge.recovery.packages import Found
 from orderbridge.shipment_slots import plan_slot
 from sandbox.orders import Package
-from schemas.failures import Original
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
-from services.shipper.recovery import Packages
 from tests.parts.in_process import System
-
-
-class Restored:
-    """A dump of the system's database, and what the topics hold since."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.since = system.now
-        self.said: list[Original] = []
-        self._told = len(system.told)
-        with system.database.unit_of_work() as work:
-            self._rows = {
-                table: [dict(row) for row in work.session.execute(select(table)).mappings()]
-                for table in Base.metadata.sorted_tables
-            }
-
-    def store_says(self, **event: Any) -> None:
-        """The store emits `order.shipped`, which is handled."""
-        self.said.append(self.system.store_says(**event))
-        self.system.run_until_idle()
-        self.system.advance(1)
-
-    def restore(self) -> None:
-        """The database as it was dumped; all else has gone on."""
-        told = self.system.told[self._told :]
-        self.answers = [event for event in told if isinstance(event, ShipmentConfirmed | ShipmentRejected)]
-        del self.system.told[self._told :]
-        with self.system.database.unit_of_work() as work:
-            for table, rows in self._rows.items():
-                work.session.execute(delete(table))
-                if rows:
-                    work.session.execute(insert(table), rows)
-        self.system.restart()
-
-    def packages(self) -> Packages:
-        """What `orderbridge recover` has from the shipper."""
-        return Packages(self.system.settings, self.system.database, self.since)
-
-    def read_packages(self, *, answers_are_on_the_topic: bool = True) -> list[Found]:
-        """Amazon is asked about every order that may be ahead of the database."""
-        packages = self.packages()
-        return [packages.read(order, self._wait) for order in packages.orders(self.topics(answers_are_on_the_topic))]
-
-    def topics(self, answers_are_there: bool = True) -> Iterable[Original]:
-        """What is on the topics since the dump."""
-        yield from self.said
-        for number, answer in enumerate(self.answers if answers_are_there else []):
-            yield Original(
-                topic=answer.event_type,
-                partition=0,
-                offset=number,
-                timestamp=self.system.now,
-                key=None,
-                value=answer.model_dump_json().encode(),
-                headers=(),
-            )
-
-    def go_on(self, said: Iterable[Original] | None = None) -> None:
-        """The services read again what they read before."""
-        for original in self.said if said is None else said:
-            self.system.redeliver(original)
-        self.system.run_until_idle()
-        self.system.advance(120)
-
-    def _wait(self, until: datetime) -> None:
-        self.system.clock.advance(max((until - self.system.now).total_seconds(), 0.1))
+from tests.parts.restored import Restored
 
 
 def numbers(system: System, order_id: str) -> dict[str, str]:
@@ -295,7 +227,7 @@ def test_it_goes_on_where_it_was_interrupted(system: System) -> None:
     dump.restore()
     packages = dump.packages()
     first, *others = packages.orders(dump.topics())
-    packages.read(first, dump._wait)
+    packages.read(first, dump.wait)
     assert [order.order_id for order in dump.packages().orders(dump.topics())] == [one.order_id for one in others]
 
 
