@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -84,6 +85,8 @@ class Fault(BaseModel):
     kind: Kind
     count: Annotated[int, Field(ge=1)] | None = 1
     """None: until the faults are cleared."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Of the matching calls so many fail, at random; the others go well and are not counted."""
     seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long `timeout` and `hang` last before the connection is closed."""
     order_id: str | None = None
@@ -120,6 +123,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._chance = random.Random(1)
 
     def add(self, fault: Fault) -> None:
         self._faults.append(fault.model_copy())
@@ -137,7 +141,8 @@ class Faults:
 
     def _next(self, call: Call, *, of_reports: bool) -> Fault | None:
         for fault in self._faults:
-            if (fault.kind == "report_fatal") == of_reports and fault.meets(call):
+            meets = (fault.kind == "report_fatal") == of_reports and fault.meets(call)
+            if meets and (fault.share == 1 or self._chance.random() < fault.share):
                 if fault.count is not None:
                     fault.count -= 1
                     if not fault.count:

@@ -15,12 +15,12 @@ from typing import Any
 
 import structlog
 
+from orderbridge.bus.cause import cause_of
 from orderbridge.bus.envelope import (
     MAX_ORIGINAL,
     Envelope,
     digest,
     first_sighting,
-    identity,
     open_envelope,
     read_object,
     storable_name,
@@ -42,8 +42,6 @@ AnswerRejected = Callable[[dict[str, Any], Rejected, Work], bool]
 
 log = structlog.get_logger()
 _GIVEN_UP = "handler_failed"
-CLOCKS = timedelta(minutes=10)
-"""A sender's clock may be so far ahead of ours."""
 
 
 @dataclass(frozen=True)
@@ -253,21 +251,7 @@ class Pipeline:
         return "dead-letter" if given_up else self._process(original, failures)
 
     def _cause(self, original: Original, envelope: Envelope | None, failures: int) -> Cause:
-        """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic.
-
-        A time far ahead of ours is not believed: it would count as newer than every correction until then.
-        """
-        told = (envelope.time if envelope else None) or original.timestamp
-        said_at = min(told, self.database.clock.now() + CLOCKS)
-        source, event_id = identity(original, envelope)
-        return Cause(
-            event_id=event_id,
-            source=source,
-            place=original.place(),
-            rank=f"{int(said_at.timestamp() * 1_000_000):020d}/{original.partition:06d}/{original.offset:020d}",
-            first_seen=original.timestamp,
-            failures=failures,
-        )
+        return cause_of(original, envelope, failures, self.database.clock.now())
 
     def _post_again(self, work: Work, original: Original, failures: int, at: datetime) -> None:
         event = GivenBack(service=self.service, original=original, failures=failures)

@@ -35,8 +35,18 @@ class DistributedHouse:
     """
 
     def __init__(
-        self, folder: Path, kafka: str, database_url: str, topic_prefix: str, *, speed: int, workers: tuple[str, ...]
+        self,
+        folder: Path,
+        kafka: str,
+        database_url: str,
+        topic_prefix: str,
+        *,
+        speed: int,
+        workers: tuple[str, ...],
+        store: bool = True,
     ) -> None:
+        """With `store` there is a storefront, a whole store."""
+        self._outside = Supervisor(folder / "logs")  # Amazon and the store, who go on when our services stop
         self._supervisor = Supervisor(folder / "logs")
         self._workers = workers
         self._killed: dict[str, float] = {}
@@ -63,25 +73,36 @@ class DistributedHouse:
         self.settings = load_settings(folder, **values)
         self.database = Database(self.settings.database_url)
         self._speed = speed
-        self._folder = folder
+        self._has_store = store
+        self.folder = folder
 
     def start(self) -> None:
         """Everything, ready and joined."""
         upgrade(self.database.engine)
         create_topics(self.settings)
         port = self.sandbox.rsplit(":", 1)[1]
-        data = str(self._folder / "sandbox")
-        self._supervisor.start("sandbox", ["--port", port, "--speed", str(self._speed), "--data", data], {})
+        data = str(self.folder / "sandbox")
+        self._outside.start("sandbox", ["--port", port, "--speed", str(self._speed), "--data", data], {})
         self._wait("sandbox", f"{self.sandbox}/_sandbox/health")
         settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
         connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
-        self._supervisor.start("storefront", [], self.environment)
+        if self._has_store:
+            self._outside.start("storefront", [], self.environment)
+            self._wait("storefront", f"{self.storefront}/healthz")
+        self.start_workers()
+
+    def start_workers(self) -> None:
+        """Our services, ready and joined."""
         for worker in self._workers:
             own = {f"{PREFIX}HEALTH_PORT": self.health[worker].rsplit(":", 1)[1], f"{PREFIX}INSTANCE": worker}
             self._supervisor.start(worker.split("-")[0], [], {**self.environment, **own}, name=worker)
-        self._wait("storefront", f"{self.storefront}/healthz")
         for worker in self._workers:
             self._wait(worker, f"{self.health[worker]}/readyz")
+
+    def stop_workers(self) -> None:
+        """Our services end, orderly; Amazon and the store stay."""
+        self._supervisor.stop()
+        self._supervisor = Supervisor(self.folder / "logs")
 
     def kill(self, worker: str) -> None:
         """SIGKILL; the supervisor starts it again a second later."""
@@ -89,6 +110,7 @@ class DistributedHouse:
 
     def watch(self) -> None:
         """Restart what has died."""
+        self._outside.watch()
         self._supervisor.watch()
 
     def running(self) -> list[str]:
@@ -115,6 +137,7 @@ class DistributedHouse:
     def close(self) -> None:
         """Stop everything."""
         self._supervisor.stop()
+        self._outside.stop()
         self.database.close()
 
     def _wait(self, name: str, url: str) -> None:

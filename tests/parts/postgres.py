@@ -133,6 +133,21 @@ def find_postgres(*, own: bool = False, fsync: bool = False) -> Postgres:
     raise Missing("; ".join(reasons))
 
 
+def dump(url: str, file: Path) -> None:
+    """What an operator does every night: `pg_dump` of the database, by the wheel's program."""
+    _run([f"{_binaries(None)}/pg_dump", "--format=custom", f"--file={file}", f"--dbname={_for_programs(url)}"], None)
+
+
+def restore(url: str, file: Path) -> None:
+    """Put the database back to how it was when it was dumped. Nobody else may be connected with locks."""
+    command = [f"{_binaries(None)}/pg_restore", "--clean", "--if-exists", "--exit-on-error", "--single-transaction"]
+    _run([*command, f"--dbname={_for_programs(url)}", str(file)], None)
+
+
+def _for_programs(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def in_docker(settings: list[str]) -> Postgres:
     """PostgreSQL in its official image. Raises Missing without a Docker daemon."""
     container = Container(

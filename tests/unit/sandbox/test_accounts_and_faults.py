@@ -215,3 +215,11 @@ def test_hidden_and_shown_again(call: Call, clock: ManualClock, place: Any) -> N
     assert call("GET", f"{ORDERS}/{order_id}").status_code == 200
     call("POST", f"/_sandbox/orders/{order_id}/show")
     assert len(call("GET", ORDERS, params=QUERY).json()["orders"]) == 1
+
+
+def test_a_share_of_the_calls_fails(call: Call, place: Any) -> None:
+    order_id = place()
+    fault(call, operation="getOrder", kind="503", share=0.5, count=None)
+    outcomes = {call("GET", f"{ORDERS}/{order_id}").status_code for _ in range(25)}
+    assert outcomes == {200, 503}
+    assert call("POST", "/_sandbox/faults", json={"operation": "*", "kind": "503", "share": 0}).status_code == 422
