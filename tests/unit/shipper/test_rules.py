@@ -12,7 +12,7 @@ from orderbridge.bus.outcomes import Rejected
 from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper.content import ContentLine
-from services.shipper.rules import check_order, package_lines, plan_ship_date
+from services.shipper.rules import check_elsewhere, check_order, next_reference_id, package_lines, plan_ship_date
 from tests.parts.contract import EXAMPLES
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -41,6 +41,8 @@ def shipped(*lines: dict[str, Any]) -> OrderShipped:
     [
         ({"fulfilled_by": "amazon"}, "fulfilled_by_amazon"),
         ({"programs": ["PRIME", "FBM_SHIP_PLUS"]}, "ship_plus"),
+        ({"programs": ["AMAZON_EASY_SHIP"]}, "amazon_carries"),
+        ({"programs": ["DELIVERY_BY_AMAZON"]}, "amazon_carries"),
         ({"amazon_status": "cancelled"}, "order_cancelled"),
         ({"amazon_status": "pending"}, "order_pending"),
         ({"amazon_status": "pending_availability"}, "order_pending"),
@@ -192,3 +194,36 @@ def test_days_on_which_clocks_change(zone: str, day: date, begins: str, ends: st
     assert (plan.not_before, plan.stated) == (utc(begins), utc(ends))
     ahead = plan_ship_date(day, ZoneInfo(zone), placed, placed + timedelta(hours=1))
     assert ahead.not_before == utc(begins)
+
+
+def amazons(reference_id: str, tracking_number: str | None) -> dict[str, Any]:
+    return {"package_reference_id": reference_id, "tracking_number": tracking_number}
+
+
+@pytest.mark.parametrize(
+    ("packages", "ours", "refused"),
+    [
+        ([], [], False),
+        ([amazons("7", "1Z9")], [], True),
+        ([amazons("7", "1 z9 ")], [], True),
+        ([amazons("7", "1Z9")], ["7"], False),  # ours, which may be corrected
+        ([amazons("7", None), amazons("8", "1Z8")], [], False),
+    ],
+)
+def test_a_parcel_that_amazon_has_past_us(packages: list[dict[str, Any]], ours: list[str], refused: bool) -> None:
+    document = order(("A", "MUG", 1), packages=packages)
+    if not refused:
+        check_elsewhere("1Z9", document, ours)
+        return
+    with pytest.raises(Rejected) as caught:
+        check_elsewhere("1Z9", document, ours)
+    assert caught.value.reason == "confirmed_elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [([], [], 1), ([], [1, 2], 3), (["5"], [1], 6), (["amzn1.x", "0", "12345678901234567890"], [2], 3)],
+)
+def test_a_number_that_no_package_has(theirs: list[str], ours: list[int], expected: int) -> None:
+    document = order(("A", "MUG", 1), packages=[amazons(name, "1Z") for name in theirs])
+    assert next_reference_id(document, ours) == expected
