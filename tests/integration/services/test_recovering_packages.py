@@ -53,7 +53,7 @@ def test_without_it_the_store_would_be_refused(system: System) -> None:
     system.advance(180)
     system.import_now()
     dump.go_on()
-    assert [event.reason for event in system.events(ShipmentRejected)] == ["nothing_left"]
+    assert [event.reason for event in system.events(ShipmentRejected)] == ["confirmed_elsewhere"]
 
 
 def test_an_answer_that_is_on_the_topic_is_not_told_again(system: System) -> None:

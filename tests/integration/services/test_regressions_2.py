@@ -82,7 +82,7 @@ def test_a_shipment_for_an_order_that_cannot_be_stored_is_answered(system: Syste
     system.advance(600)
     (rejected,) = system.events(ShipmentRejected)
     assert (rejected.reason, rejected.order_id, rejected.caused_by) == ("order_unknown", order_id, "e-1")
-    assert "cannot be read" in rejected.message
+    assert "cannot be stored" in rejected.message
     assert FIVE_DECIMALS not in rejected.message
     assert system.calls("getOrder") == {"200": 1}
     assert not system.events(OrderImported)
