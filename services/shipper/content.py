@@ -50,6 +50,8 @@ class Content(Model):
 
     caused_by: str
     """The newest event that said it."""
+    heard: tuple[str, ...] = ()
+    """The latest events that this package was made of, corrections and all, each by its source and id."""
     repeated_by: tuple[str, ...] = ()
     """Other events that said the same of it before: they are answered with it."""
     superseded: tuple[str, ...] = ()

@@ -58,17 +58,22 @@ def wake_all(database: Database) -> None:
     """At a start: have every account's packages looked at, since the event that would have may be a dead letter."""
     with database.unit_of_work() as work:
         for account in connected_accounts(work):
-            waits = exists().where(PackageRow.account_id == account.account_id, PackageRow.state == "waiting")
-            if work.session.scalar(select(waits)):
+            waits = PackageRow.state.in_(("waiting", "held"))  # a hold may have been ended meanwhile
+            if work.session.scalar(select(exists().where(PackageRow.account_id == account.account_id, waits))):
                 plan_slot(work, account.account_id)
 
 
 def _most_urgent(work: Work, account_id: str, now: datetime, *, connected: bool) -> list[tuple[str, str]]:
     """The account's most urgent ready package and another, if there is one, by order and package."""
     of_account = select(PackageRow).where(PackageRow.account_id == account_id)
-    if not connected:  # each is answered at once, whatever its day
+    if not connected:  # each is answered at once, whatever its day; one whose call is under way, after that
         waiting = of_account.where(PackageRow.state.in_(("waiting", "held")))
-        return _keys(work, waiting.order_by(PackageRow.order_id, PackageRow.package_key).limit(2))
+        in_flight = waiting.where(PackageRow.claimed_until > now).order_by(PackageRow.claimed_until).limit(1)
+        if called := work.session.scalars(in_flight).first():
+            plan_slot(work, account_id, called.claimed_until)
+            work.commit()  # as below
+        free = waiting.where(PackageRow.claimed_until.is_(None) | (PackageRow.claimed_until <= now))
+        return _keys(work, free.order_by(PackageRow.order_id, PackageRow.package_key).limit(2))
     waiting = of_account.where(PackageRow.state == "waiting")
     soon = waiting.where(now < _MAY_START_AT, now + _SOON >= _MAY_START_AT)
     in_order = (PackageRow.order_id, PackageRow.package_key)  # two shippers never wait for each other crosswise
@@ -126,5 +131,5 @@ def _look_at_package(
     if refusal is not None:
         work.withdraw(name_of(row))
         answers.refused(work, row, content_of(row.content), refusal)
-    elif row.hold_until <= work.now:
-        look_again(work, row, work.now)
+    else:
+        look_again(work, row, max(row.hold_until, work.now))

@@ -32,6 +32,9 @@ from services.shipper.rules import (
     plan_ship_date,
 )
 
+_HEARD = 20
+"""So many events of a package are known again when they are read once more."""
+
 
 def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
     """Plan the package the event speaks of. (order, package) is its natural key: a newer event corrects it.
@@ -46,13 +49,13 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
     order = OrderDocument.model_validate_json(order_row.document)
     packages = {row.package_key: row for row in _packages(work, order_row.order_id)}
     known = packages.pop(event.package_key(), None)
-    said_before = known is not None and work.cause.event_id in content_of(known.content).callers
+    said_before = known is not None and _identity(work) in content_of(known.content).heard
     if known is not None and known.rank > work.cause.rank and not said_before:
         raise Rejected(**answers.SUPERSEDED.model_dump(include={"reason", "message", "what_to_do"}))
     if known is not None and said_before:
         row = known
         if row.state != "waiting":
-            return  # the same event again, after its outcome was told
+            return  # the same event again, as after a crash: it is answered, or will be
     else:
         content = _content(event, order, packages, known, work)
         if known is not None and known.state == "confirmed" and content.same_parcel(content_of(known.content)):
@@ -123,11 +126,13 @@ def _content(
     ours = {str(row.reference_id) for row in (*others.values(), *([known] if known is not None else []))}
     check_elsewhere(event.tracking_number or "", order, ours)
     held = [(row.state, content_of(row.content)) for row in others.values()]
-    own = content_of(known.content).taken if known is not None else ()
+    before = content_of(known.content) if known is not None else None
+    own = before.taken if before is not None else ()
     elsewhere = [line for state, one in held for line in (one.taken if state == "rejected" else one.lines)]
     taken = [*own, *(line for _, one in held for line in one.taken)]
     return Content(
         caused_by=work.cause.event_id,
+        heard=(*(before.heard if before is not None else ()), _identity(work))[-_HEARD:],
         store_order_number=event.store_order_number,
         package_id=event.package_id,
         carrier=event.carrier,
@@ -187,6 +192,11 @@ def _after(work: Work, row: PackageRow, content: Content) -> Content:
         return content.changed(superseded=before.callers)
     answers.superseded(work, row, before, before.callers)
     return content.changed(superseded=before.superseded)
+
+
+def _identity(work: Work) -> str:
+    """What names an event among all: an id is its source's own, and a topic that was made anew counts from 0 again."""
+    return f"{work.cause.source} {work.cause.event_id}"
 
 
 def _in_flight(row: PackageRow, now: datetime) -> bool:

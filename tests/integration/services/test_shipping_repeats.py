@@ -1,0 +1,83 @@
+"""The same event again is answered once, whatever died meanwhile; another one is never taken for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orderbridge.amazon import confirm_shipment
+from schemas.shipments import ShipmentConfirmed, ShipmentRejected
+from services.shipper import confirm
+from services.shipper.confirm import CLAIM
+from tests.parts.in_process import Killed, System
+
+
+def answers(system: System) -> list[tuple[str, str]]:
+    """What each event was told in the end."""
+    ends = (event for event in system.told if isinstance(event, ShipmentConfirmed | ShipmentRejected))
+    return sorted((end.caused_by, end.reason if isinstance(end, ShipmentRejected) else "confirmed") for end in ends)
+
+
+def tracking_number(system: System, order_id: str) -> Any:
+    (package,) = system.packages(order_id).values()
+    return package["content"]["trackingNumber"]
+
+
+def test_one_id_of_two_sources_names_two_events(system: System) -> None:
+    """CloudEvents 1.0.2: source and id together name an event."""
+    (order_id,) = system.imported()
+    for source, number in (("till", b"OLD"), ("warehouse", b"NEW")):
+        attributes = {"id": "1", "source": source, "type": "order.shipped", "specversion": "1.0"}
+        headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
+        body = {"order_id": order_id, "package_id": "P1", "carrier": "UPS", "tracking_number": number.decode()}
+        system.produce("order.shipped", json.dumps(body).encode(), key=order_id.encode(), headers=headers)
+        system.advance(1)
+    assert tracking_number(system, order_id) == "NEW"
+    assert answers(system) == [("1", "confirmed"), ("1", "confirmed")]
+
+
+def test_a_correction_on_a_topic_that_counts_from_0_again_is_not_the_event_it_corrects(system: System) -> None:
+    """So does the embedded broker at each start."""
+    (order_id,) = system.imported()
+    first = system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
+    system.advance(60)
+    correction = first.model_copy(
+        update={"timestamp": system.now, "value": (first.value or b"").replace(b'"OLD"', b'"NEW"')}
+    )
+    system.redeliver(correction)
+    system.run_until_idle()
+    assert tracking_number(system, order_id) == "NEW"
+    assert answers(system) == [("order.shipped/0/0", "confirmed")] * 2
+
+
+@pytest.mark.parametrize("read_again", ["at once", "when all is told"])
+def test_an_event_that_died_in_its_call_and_was_corrected_meanwhile_is_answered_once(
+    system: System, monkeypatch: pytest.MonkeyPatch, read_again: str
+) -> None:
+    """The correction came under another key, and went past it; then the first one is read again."""
+    (order_id,) = system.imported()
+    package: dict[str, Any] = {"order_id": order_id, "package_id": "P1"}
+    first_call = [True]
+
+    def die(*arguments: Any) -> Any:
+        if first_call and first_call.pop():
+            correction = system.store_says(event_id="e-2", **package, tracking_number="NEW")
+            system.pipelines["order.shipped"].process(correction)
+            raise Killed
+        return confirm_shipment(*arguments)
+
+    monkeypatch.setattr(confirm, "confirm_shipment", die)
+    first = system.store_says(event_id="e-1", **package, tracking_number="OLD")
+    with pytest.raises(Killed):
+        system.run_until_idle()
+    system.restart()
+    if read_again == "at once":
+        system.run_until_idle()
+    system._queue.clear()  # nobody reads it before the package is taken up again
+    system.advance(CLAIM.total_seconds() + 1)
+    system.redeliver(first)
+    system.run_until_idle()
+    assert tracking_number(system, order_id) == "NEW"
+    assert answers(system) == [("e-1", "superseded"), ("e-2", "confirmed")]

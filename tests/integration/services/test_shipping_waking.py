@@ -1,0 +1,96 @@
+"""Every package that waits is taken up again by something: whatever ended its wait, and whatever was lost meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orderbridge.accounts.change_settings import change_settings
+from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.amazon import confirm_shipment
+from schemas.shipments import ShipmentConfirmed, ShipmentDue, ShipmentRejected
+from services.shipper import confirm
+from services.shipper.confirm import CLAIM
+from services.shipper.due import wake_all
+from tests.parts.in_process import Killed, System
+
+DAY = 86_400
+
+
+def say(system: System, order_id: str, **more: Any) -> None:
+    system.store_says(order_id=order_id, **more)
+    system.run_until_idle()
+
+
+def set_confirming(system: System, *, on: bool) -> None:
+    with system.database.unit_of_work() as work:
+        change_settings(work, "main", {"confirm_shipments": on})
+    system.run_until_idle()
+
+
+def answers(system: System) -> list[tuple[str, str]]:
+    """What each event was told in the end, and of which order."""
+    ends = (event for event in system.told if isinstance(event, ShipmentConfirmed | ShipmentRejected))
+    return [(end.order_id, end.reason if isinstance(end, ShipmentRejected) else "confirmed") for end in ends]
+
+
+def kill_in_the_call(system: System, order_id: str, *, after_effect: bool) -> None:
+    """The shipper's process dies in its call to Amazon, before or after it took effect; then it starts anew."""
+    whole = confirm_shipment
+
+    def die(*arguments: Any) -> None:
+        if after_effect:
+            whole(*arguments)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(confirm, "confirm_shipment", die)
+        system.store_says(order_id=order_id)
+        with pytest.raises(Killed):
+            system.run_until_idle()
+    system.restart()
+    system.run_until_idle()
+
+
+def test_disconnecting_while_a_call_is_under_way_answers_the_others_at_once_and_that_one_after_it(
+    system: System,
+) -> None:
+    first, second, third = sorted(system.imported(count=3))
+    kill_in_the_call(system, first, after_effect=False)
+    set_confirming(system, on=False)
+    say(system, second)
+    say(system, third)
+    disconnect_account(system.database, "main")
+    system.run_until_idle()
+    assert answers(system) == [(second, "account_disconnected"), (third, "account_disconnected")]
+    system.advance(CLAIM.total_seconds() + 1)
+    assert answers(system)[2:] == [(first, "account_disconnected")]
+
+
+def test_a_refused_package_that_is_sent_again_before_its_ship_date_goes_on_that_day(system: System) -> None:
+    (order_id,) = system.imported()
+    say(system, order_id, ship_date="2026-11-26")
+    disconnect_account(system.database, "main")
+    system.run_until_idle()
+    system.set_account()
+    with system.database.unit_of_work() as work:  # `orderbridge shipments retry`
+        work.post(ShipmentDue(account_id="main", order_id=order_id, send_again=True))
+    system.run_until_idle()
+    assert answers(system) == [(order_id, "account_disconnected")]
+    system.advance(3 * DAY)
+    assert answers(system)[1:] == [(order_id, "confirmed")]
+
+
+def test_at_a_start_packages_whose_hold_has_ended_are_taken_up_though_the_slot_is_lost(system: System) -> None:
+    (order_id,) = system.imported()
+    set_confirming(system, on=False)
+    say(system, order_id)
+    with system.database.unit_of_work() as work:
+        change_settings(work, "main", {"confirm_shipments": True})
+        work.withdraw("shipment-slot:main")
+    system.advance(60)
+    assert not answers(system)
+    wake_all(system.database)
+    system.run_until_idle()
+    assert answers(system) == [(order_id, "confirmed")]
