@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.accounts.onboarding import disconnect_account
-from orderbridge.amazon import confirm_shipment
 from schemas.shipments import ShipmentConfirmed, ShipmentDue, ShipmentRejected
-from services.shipper import confirm
 from services.shipper.confirm import CLAIM
 from services.shipper.due import wake_all
-from tests.parts.in_process import Killed, System
+from tests.integration.services.test_shipping_crashes import kill_in_the_call
+from tests.parts.in_process import System
 
 DAY = 86_400
 
@@ -33,24 +30,6 @@ def answers(system: System) -> list[tuple[str, str]]:
     """What each event was told in the end, and of which order."""
     ends = (event for event in system.told if isinstance(event, ShipmentConfirmed | ShipmentRejected))
     return [(end.order_id, end.reason if isinstance(end, ShipmentRejected) else "confirmed") for end in ends]
-
-
-def kill_in_the_call(system: System, order_id: str, *, after_effect: bool) -> None:
-    """The shipper's process dies in its call to Amazon, before or after it took effect; then it starts anew."""
-    whole = confirm_shipment
-
-    def die(*arguments: Any) -> None:
-        if after_effect:
-            whole(*arguments)
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(confirm, "confirm_shipment", die)
-        system.store_says(order_id=order_id)
-        with pytest.raises(Killed):
-            system.run_until_idle()
-    system.restart()
-    system.run_until_idle()
 
 
 def test_disconnecting_while_a_call_is_under_way_answers_the_others_at_once_and_that_one_after_it(
