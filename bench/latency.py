@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from bench.parts import arguments, kafka_and_postgres, percentile, report
+from bench.parts import arguments, kafka_and_postgres, percentile, report, ups_number
 from tests.parts.distributed_house import WORKERS, DistributedHouse
 from tests.parts.process import wait_until
 
@@ -47,7 +47,7 @@ def imported(house: DistributedHouse, count: int) -> list[str]:
         house.import_now()
         return len(house.get(f"{house.storefront}/api/orders")) >= count
 
-    wait_until(all_are_here, seconds=300, what="all orders are imported", interval=3.0)
+    wait_until(all_are_here, seconds=300, what="all orders are imported", interval=15.0)
     return orders
 
 
@@ -67,7 +67,7 @@ def measure(house: DistributedHouse, kafka: str, shipments: int) -> list[float]:
     producer = KafkaProducer(bootstrap_servers=kafka)
     sent: dict[str, float] = {}
     for number, order_id in enumerate(orders):
-        body = {"order_id": order_id, "carrier": "UPS", "tracking_number": f"1Z{number:08d}"}
+        body = {"order_id": order_id, "carrier": "UPS", "tracking_number": ups_number(number)}
         sent[order_id] = time.time()
         producer.send(
             f"{house.settings.topic_prefix}order.shipped", key=order_id.encode(), value=json.dumps(body).encode()

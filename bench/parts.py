@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orderbridge.carriers.check_digits import modulo_10_of_letters, with_check_digit
 from tests.parts.kafka import Kafka, find_kafka
 from tests.parts.postgres import Postgres, find_postgres
 
@@ -37,6 +38,11 @@ def kafka_and_postgres() -> Iterator[tuple[Kafka, Postgres]]:
     finally:
         kafka.close()
         postgres.close()
+
+
+def ups_number(number: int) -> str:
+    """A tracking number that nobody warns of."""
+    return "1Z" + with_check_digit(f"BENCH003{number:07d}", modulo_10_of_letters)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -85,7 +85,7 @@ class AmazonCalls:
 
         While the account's endpoint hangs, one call of all its accounts' is made, to see whether it is there again.
         """
-        row = work.session.get(Account, account_id)
+        row = self._account(work, account_id)
         probe_at = endpoints.hangs_until(work, row.api_url) if row is not None else None
         if probe_at is not None and probe_at > work.now:
             return probe_at
@@ -95,6 +95,10 @@ class AmazonCalls:
         if not_before is not None or row is None or probe_at is None:
             return not_before
         return endpoints.take_probe(work, row.api_url)
+
+    def next_call_at(self, work: Work, account_id: str, operation: Operation) -> datetime:
+        """When the account's quota may have a call, as far as is known now; nothing is reserved."""
+        return quotas.next_call_at(work, account_id, operation.name)
 
     def clock_ahead(self, work: Work, account_id: str) -> timedelta:
         """How far Amazon's clock is ahead of ours, from the `Date` of its last answer; zero before the first."""
@@ -163,10 +167,17 @@ class AmazonCalls:
         return work.now
 
     def _api_url(self, work: Work, account_id: str) -> str:
-        return work.session.get_one(Account, account_id).api_url
+        row = self._account(work, account_id)
+        assert row is not None  # noqa: S101  (who asks has made a call for it)
+        return row.api_url
+
+    def _account(self, work: Work, account_id: str, *, afresh: bool = False) -> Account | None:
+        row = work.session.get(Account, account_id, populate_existing=afresh)
+        work.keep(row)
+        return row
 
     def _connection(self, work: Work, account_id: str, *, grantless: bool) -> Connection:
-        row = work.session.get(Account, account_id)
+        row = self._account(work, account_id, afresh=True)
         if row is None or row.refresh_token is None:
             raise LookupError(f"account {account_id} is not connected")
         check_endpoint(self.settings, row)

@@ -81,7 +81,7 @@ def find_account(work: Work, account_id: str) -> ConnectedAccount | None:
         .outerjoin(StoreOptionsRow, StoreOptionsRow.account_id == Account.account_id)
         .where(Account.account_id == account_id)
     )
-    found = work.session.execute(statement).one_or_none()
+    found = work.session.execute(statement.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         return None
     row, options, said_at = found
@@ -89,6 +89,12 @@ def find_account(work: Work, account_id: str) -> ConnectedAccount | None:
     if options is None:
         return account
     return account.model_copy(update={"settings": with_store_words(account.settings, read_options(options, said_at))})
+
+
+def lock_account(work: Work, account_id: str) -> ConnectedAccount | None:
+    """The account as it is, and its settings as they stay until the transaction ends."""
+    work.session.get(Account, account_id, with_for_update={"read": True})
+    return find_account(work, account_id)
 
 
 def tell_store(work: Work, account: ConnectedAccount) -> None:

@@ -67,6 +67,8 @@ class Subscription:
     event: type[Event]
     handler: Handler
     answer_rejected: AnswerRejected | None = None
+    of_a_key: int = 1
+    """So many events of one key may be handled at once."""
 
 
 class _HandledElsewhere(Exception):
@@ -104,6 +106,11 @@ class Pipeline:
         self.self_pause = self_pause or SelfPause(service, database)
         self._prefix = topic_prefix
         self._by_type = {subscription.event.event_type: subscription for subscription in subscriptions}
+
+    def of_a_key(self, topic: str) -> int:
+        """How many messages of one key may be handled at once."""
+        subscription = self._by_type.get(topic.removeprefix(self._prefix))
+        return subscription.of_a_key if subscription is not None else 1
 
     def process_unless_paused(self, original: Original) -> bool:
         """Handle one message for good; False, and nothing done, while the service has paused itself."""

@@ -41,12 +41,20 @@ class Worker:
         self._stuck_after = stuck_after
         self._subscriptions: list[Subscription] = []
 
-    def on(self, event: type[Event], handler: Handler, *, answer_rejected: AnswerRejected | None = None) -> None:
+    def on(
+        self,
+        event: type[Event],
+        handler: Handler,
+        *,
+        answer_rejected: AnswerRejected | None = None,
+        of_a_key: int = 1,
+    ) -> None:
         """Have `handler(event, work)` handle every event of this type.
 
-        `answer_rejected(raw_body, rejected, work)` answers the sender of a bad one, and says whether it could.
+        `answer_rejected(raw_body, rejected, work)` answers the sender of a bad one, and says whether it could. Where
+        the order of a key's events says nothing, `of_a_key` of them may be handled at once.
         """
-        self._subscriptions.append(Subscription(event, handler, answer_rejected))
+        self._subscriptions.append(Subscription(event, handler, answer_rejected, of_a_key))
 
     def pipeline(self) -> Pipeline:
         """The pipeline alone, without Kafka: for tests, and for whoever brings messages in another way."""

@@ -70,9 +70,9 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
     )
     if work.session.execute(taken).first() is not None:
         return None
-    row = work.session.execute(select(Quota).where(mine).execution_options(populate_existing=True)).scalar_one_or_none()
+    row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is not None:
-        return moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us, now + 1000))
+        return max(_may_call_at(row), moment(now + 1000))
     new = work.insert(Quota).values(
         account_id=account_id,
         operation=operation,
@@ -84,6 +84,16 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
     )
     work.session.execute(new.on_conflict_do_nothing())
     return reserve(work, account_id, operation, rate_per_second=rate_per_second, burst=burst)
+
+
+def next_call_at(work: Work, account_id: str, operation: str) -> datetime:
+    """When the next call may be made, as far as is known now; nothing is reserved."""
+    row = work.session.get(Quota, (account_id, operation), populate_existing=True)
+    return work.now if row is None else max(_may_call_at(row), work.now)
+
+
+def _may_call_at(row: Quota) -> datetime:
+    return moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us))
 
 
 def answered(work: Work, account_id: str, operation: str, rate_per_second: float | None) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, case, select, update
+from sqlalchemy import Row, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -79,6 +79,7 @@ class Work:
         self._cause = cause
         self._dialect = session.get_bind().dialect.name
         self._at_commit: dict[str, tuple[Event, datetime]] = {}
+        self._kept: set[object] = set()
 
     @property
     def now(self) -> datetime:
@@ -145,9 +146,22 @@ class Work:
         """An INSERT with `on_conflict_do_update` and `on_conflict_do_nothing`, which both our databases have."""
         return (sqlite if self._dialect == "sqlite" else postgresql).insert(table)
 
+    def keep(self, row: object) -> None:
+        """Hold a row that is asked for again and again: a session lets go of what nobody holds, and reads it anew."""
+        self._kept.add(row)
+
     def lock_order(self, order_id: str) -> OrderRow | None:
         """The order's row, locked until the transaction ends: events of one order are posted under this lock."""
         return self.session.scalars(_LOCK_ORDER, {"id": order_id}).one_or_none()
+
+    def try_lock(self, name: str) -> bool:
+        """Take the lock of that name until the transaction ends, unless another transaction has it.
+
+        On SQLite, whose transactions take turns, it is always free.
+        """
+        if self._dialect == "sqlite":
+            return True
+        return bool(self.session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0)))))
 
     def next_sequence(self, order_id: str) -> Row[int, str] | None:
         """The next `sequence` of the order's one counter, with its `document`; None where there is no such order.

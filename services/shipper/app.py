@@ -16,13 +16,16 @@ from services.shipper.due import shipment_due, wake_all
 from services.shipper.late import shipment_check
 from services.shipper.shipped import shipped
 
+CALLS_AT_ONCE = 4
+"""An account's slots in hand: at two calls a second, a call may take two seconds and the quota is still used up."""
+
 
 def wire(settings: Settings, database: Database) -> Worker:
     """The shipper's worker."""
     calls = AmazonCalls(settings, database)
     worker = Worker("shipper", settings, database)
     worker.on(OrderShipped, partial(shipped, calls=calls), answer_rejected=answers.rejected)
-    worker.on(ShipmentDue, partial(shipment_due, calls=calls))
+    worker.on(ShipmentDue, partial(shipment_due, calls=calls), of_a_key=CALLS_AT_ONCE)
     worker.on(ShipmentCheck, shipment_check)
     return worker
 

@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from orderbridge.accounts import ConnectedAccount, attentions, find_account
+from orderbridge.accounts import ConnectedAccount, attentions, lock_account
 from orderbridge.amazon import OrderPackage, Package, confirm_shipment, get_order
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
 from orderbridge.amazon_calls import AFTER_LOGIN_TROUBLE, AmazonCalls, CallFailed
@@ -22,7 +22,7 @@ from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from services.shipper import answers, outcome
 from services.shipper.content import Content, as_text, content_of
-from services.shipper.holding import forbidden, hold_reason
+from services.shipper.holding import Hold, forbidden, hold_reason
 from services.shipper.planning import look_again, name_of
 from services.shipper.rules import check_account, plan_ship_date
 
@@ -31,18 +31,26 @@ CLAIM = timedelta(seconds=85)
 for so long."""
 
 
-def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bool = False) -> None:
-    """Claim, call, outcome. The caller holds the order's lock; without quota the account's next slot is awaited.
+def confirm_package(
+    work: Work,
+    calls: AmazonCalls,
+    row: PackageRow,
+    account: ConnectedAccount | None,
+    order: OrderDocument,
+    *,
+    more: bool = False,
+) -> None:
+    """Claim, call, outcome; without quota the account's next slot is awaited.
+
+    The caller holds the order's lock, and has read the order under it.
 
     `more` packages of the account are ready: the slot is passed on before the call. Locks are always taken in this
     order: the order's, the quota's, then rows of the outbox that have a name.
     """
     now = work.now
-    account = find_account(work, row.account_id)
-    order = OrderDocument.model_validate_json(_order_document(work, row))
     if not _may_go(work, row, account, order):
         if more:
-            plan_slot(work, row.account_id, now)
+            pass_on(work, calls, row.account_id)
         return
     account = check_account(account)
     if attentions.stands(work, row.account_id, (attentions.CONSENT_REVOKED,)):
@@ -54,14 +62,19 @@ def confirm_package(work: Work, calls: AmazonCalls, row: PackageRow, *, more: bo
         row.hold_until = not_before  # others, which have nothing to ask, go first
         look_again(work, row, not_before)
         if more:
-            plan_slot(work, row.account_id, now)
+            pass_on(work, calls, row.account_id)
         return
     if not_before is not None:
         plan_slot(work, row.account_id, not_before)
         return
     if more:
-        plan_slot(work, row.account_id, now)
+        pass_on(work, calls, row.account_id)
     _make(work, calls, row, account, order, asks=operation is GET_ORDER)
+
+
+def pass_on(work: Work, calls: AmazonCalls, account_id: str) -> None:
+    """Plan the account's next slot for the moment at which the quota has its next call: no slot finds none."""
+    plan_slot(work, account_id, calls.next_call_at(work, account_id, CONFIRM_SHIPMENT))
 
 
 def _may_go(work: Work, row: PackageRow, account: ConnectedAccount | None, order: OrderDocument) -> bool:
@@ -75,13 +88,24 @@ def _may_go(work: Work, row: PackageRow, account: ConnectedAccount | None, order
         work.withdraw(name_of(row))
         answers.refused(work, row, content, refusal)
         return False
-    held = hold_reason(account, order, content) if account is not None else None
+    held = _hold(work, row, account, order, content) if account is not None else None
     if held is not None:
         row.state, row.held_for = "held", held.reason
         work.withdraw(name_of(row))
         answers.held(work, row, content, held.reason, held.why, what_to_do=held.what_to_do)
         return False
     return True
+
+
+def _hold(
+    work: Work, row: PackageRow, account: ConnectedAccount, order: OrderDocument, content: Content
+) -> Hold | None:
+    if row.unsure:  # Amazon may have it already, and is asked
+        return None
+    held = hold_reason(account, order, content)
+    if held is not None and (locked := lock_account(work, account.account_id)) is not None:
+        held = hold_reason(locked, order, content)  # whoever ends the reason from now on finds the package held
+    return held
 
 
 def _make(
@@ -158,9 +182,3 @@ def _is_ours(known: OrderPackage | None, package: Package) -> bool:
     theirs = {item.order_item_id: item.quantity for item in known.package_items}
     ours = {line.order_item_id: line.quantity for line in package.lines}
     return known.tracking_number == package.tracking_number and theirs == ours
-
-
-def _order_document(work: Work, row: PackageRow) -> str:
-    locked = work.lock_order(row.order_id)
-    assert locked is not None  # noqa: S101  (a package's order is never deleted)
-    return locked.document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -125,6 +125,11 @@ class Content(Model):
             lines=tuple(PackageLine(line.order_item_id, line.quantity, line.transparency_codes) for line in self.lines),
             ship_from_supply_source_id=self.ship_from_supply_source_id,
         )
+
+
+def lines_elsewhere(others: Iterable[tuple[str, Content]]) -> list[ContentLine]:
+    """What an order's other packages hold, given their states: of a refused one only what Amazon has taken."""
+    return [line for state, one in others for line in (one.taken if state == "rejected" else one.lines)]
 
 
 def content_of(text: str) -> Content:

@@ -9,16 +9,18 @@ from sqlalchemy import case, exists, select, update
 
 from orderbridge.accounts import ConnectedAccount, connected_accounts, find_account
 from orderbridge.amazon_calls import AmazonCalls
+from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from schemas.shipments import ShipmentDue
 from services.shipper import answers
-from services.shipper.confirm import confirm_package
-from services.shipper.content import as_text, content_of
+from services.shipper.confirm import confirm_package, pass_on
+from services.shipper.content import Content, as_text, content_of, lines_elsewhere
 from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED, forbidden
 from services.shipper.planning import look_again, name_of
+from services.shipper.rules import check_lines, remaining
 
 _SOON = timedelta(seconds=2)
 """The clocks of two processes may differ by so much: what is due within it is planned again, never dropped."""
@@ -28,23 +30,30 @@ _MAY_START_AT = case(
 
 
 def shipment_due(event: ShipmentDue, work: Work, calls: AmazonCalls) -> None:
-    """Confirm the account's most urgent ready package, and pass the slot on if there are more."""
+    """A slot is there, or an order's packages are to be looked at again."""
     if event.order_id is not None:
         _look_at_order(work, event, event.order_id)
         return
+    take_slot(work, calls, event.account_id)
+
+
+def take_slot(work: Work, calls: AmazonCalls, account_id: str, *, more: bool = False) -> None:
+    """Confirm the account's most urgent ready package; pass the slot on if there are `more`, or the caller says so."""
     now = work.now
-    account = find_account(work, event.account_id)
-    _end_holds(work, event.account_id, account)
-    keys = _most_urgent(work, event.account_id, now, connected=account is not None and account.connected)
-    if not keys:
+    account = find_account(work, account_id)
+    _end_holds(work, account_id, account)
+    keys = _most_urgent(work, account_id, now, connected=account is not None and account.connected)
+    more = more or len(keys) > 1
+    locked = work.lock_order(keys[0][0]) if keys else None
+    if locked is None:
+        if more:
+            pass_on(work, calls, account_id)
         return
-    more = len(keys) > 1
-    work.lock_order(keys[0][0])
     row = work.session.get_one(PackageRow, keys[0], populate_existing=True)
     if row.state in ("waiting", "held") and (row.hold_until <= work.now or account is None or not account.connected):
-        confirm_package(work, calls, row, more=more)
+        confirm_package(work, calls, row, account, OrderDocument.model_validate_json(locked.document), more=more)
     elif more:
-        plan_slot(work, event.account_id, now)
+        pass_on(work, calls, account_id)
 
 
 def others_are_ready(work: Work, row: PackageRow) -> bool:
@@ -82,7 +91,7 @@ def _most_urgent(work: Work, account_id: str, now: datetime, *, connected: bool)
             look_again(work, row, max(row.hold_until, row.claimed_until or row.hold_until))
         work.commit()  # before the order's lock: locks on the outbox come after it, or stand alone
     ready = waiting.where(now >= _MAY_START_AT)
-    return _keys(work, ready.order_by(PackageRow.ship_by, PackageRow.hold_until).limit(2))
+    return _keys(work, ready.order_by(PackageRow.ship_by.nulls_last(), PackageRow.hold_until).limit(2))
 
 
 def _keys(work: Work, statement: Any) -> list[tuple[str, str]]:
@@ -105,21 +114,35 @@ def _end_holds(work: Work, account_id: str, account: ConnectedAccount | None) ->
 def _look_at_order(work: Work, event: ShipmentDue, order_id: str) -> None:
     """The order has changed, or a person wants what was refused or is held to be sent."""
     order_row = work.lock_order(order_id)
-    if order_row is None or order_row.account_id != event.account_id:
+    if order_row is None:
         return
     order = OrderDocument.model_validate_json(order_row.document)
-    account = find_account(work, event.account_id)
+    account = find_account(work, order_row.account_id)
     statement = select(PackageRow).where(PackageRow.order_id == order_id).order_by(PackageRow.package_key)
-    for row in work.session.scalars(statement.execution_options(populate_existing=True)).all():
+    rows = work.session.scalars(statement.execution_options(populate_existing=True)).all()
+    for row in rows:
+        row.account_id = order_row.account_id  # which takes the orders over, where a seller was connected anew
         if event.package_key in (None, row.package_key):
-            _look_at_package(work, event, row, account, order)
+            others = [(other.state, content_of(other.content)) for other in rows if other is not row]
+            _look_at_package(work, event, row, account, order, others)
 
 
 def _look_at_package(
-    work: Work, event: ShipmentDue, row: PackageRow, account: ConnectedAccount | None, order: OrderDocument
+    work: Work,
+    event: ShipmentDue,
+    row: PackageRow,
+    account: ConnectedAccount | None,
+    order: OrderDocument,
+    others: list[tuple[str, Content]],
 ) -> None:
     content = content_of(row.content)
     if event.send_again and row.state in ("rejected", "held"):
+        taken = [*content.taken, *(line for _, other in others for line in other.taken)]
+        try:
+            check_lines(content.lines, order, remaining(order, lines_elsewhere(others), taken))
+        except Rejected as rejected:
+            answers.refused(work, row, content, answers.as_refusal(rejected))
+            return
         wanted = content.changed(told=(), refusal=None, despite_cancel_request=True, ship_date_at_most=None)
         row.content, row.failures = as_text(wanted), 0
         row.state, row.held_for = "waiting", None

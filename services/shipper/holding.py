@@ -20,6 +20,13 @@ _DISCONNECTED = Refusal(
     what_to_do="Connect the account again, then `orderbridge shipments retry`; or confirm it in Seller Central.",
 )
 
+_LEFT_UNKNOWN = Refusal(
+    reason="account_disconnected",
+    message="The order's account was disconnected before Amazon's answer came: it may have the shipment, or not.",
+    what_to_do="Look in Seller Central. Or connect the account again, then `orderbridge shipments retry`: Amazon is "
+    "asked what it has.",
+)
+
 
 @dataclass(frozen=True)
 class Hold:
@@ -36,7 +43,7 @@ def forbidden(row: PackageRow, account: ConnectedAccount | None, order: OrderDoc
     Where Amazon may have it already, it is asked before anybody is told anything, as long as it can be asked.
     """
     if account is None or not account.connected:
-        return _DISCONNECTED
+        return _LEFT_UNKNOWN if row.unsure else _DISCONNECTED
     if row.unsure:
         return None
     try:

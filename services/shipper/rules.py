@@ -6,7 +6,8 @@ Each refusal has a stable code, what it means, and what to do. docs/your-store.m
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from services.shipper.content import ContentLine
 
 _AMAZON_CARRIES = frozenset({"AMAZON_EASY_SHIP", "DELIVERY_BY_AMAZON"})
 """Programs whose labels come from Amazon, which then confirms the shipment itself."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode's general categories of control, format, unassigned, private and surrogate characters, and line breaks."""
 _FARTHEST = timedelta(days=365)
 _AMAZONS_CLOCK = timedelta(minutes=1)
 """What is sent lies this far in the past: Amazon's clock may be behind ours, and it takes no future date."""
@@ -36,12 +39,27 @@ def check_account(account: ConnectedAccount | None) -> ConnectedAccount:
 
 def check_event(event: OrderShipped) -> None:
     """Raises Rejected for an event that cannot be told Amazon whatever the order is."""
-    if event.tracking_number is None:
+    for field in ("package_id", "carrier", "shipping_method", "tracking_number", "ship_from_supply_source_id"):
+        _check_text(field, getattr(event, field))
+    if not (event.tracking_number or "").strip():
         raise Rejected(
             "tracking_missing",
             "Amazon takes no shipment without a tracking number, in any marketplace.",
             "Send the event again with its tracking_number.",
         )
+
+
+def _check_text(field: str, text: str | None) -> None:
+    """What is copied from a label's page brings along characters that nobody sees, and Amazon refuses or prints."""
+    for character in text or "":
+        if unicodedata.category(character) in _UNSEEN:
+            raise Rejected(
+                "invalid",
+                f"order.shipped: {field}: holds U+{ord(character):04X}, a character that cannot be seen.",
+                f"Enter the {field} anew, without it, and send the event again.",
+            )
+    if text is not None and field != "tracking_number" and not text.strip():
+        raise Rejected("invalid", f"order.shipped: {field}: is blank.", f"Fill in {field}, and send the event again.")
 
 
 def check_order(order: OrderDocument) -> None:
@@ -112,7 +130,7 @@ def package_lines(
     `others` is what our other packages of the order hold, `taken` what Amazon took of all of ours, this one's too.
     Raises Rejected for a line that is unknown, or more than was ordered.
     """
-    left = _remaining(order, list(others), list(taken))
+    left = remaining(order, list(others), list(taken))
     if not event.lines:
         everything = tuple(ContentLine(item, quantity) for item, quantity in left.items() if quantity > 0)
         if not everything:
@@ -128,25 +146,38 @@ def package_lines(
         before = named.get(line.order_item_id)
         quantity = shipped.quantity + (before.quantity if before else 0)
         codes = (*(before.transparency_codes if before else ()), *shipped.transparency_codes)
-        if quantity > left[line.order_item_id]:
-            raise Rejected(
-                "more_than_ordered",
-                f"The package holds {quantity} of {line.sku or line.order_item_id}; "
-                f"{line.quantity} were ordered and {left[line.order_item_id]} are left to ship.",
-                "Correct the quantity, or the package_id if this corrects an earlier package, and send it again.",
-            )
+        _check_quantity(line, quantity, left)
         named[line.order_item_id] = ContentLine(line.order_item_id, quantity, codes)
     return tuple(named.values())
 
 
-def _remaining(order: OrderDocument, others: list[ContentLine], taken: list[ContentLine]) -> dict[str, int]:
-    remaining = {}
+def check_lines(lines: Iterable[ContentLine], order: OrderDocument, left: Mapping[str, int]) -> None:
+    """Raises Rejected if what a package holds is more than is `left` of the order by now."""
+    by_item = {line.order_item_id: line for line in order.lines}
+    for held in lines:
+        if (line := by_item.get(held.order_item_id)) is not None:
+            _check_quantity(line, held.quantity, left)
+
+
+def _check_quantity(line: Line, quantity: int, left: Mapping[str, int]) -> None:
+    if quantity > left[line.order_item_id]:
+        raise Rejected(
+            "more_than_ordered",
+            f"The package holds {quantity} of {line.sku or line.order_item_id}; "
+            f"{line.quantity} were ordered and {left[line.order_item_id]} are left to ship.",
+            "Correct the quantity, or the package_id if this corrects an earlier package, and send it again.",
+        )
+
+
+def remaining(order: OrderDocument, others: list[ContentLine], taken: list[ContentLine]) -> dict[str, int]:
+    """How many units of each line a package may hold, by order item."""
+    left = {}
     for line in order.lines:
         elsewhere = sum(other.quantity for other in others if other.order_item_id == line.order_item_id)
         ours = sum(part.quantity for part in taken if part.order_item_id == line.order_item_id)
         by_hand = max(line.quantity_shipped - ours, 0)  # confirmed in Seller Central, not by us
-        remaining[line.order_item_id] = max(line.quantity - line.quantity_cancelled - elsewhere - by_hand, 0)
-    return remaining
+        left[line.order_item_id] = max(line.quantity - line.quantity_cancelled - elsewhere - by_hand, 0)
+    return left
 
 
 def _line(order: OrderDocument, shipped: ShippedLine) -> Line:

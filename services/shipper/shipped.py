@@ -7,18 +7,18 @@ from datetime import date, datetime
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
+from orderbridge.amazon.operations import CONFIRM_SHIPMENT
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
-from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper import answers
-from services.shipper.confirm import confirm_package, stated_ship_date
-from services.shipper.content import Content, as_text, content_of
-from services.shipper.due import others_are_ready
+from services.shipper.confirm import confirm_package, pass_on, stated_ship_date
+from services.shipper.content import Content, as_text, content_of, lines_elsewhere
+from services.shipper.due import others_are_ready, take_slot
 from services.shipper.holding import asks_to_cancel
 from services.shipper.planning import look_again
 from services.shipper.resolve import resolve
@@ -72,17 +72,27 @@ def _send_or_hold(
 ) -> None:
     _warn(work, row, account, order)
     content = content_of(row.content)
+    next_try = row.hold_until if row.failures else work.now
     row.hold_until = plan_ship_date(content.said_ship_date(), account.zone, order.placed_at, work.now).not_before
     if row.hold_until > work.now:
         why = f"Its ship date is {_words(content.ship_date)}; Amazon takes no future dates."
         answers.held(work, row, content, "ship_date_ahead", why, until=row.hold_until)
         look_again(work, row, row.hold_until)
         return
+    row.hold_until = max(row.hold_until, next_try)
+    if row.hold_until > work.now:  # said again while Amazon is unwell
+        look_again(work, row, row.hold_until)
+        return
     work.session.flush()
     if not _in_flight(row, work.now) and others_are_ready(work, row):
-        plan_slot(work, row.account_id)
+        work.commit()  # so whoever is planning the account's slot just now plans it for this package too
+        if work.try_lock(f"plan a slot of {row.account_id}"):
+            if calls.next_call_at(work, row.account_id, CONFIRM_SHIPMENT) <= work.now:
+                take_slot(work, calls, row.account_id, more=True)
+            else:
+                pass_on(work, calls, row.account_id)
         return
-    confirm_package(work, calls, row)
+    confirm_package(work, calls, row, account, order)
 
 
 def _warn(work: Work, row: PackageRow, account: ConnectedAccount, order: OrderDocument) -> None:
@@ -128,7 +138,6 @@ def _content(
     held = [(row.state, content_of(row.content)) for row in others.values()]
     before = content_of(known.content) if known is not None else None
     own = before.taken if before is not None else ()
-    elsewhere = [line for state, one in held for line in (one.taken if state == "rejected" else one.lines)]
     taken = [*own, *(line for _, one in held for line in one.taken)]
     return Content(
         caused_by=work.cause.event_id,
@@ -140,7 +149,7 @@ def _content(
         tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
         first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
-        lines=package_lines(event, order, elsewhere, taken),
+        lines=package_lines(event, order, lines_elsewhere(held), taken),
         taken=own,
         ship_from_supply_source_id=event.ship_from_supply_source_id,
     )
@@ -164,7 +173,6 @@ def _plan(
             reference_id=next_reference_id(order, (other.reference_id for other in others.values())),
             revision=0,
             unsure=False,
-            ship_by=order_row.ship_by,
         )
         work.session.add(row)
     else:
@@ -172,10 +180,11 @@ def _plan(
         content = _after(work, row, content)
     if known is None or not content.repeated_by:
         row.revision += 1
+        row.failures = 0
+    row.account_id, row.ship_by = order_row.account_id, order_row.ship_by
     row.rank = work.cause.rank
     row.content = as_text(content)
     row.state, row.held_for = "waiting", None
-    row.failures = 0
     return row
 
 
@@ -186,7 +195,11 @@ def _after(work: Work, row: PackageRow, content: Content) -> Content:
         return content
     if content.same_parcel(before):
         return content.changed(
-            repeated_by=before.callers, superseded=before.superseded, first_said_at=before.first_said_at
+            repeated_by=before.callers,
+            superseded=before.superseded,
+            first_said_at=before.first_said_at,
+            despite_cancel_request=before.despite_cancel_request,
+            ship_date_at_most=before.ship_date_at_most,
         )
     if _in_flight(row, work.now) and row.claimed_by is not None and row.claimed_by.endswith(f"/{row.revision}"):
         return content.changed(superseded=before.callers)

@@ -26,6 +26,9 @@ LEASE_SECONDS = 5.0
 BATCH = 100
 """Dead letters of a megabyte among them: so many are in memory at once."""
 HELD_BACK = timedelta(seconds=2)
+"""How long a key waits after the broker has refused one of its events."""
+LOCKED = timedelta(milliseconds=100)
+"""How long a key waits whose event is just being replaced: a transaction lasts some milliseconds."""
 AHEAD = timedelta(seconds=5)
 """How far the clock of whoever posted an event may be ahead of ours."""
 
@@ -132,7 +135,7 @@ class Relay:
             if unmarked := keys.keys() - set(marked):
                 there = select(OutboxRow.event_id).where(OutboxRow.event_id.in_(unmarked))
                 for event_id in work.session.scalars(there):
-                    self._held_back[keys[event_id]] = work.now + HELD_BACK
+                    self._held_back[keys[event_id]] = work.now + LOCKED
 
 
 def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:

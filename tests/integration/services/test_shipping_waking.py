@@ -73,3 +73,16 @@ def test_at_a_start_packages_whose_hold_has_ended_are_taken_up_though_the_slot_i
     wake_all(system.database)
     system.run_until_idle()
     assert answers(system) == [(order_id, "confirmed")]
+
+
+def test_no_slot_comes_before_the_quota_has_a_call_for_it(anywhere: System) -> None:
+    """At most two events a confirmation: a slot and the store's answer."""
+    system = anywhere
+    order_ids = system.imported(count=20)
+    for order_id in order_ids:
+        system.store_says(order_id=order_id)
+    system.run_until_idle()
+    system.advance(30)
+    assert len(system.events(ShipmentConfirmed)) == 20
+    assert len(system.events(ShipmentDue)) <= 20
+    assert system.calls("confirmShipment") == {"204": 20}

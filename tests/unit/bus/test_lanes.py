@@ -139,3 +139,20 @@ def test_any_order_of_ends_keeps_both_orders(keys: list[bytes | None], random: A
             assert [one for one in partition.handled if one[1] == key] == [one for one in messages if one[1] == key]
 
     run(test())
+
+
+def test_so_many_of_a_key_at_once_begun_in_their_order() -> None:
+    async def test() -> None:
+        partition = Partition(of_a_key=2)
+        messages: list[Message] = [(number, b"a") for number in range(4)]
+        await partition.put(*messages)
+        assert partition.begun == messages[:2]
+        await partition.open(messages[1])
+        assert partition.begun == messages[:3]
+        await partition.open(messages[2], messages[3])
+        assert partition.handled == messages[1:]
+        assert partition.acknowledged == []
+        await partition.open(messages[0])
+        assert partition.acknowledged == messages
+
+    run(test())
