@@ -44,7 +44,7 @@ def list_shipments(
 @shipments_app.command()
 def retry(
     order: Annotated[str | None, typer.Argument(help="The order's number: Amazon's, ours, or the store's own.")] = None,
-    package: Annotated[str | None, typer.Option(help="One package of it: the store's package_id.")] = None,
+    package: Annotated[str | None, typer.Option(help="One package of it, as `shipments list` names it.")] = None,
     account: Annotated[str | None, typer.Option(help="All refused and held packages of this account.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -77,7 +77,7 @@ def _of_order(work: Work, order: str, package: str | None) -> list[PackageRow]:
     found = find_order(work, order)
     if found is None:
         fail(not_here(order))
-    rows = [row for row in _refused(work, None, found.order_id) if package in (None, row.package_key)]
+    rows = [row for row in _refused(work, None, found.order_id) if package in (None, row.package_key, _name(row))]
     if package is not None and not rows:
         fail(f"{order} has no package {package} that is refused or held. `orderbridge orders show {order}` has them.")
     return rows
@@ -101,10 +101,15 @@ def _packages(work: Work, account: str | None, state: State | None, *, limit: in
     return list(work.session.scalars(statement))
 
 
+def _name(row: PackageRow) -> str:
+    """As its store calls it, else its tracking number."""
+    return row.package_key.removeprefix("tracking:")
+
+
 def _row(row: PackageRow) -> dict[str, Any]:
     return {
         "order_id": row.order_id,
-        "package": row.package_key.removeprefix("tracking:"),
+        "package": _name(row),
         "state": row.state,
         "why": row.held_for or refusal_reason(row),
         "until": row.hold_until if row.state == "waiting" else None,

@@ -76,7 +76,9 @@ def _store(
     if access.of_another_account(work, account.account_id, row.account_id):
         access.same_seller(work, account.account_id, row.account_id)
         return line(order, "skipped", reason="of_another_account")
-    row.account_id = account.account_id
+    if row.account_id != account.account_id:
+        row.account_id = account.account_id
+        work.post(ShipmentDue(account_id=account.account_id, order_id=order.order_id))  # its packages go with it
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
