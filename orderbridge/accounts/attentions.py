@@ -21,6 +21,7 @@ SECRET_EXPIRING: Final = "secret_expiring"  # noqa: S105  (the name of a trouble
 ROLE_MISSING: Final = "role_missing"
 ORDER_ROLE_MISSING: Final = "order_role_missing"
 SHIPMENT_ROLE_MISSING: Final = "shipment_role_missing"
+SHIPMENTS_UNRECOGNISED: Final = "shipments_unrecognised"
 MARKETPLACE_DENIED: Final = "marketplace_denied"
 SAME_SELLER: Final = "same_seller"
 MAPPING_MISSING: Final = "mapping_missing"
@@ -34,6 +35,7 @@ TROUBLES: Final[dict[str, str]] = {
     ROLE_MISSING: "Orders come without addresses: the role Direct-to-Consumer Shipping (Restricted) is missing.",
     ORDER_ROLE_MISSING: "Amazon refuses all orders: the role Inventory and Order Tracking is missing.",
     SHIPMENT_ROLE_MISSING: "Amazon refuses all shipments: the role Inventory and Order Tracking is missing.",
+    SHIPMENTS_UNRECOGNISED: "The store's first 20 shipments name no order of Amazon's.",
     MARKETPLACE_DENIED: "Amazon refuses the orders of one of the account's marketplaces.",
     SAME_SELLER: "Another account that is connected is the same seller.",
     MAPPING_MISSING: "Words of Amazon's are mapped to nothing of the store's.",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from orderbridge.accounts.attentions import SHIPMENT_ROLE_MISSING, end_attention, raise_attention
+from orderbridge.accounts.attentions import (
+    SHIPMENT_ROLE_MISSING,
+    SHIPMENTS_UNRECOGNISED,
+    end_attention,
+    raise_attention,
+)
 from orderbridge.amazon import AccessDenied, ConsentRevoked, LoginRefused, OrderPackage, Refused, refuses_ship_date
 from orderbridge.amazon_calls import CallFailed
 from orderbridge.database.models import PackageRow
@@ -29,7 +34,7 @@ def confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_da
     current.unsure = False
     current.confirmed_at = work.now
     newest = content_of(current.content).with_taken(content.lines)
-    end_attention(work, row.account_id, SHIPMENT_ROLE_MISSING)
+    end_attention(work, row.account_id, SHIPMENT_ROLE_MISSING, SHIPMENTS_UNRECOGNISED)
     if current.revision == _revision(claim):
         current.content = as_text(newest)
         answers.confirmed(work, current, newest, ship_date)

@@ -13,6 +13,7 @@ from orderbridge.database.models import OrderRow, StoreOrderNumber, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
 from schemas.shipments import OrderShipped
+from services.shipper import unrecognised
 
 _AMAZON_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
 _LOOK_AGAIN = timedelta(seconds=2)
@@ -44,7 +45,9 @@ def resolve(event: OrderShipped, work: Work) -> OrderRow:
             "The order_id contains an Amazon order number, but is none.",
             "Send Amazon's order number alone (3-7-7 digits), or the order_number of order.imported.",
         )
-    raise Skipped("not_an_amazon_order")
+    unrecognised.note(work, accounts, event.order_id, event.account_id)
+    work.commit()
+    raise Skipped(unrecognised.NOT_AMAZONS)
 
 
 def find_order_id(name: str, work: Work) -> str | None:
