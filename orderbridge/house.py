@@ -19,6 +19,7 @@ from orderbridge.accounts import find_account
 from orderbridge.accounts.onboarding import check_endpoints, connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import AmazonError
+from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token, revoke_tokens
 from orderbridge.bus.embedded import EmbeddedBroker
 from orderbridge.data_folder import HouseError, kept_values, tell
 from orderbridge.database.engine import is_outage
@@ -29,8 +30,11 @@ from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
 
-ENGINE = ("ticker", "importer", "shipper", "redactor")
+ENGINE = ("ticker", "importer", "shipper", "redactor", "api")
+_JOINS = ("importer", "shipper", "redactor")
+"""Those that read topics."""
 _LISTENER = "listener"
+_STOREFRONTS = "storefront of this house"
 _LOOK_EVERY = 5.0
 _READY_SECONDS = 60.0
 _SANDBOX_CLIENT = {"amazon_client_id": "sandbox-client", "amazon_client_secret": "sandbox-secret"}
@@ -123,6 +127,7 @@ class House:
         connected elsewhere.
         """
         upgrade(self.database.engine)
+        self._give_the_storefront_a_token()
         tell(self.plan.data, self.environment, self.addresses)
         if self.plan.sandbox:
             self._say("Starting the sandbox: a small Amazon of your own")
@@ -146,7 +151,14 @@ class House:
         self._supervisor.start("storefront", [], self.environment)
         self._wait("storefront", f"{self.addresses['storefront']}/healthz")
         for service in ENGINE:
-            self._wait(service, f"{self.addresses['health'][service]}/readyz", joined=service != "ticker")
+            self._wait(service, f"{self.addresses['health'][service]}/readyz", joined=service in _JOINS)
+
+    def _give_the_storefront_a_token(self) -> None:
+        """A new one at each start, in the place of the last."""
+        with self.database.unit_of_work() as work:
+            revoke_tokens(work, _STOREFRONTS)
+            _, secret = create_token(work, _STOREFRONTS, [OPEN_PERSONAL_DATA])
+        self.environment[f"{PREFIX}API_TOKEN"] = secret
 
     def watch(self) -> None:
         """Restart what has ended; start the listener once an account is subscribed to Amazon's notifications."""
@@ -199,6 +211,7 @@ class House:
     def _values(self) -> dict[str, str]:
         """The settings of all services, by name."""
         plan, kept = self.plan, self._kept
+        api_port = free_port([8403])
         values = {
             "database_url": f"sqlite:///{plan.store.resolve() / 'orderbridge.sqlite'}",
             "kafka_bootstrap_servers": self._broker.bootstrap_servers,
@@ -208,6 +221,8 @@ class House:
             "secrets_key": kept["secrets_key"],
             "key_ring": str(plan.key_ring),
             "key_ring_grid_seconds": str(int(plan.grid.total_seconds())),
+            "api_port": str(api_port),
+            "api_url": f"http://127.0.0.1:{api_port}",
             "storefront_port": str(free_port([plan.storefront_port])),
             "storefront_database": str(plan.store.resolve() / "storefront.sqlite"),
             "log_format": "json",
@@ -221,6 +236,7 @@ class House:
         health = {name: f"http://127.0.0.1:{free_port([8410 + index])}" for index, name in enumerate(ENGINE)}
         return {
             "kafka": self.settings.kafka_bootstrap_servers,
+            "api": self.settings.api_url,
             "storefront": f"http://127.0.0.1:{self.settings.storefront_port}",
             **({"sandbox": self.settings.amazon_api_url} if self.plan.sandbox else {}),
             "health": health,

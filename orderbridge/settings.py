@@ -88,6 +88,13 @@ class Settings(BaseSettings):
     secrets_key: SecretStr | None = None
     """Encrypts Amazon's refresh tokens in the database."""
 
+    api_host: str = "127.0.0.1"
+    """Where the API listens; beyond loopback put a proxy with TLS before it."""
+    api_port: int = Field(8403, ge=0, le=65535)
+    api_url: str | None = None
+    """Where a store finds the API, for `orderbridge.store`."""
+    api_token: SecretStr | None = None
+    """A store's token (`orderbridge tokens create`)."""
     public_url: str = "http://127.0.0.1:8400"
     smtp_url: SecretStr | None = None
     log_format: Literal["console", "json"] = "console"

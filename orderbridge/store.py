@@ -21,7 +21,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -33,11 +33,13 @@ from kafka.structs import OffsetAndMetadata
 from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import open_envelope, original_of, validate
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.opening import NotOpened, OpenCall, open_call_of
 from orderbridge.settings import Settings, load_settings
 from schemas.accounts import StoreOptions
 from schemas.base import Event
 from schemas.events import EVENTS
 from schemas.failures import Original
+from schemas.openings import OpenedSeal, Purpose
 from schemas.shipments import OrderShipped
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class Store:
         answer_seconds: float = 10.0,
         session_timeout_seconds: int = 10,
         embedded: bool = False,
+        open_call: OpenCall | None = None,
         **kafka: Any,
     ) -> None:
         """Nothing is connected yet.
@@ -94,7 +97,8 @@ class Store:
         `bootstrap_servers`: `host:port`, several with commas. `group` remembers how far the store has read: processes
         that share the work share it. `name` is the store's in every event it sends (CloudEvents `source`).
         `answer_seconds` bounds the wait for Kafka's answer, `session_timeout_seconds` the time after which a dead
-        process's share goes to the others. `embedded`: the broker is the one of `orderbridge up`. `kafka`: connection
+        process's share goes to the others. `embedded`: the broker is the one of `orderbridge up`. `open_call`: the
+        API that opens personal data. `kafka`: connection
         options of kafka-python, such as `security_protocol`.
         """
         version = {"api_version": (2, 3)} if embedded else {}  # that broker does not tell its own
@@ -105,6 +109,7 @@ class Store:
         self._answer_ms = int(answer_seconds * 1000)
         self._session_timeout_ms = session_timeout_seconds * 1000
         self._embedded = embedded
+        self._open_call = open_call
         self._closed = threading.Event()
         self._producer_lock = threading.Lock()
         self._producer: Any = None
@@ -121,6 +126,7 @@ class Store:
             name=name,
             session_timeout_seconds=settings.session_timeout_seconds,
             embedded=settings.kafka_embedded,
+            open_call=open_call_of(settings),
             **options,
         )
 
@@ -145,6 +151,12 @@ class Store:
         with its id and time before it sends it, and sends it again if this raises NotSent.
         """
         return self._send(event, event_id, time)
+
+    def open_personal_data(self, seals: Iterable[tuple[str, str]], purpose: Purpose) -> list[OpenedSeal]:
+        """Open `(order_id, seal)` pairs; see `orderbridge.opening`. Raises NotOpened."""
+        if self._open_call is None:
+            raise NotOpened("No API is known: set ORDERBRIDGE_API_URL and ORDERBRIDGE_API_TOKEN.")
+        return self._open_call.open(seals, purpose)
 
     def publish_options(self, options: StoreOptions) -> str:
         """Tell what the store offers; the newest of an account stands. Raises NotSent."""

@@ -28,6 +28,9 @@ NOTIFICATIONS = Counter(
 SHIPMENTS_DUE_SOON = Counter(
     "orderbridge_shipments_due_soon", "Orders that were not shipped when a deadline came near.", ["reason"]
 )  # reason: ship_by_near | personal_data_dies
+OPENINGS = Counter(
+    "orderbridge_openings", "Seals that stores had opened, by purpose and what became of them.", ["purpose", "state"]
+)  # state: open | redacted | expired | refused
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

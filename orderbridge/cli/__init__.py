@@ -17,12 +17,15 @@ from orderbridge.cli import (
     imports,
     late_orders,
     notifications,
+    openings,
     order_list,
     orders,
+    privacy,
     recover,
     running,
     runs,
     shipments,
+    tokens,
 )
 from orderbridge.cli.application import app
 
@@ -38,12 +41,15 @@ __all__ = [
     "late_orders",
     "main",
     "notifications",
+    "openings",
     "order_list",
     "orders",
+    "privacy",
     "recover",
     "running",
     "runs",
     "shipments",
+    "tokens",
 ]
 
 

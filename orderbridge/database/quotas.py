@@ -48,8 +48,10 @@ _STEPS = range(FAULTS_TO_CLOSE, FAULTS_TO_CLOSE + 4)
 """The numbers of faults after which the breaker stays closed for other times."""
 
 
-def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: float, burst: int) -> datetime | None:
-    """Reserve one call now: None if it may be made, else the moment at which the next one may.
+def reserve(
+    work: Work, account_id: str, operation: str, *, rate_per_second: float, burst: int, calls: int = 1
+) -> datetime | None:
+    """Reserve a call now, or several at once: None if they may be made, else the moment at which they may.
 
     The rate and burst are Amazon's published ones, used until an answer's `x-amzn-RateLimit-Limit` corrects them.
     Our burst is one less than Amazon's: a call's way takes time, and Amazon counts at its arrival.
@@ -57,14 +59,14 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
     now = _us(work.now)
     mine = (Quota.account_id == account_id) & (Quota.operation == operation)
     arrival = case((Quota.arrival_us > now, Quota.arrival_us), else_=now)
-    room = (Quota.burst - 1) * Quota.interval_us
+    room = (Quota.burst - calls) * Quota.interval_us
     # As long as after another fault: a probe that dies in its call is followed by another, no sooner.
     steps = [(Quota.faults == faults, now + _in_us(closed_for(faults))) for faults in _STEPS]
     closed = case(*steps, (Quota.faults > _STEPS[-1], now + _in_us(CLOSED_LONGEST)), else_=0)
     taken = (
         update(Quota)
         .where(mine, arrival - now <= room, Quota.closed_until_us <= now)
-        .values(arrival_us=arrival + Quota.interval_us, closed_until_us=closed)
+        .values(arrival_us=arrival + calls * Quota.interval_us, closed_until_us=closed)
         .returning(Quota.arrival_us)
         .execution_options(synchronize_session=False)
     )
@@ -72,7 +74,7 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
         return None
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is not None:
-        return max(_may_call_at(row), moment(now + 1000))
+        return max(_may_call_at(row, calls), moment(now + 1000))
     new = work.insert(Quota).values(
         account_id=account_id,
         operation=operation,
@@ -83,7 +85,7 @@ def reserve(work: Work, account_id: str, operation: str, *, rate_per_second: flo
         closed_until_us=0,
     )
     work.session.execute(new.on_conflict_do_nothing())
-    return reserve(work, account_id, operation, rate_per_second=rate_per_second, burst=burst)
+    return reserve(work, account_id, operation, rate_per_second=rate_per_second, burst=burst, calls=calls)
 
 
 def next_call_at(work: Work, account_id: str, operation: str) -> datetime:
@@ -92,8 +94,8 @@ def next_call_at(work: Work, account_id: str, operation: str) -> datetime:
     return work.now if row is None else max(_may_call_at(row), work.now)
 
 
-def _may_call_at(row: Quota) -> datetime:
-    return moment(max(row.closed_until_us, row.arrival_us - (row.burst - 1) * row.interval_us))
+def _may_call_at(row: Quota, calls: int = 1) -> datetime:
+    return moment(max(row.closed_until_us, row.arrival_us - (row.burst - calls) * row.interval_us))
 
 
 def answered(work: Work, account_id: str, operation: str, rate_per_second: float | None) -> None:

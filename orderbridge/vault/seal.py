@@ -19,6 +19,10 @@ class SealRedacted(SealRefused):
     """The order was redacted before its day: its seals open no more, wherever they still lie."""
 
 
+class SealKeyLost(SealRefused):
+    """The ring has no key for the seal, although its day has not come: the ring was lost, or is another one."""
+
+
 class SealExpired(Exception):
     """The moment of the seal is over, or its key was destroyed. `dies_at` is that moment, UTC."""
 
@@ -55,9 +59,17 @@ def open_seal(ring: KeyRing, order_id: str, token: str, now: datetime) -> bytes:
     except KeyDead as error:
         raise SealExpired(error.moment) from error
     except KeyUnknown as error:
-        raise SealRefused("its key is not in the ring") from error
+        raise SealKeyLost("its key is not in the ring") from error
     except (jwe.NotOpened, ValueError) as error:
         raise SealRefused(f"not a seal of this order: {error}") from error
+
+
+def moment_named(token: str) -> datetime:
+    """The moment of death that a seal names, UTC. Raises SealRefused; unverified, unless the seal was opened."""
+    try:
+        return moment_of(jwe.unverified_kid(token))
+    except (jwe.NotOpened, ValueError) as error:
+        raise SealRefused("not a seal") from error
 
 
 def _header(moment: datetime, order_id: str) -> dict[str, str]:

@@ -13,10 +13,14 @@ from pydantic import ConfigDict
 from schemas.base import Identifier, Model, ShortText
 from schemas.shipments import OrderShipped, ShipDate, ShippedLine
 from services.storefront.books import Books, Order
+from services.storefront.buyers import Buyers
 from services.storefront.pages import orders_page
 
 _LONGEST = 256 * 1024
-_PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+_PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
 
 
 class ShipForm(Model):
@@ -30,7 +34,9 @@ class ShipForm(Model):
     lines: tuple[ShippedLine, ...] = ()
 
 
-def create_api(books: Books, on_shipped: Callable[[], None], health: Callable[[], dict[str, Any]]) -> FastAPI:
+def create_api(
+    books: Books, on_shipped: Callable[[], None], health: Callable[[], dict[str, Any]], buyers: Buyers
+) -> FastAPI:
     """The app. `on_shipped` is called when a shipment waits in the books; `health` is ok if its `trouble` is None."""
     api = FastAPI(title="Storefront", docs_url=None, redoc_url=None)
 
@@ -74,7 +80,8 @@ def create_api(books: Books, on_shipped: Callable[[], None], health: Callable[[]
 
     @api.get("/")
     def page() -> HTMLResponse:
-        return HTMLResponse(orders_page(books.orders(), books.sales()), headers=_PAGE_HEADERS)
+        orders = books.orders()
+        return HTMLResponse(orders_page(orders, books.sales(), buyers.of(orders)), headers=_PAGE_HEADERS)
 
     def _find(order_id: str) -> Order:
         found = books.order(order_id)

@@ -22,6 +22,7 @@ from schemas.accounts import PaymentType, StoreOptions
 from schemas.orders import Choice
 from services.storefront.api import create_api
 from services.storefront.books import Books
+from services.storefront.buyers import Buyers
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def main() -> None:
     settings = load_settings()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     storefront = Storefront(settings)
-    api = create_api(storefront.books, storefront.wake, storefront.health)
+    api = create_api(storefront.books, storefront.wake, storefront.health, Buyers(settings))
     server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False, timeout_graceful_shutdown=1))
 
     def stop(*_: object) -> None:

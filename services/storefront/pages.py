@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from orderbridge.plural import number_of
+from schemas.personal_data import PersonalData
 from services.storefront.books import Order, Shipment
 
 QUEUES = {
@@ -37,8 +39,8 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 _COLUMNS = ("Order", "Placed (UTC)", "Products", "Total", "Amazon says", "Buyer", "Shipments")
 
 
-def orders_page(orders: list[Order], sales: dict[str, Any]) -> str:
-    """All orders under the heading of their queue, and the sales (`Books.sales`)."""
+def orders_page(orders: list[Order], sales: dict[str, Any], buyers: Mapping[str, PersonalData]) -> str:
+    """All orders under the heading of their queue, and the sales (`Books.sales`). `buyers`: by order id."""
     by_queue: dict[str, list[Order]] = {queue: [] for queue in QUEUES}
     for order in orders:
         by_queue.setdefault(order.queue(), []).append(order)
@@ -47,7 +49,7 @@ def orders_page(orders: list[Order], sales: dict[str, Any]) -> str:
     for queue, members in by_queue.items():
         parts.append(f"<h2>{escape(queue)} ({len(members)})</h2>")
         if members:
-            rows = "".join(_row(order) for order in members)
+            rows = "".join(_row(order, buyers.get(order.event.order_id)) for order in members)
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     return "\n".join([*parts, _sales(sales), "</body></html>"])
 
@@ -59,20 +61,24 @@ def _sales(sales: dict[str, Any]) -> str:
     return f"<h2>Sales</h2>\n<p>{escape('; '.join(sums) or 'None yet.')}{more}</p>"
 
 
-def _row(order: Order) -> str:
+def _row(order: Order, buyer: PersonalData | None) -> str:
     event = order.event
-    placeholder = event.personal_data.placeholder
-    buyer = f"{placeholder.first_name} {placeholder.last_name}" if placeholder else event.personal_data.state
     cells = [
         event.store.order_number,
         f"{event.placed_at:%Y-%m-%d %H:%M}",
         ", ".join(f"{line.quantity} x {line.title or line.sku or line.order_item_id}" for line in event.lines),
         f"{event.totals.total:f} {event.totals.currency or ''}",
         event.amazon_status,
-        buyer,
+        _buyer(buyer) if buyer is not None else event.personal_data.state,
         "; ".join(_shipment(shipment) for shipment in order.packages()),
     ]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _buyer(data: PersonalData) -> str:
+    name = " ".join(dict.fromkeys(filter(None, (data.first_name, data.last_name))))
+    town = " ".join(filter(None, (data.postal_code, data.city, data.country)))
+    return ", ".join(dict.fromkeys(filter(None, (name, *data.address_lines, town if data.postal_code != name else ""))))
 
 
 def _shipment(shipment: Shipment) -> str:

@@ -11,6 +11,7 @@ from orderbridge.database.models import (
     Attempt,
     HandlerFailure,
     InboxRow,
+    Opening,
     OutboxRow,
     Run,
     RunLineRow,
@@ -28,6 +29,8 @@ ATTEMPTS_FOR = timedelta(days=30)
 FAILURES_FOR = timedelta(days=1)
 SLOTS_FOR = timedelta(days=7)
 RUNS_FOR = timedelta(days=90)
+OPENINGS_FOR = timedelta(days=366)
+"""Amazon's Data Protection Policy (2.6): logs are kept for 12 months at least."""
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -43,6 +46,7 @@ def prune(database: Database) -> int:
         (Slot.starts_at, _before(Slot.starts_at, now - SLOTS_FOR)),
         (RunLineRow.line_id, RunLineRow.run_id.in_(select(Run.run_id).where(_before(Run.finished_at, now - RUNS_FOR)))),
         (Run.run_id, _before(Run.finished_at, now - RUNS_FOR) & ~exists().where(RunLineRow.run_id == Run.run_id)),
+        (Opening.opening_id, _before(Opening.asked_at, now - OPENINGS_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orderbridge.database.models.access import ApiTokenRow, Opening
 from orderbridge.database.models.accounts import (
     AccessToken,
     Account,
@@ -21,12 +22,14 @@ __all__ = [
     "AccessToken",
     "Account",
     "AccountState",
+    "ApiTokenRow",
     "Attempt",
     "Attention",
     "Base",
     "HandlerFailure",
     "InboxRow",
     "Lease",
+    "Opening",
     "OrderRow",
     "OutboxRow",
     "PackageRow",

@@ -67,6 +67,10 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "dead-letters show",
         "dead-letters replay",
         "dead-letters discard",
+        "tokens create",
+        "tokens list",
+        "tokens revoke",
+        "privacy audit",
     }
 
 

@@ -152,7 +152,7 @@ def test_the_page_escapes_what_it_shows(scribe: Scribe) -> None:
     scribe.read("order.imported", lines=[line], store=store)
     scribe.ship("s1", tracking_number=evil)
     scribe.read("shipment.rejected", caused_by="s1", message=evil, what_to_do=evil)
-    page = orders_page(scribe.books.orders(), scribe.books.sales())
+    page = orders_page(scribe.books.orders(), scribe.books.sales(), {})
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 6
 
@@ -163,7 +163,7 @@ def test_the_page_shows_each_package_once_and_a_rejection_without_a_number(scrib
         scribe.ship(event_id, package_id="P1")
         scribe.confirm(event_id)
     scribe.read("shipment.rejected", caused_by="by-hand", package_id=None, tracking_number=None)
-    page = orders_page(scribe.books.orders(), scribe.books.sales())
+    page = orders_page(scribe.books.orders(), scribe.books.sales(), {})
     assert page.count("1Z: confirmed") == 1
     assert "(no tracking number): rejected" in page
     assert "None:" not in page

@@ -1,0 +1,78 @@
+"""A store in Python opens what it holds: in hundreds, patient while the API is limited, clear when it gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from orderbridge.opening import NotOpened, OpenCall
+from orderbridge.settings import Settings
+from orderbridge.store import Store
+from schemas.personal_data import AMAZON_REPLACED
+from services.api import web
+from tests.parts.in_process import System
+from tests.parts.open_call import OpenCalls
+
+
+@pytest.fixture
+def calls(system: System) -> Iterator[OpenCalls]:
+    with OpenCalls(system) as calls:
+        yield calls
+
+
+def test_any_number_is_opened_in_the_order_that_was_asked(system: System, calls: OpenCalls) -> None:
+    order_ids = system.imported(count=3) * 50
+    opened = OpenCall(calls.url, calls.secret).open([(one, calls.seal(one)) for one in order_ids], "shipping_label")
+    assert [one.order_id for one in opened] == order_ids
+    assert {one.state for one in opened} == {"open"}
+    assert OpenCall(calls.url, calls.secret).open([], "display") == []
+
+
+def test_a_store_opens_by_its_settings(system: System, calls: OpenCalls) -> None:
+    (order_id,) = system.imported()
+    values = {"api_url": calls.url, "api_token": calls.secret, "kafka_bootstrap_servers": "127.0.0.1:1"}
+    with Store.from_settings(Settings.model_validate(values)) as store:
+        (opened,) = store.open_personal_data([(order_id, calls.seal(order_id))], purpose="display")
+        assert opened.personal_data == system.opened(order_id)
+        system.advance(31 * 86_400)
+        seal = opened.order_id, "any"
+        (gone,) = store.open_personal_data([seal], purpose="display")
+        assert gone.personal_data is not None
+        assert gone.personal_data.last_name == AMAZON_REPLACED
+    with Store("127.0.0.1:1") as store, pytest.raises(NotOpened, match="ORDERBRIDGE_API_TOKEN"):
+        store.open_personal_data([], purpose="display")
+
+
+def test_it_waits_as_long_as_it_was_told_to(system: System, calls: OpenCalls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SEALS_AT_ONCE", 1)
+    monkeypatch.setattr(web, "SEALS_A_SECOND", 0.5)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        system.clock.advance(seconds)
+
+    monkeypatch.setattr("orderbridge.opening.time.sleep", sleep)
+    (order_id,) = system.imported()
+    call = OpenCall(calls.url, calls.secret)
+    for _ in range(2):
+        assert call.open([(order_id, calls.seal(order_id))], "display")[0].state == "open"
+    assert waited == [2.0]
+
+
+@pytest.mark.parametrize(("secret", "said"), [("ob_wrong", "401"), ("", "401")])
+def test_a_token_that_is_not_good_is_said_at_once(calls: OpenCalls, secret: str, said: str) -> None:
+    with pytest.raises(NotOpened, match=said):
+        OpenCall(calls.url, secret).open([("x", "y")], "display")
+
+
+def test_an_api_that_stays_away_is_said_with_what_to_do() -> None:
+    with pytest.raises(NotOpened, match="orderbridge run api"):
+        OpenCall("http://127.0.0.1:1", "ob_x", wait_seconds=0).open([("x", "y")], "display")
+
+
+def test_what_is_no_seal_is_not_sent(calls: OpenCalls) -> None:
+    for order_id, seal in (("", "y"), ("x", "z" * 20_000)):
+        with pytest.raises(NotOpened, match="No seal of an order"):
+            OpenCall(calls.url, calls.secret).open([(order_id, seal)], "display")
