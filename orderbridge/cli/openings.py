@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -51,7 +51,7 @@ def audit(
             statement = statement.where(Opening.state == state)
         if since is not None:
             statement = statement.where(Opening.asked_at >= _moment(since))
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "at": row.asked_at,
                 "order_id": row.order_id,
@@ -64,7 +64,12 @@ def audit(
             }
             for row in work.session.scalars(statement)
         ]
-    show(rows, as_json, "Nothing was opened.")
+    show(rows if as_json else [_brief(row) for row in rows], as_json, "Nothing was opened.")
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits on the line of a terminal."""
+    return {name: row[name] for name in ("at", "order_id", "by", "purpose", "state", "reason")}
 
 
 def _moment(text: str) -> datetime:

@@ -81,7 +81,18 @@ def list_tokens(as_json: Json = False) -> None:
             }
             for row in all_tokens(work)
         ]
-    show(rows, as_json, "No tokens. `orderbridge tokens create NAME` makes one.")
+    shown = rows if as_json else [_brief(row) for row in rows]
+    show(shown, as_json, "No tokens. `orderbridge tokens create NAME` makes one.")
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits on the line of a terminal."""
+    accounts = row["accounts"] if isinstance(row["accounts"], str) else ", ".join(row["accounts"])
+    return {name: row[name] for name in ("token_id", "name", "state")} | {
+        "accounts": accounts,
+        "expires": f"{row['expires_at']:%Y-%m-%d}",
+        "last_used_at": row["last_used_at"],
+    }
 
 
 @tokens_app.command()
