@@ -6,11 +6,14 @@ A service declares itself as an entry point in the group `orderbridge.services`,
 
 from __future__ import annotations
 
+import resource
 import sys
 from importlib.metadata import entry_points
 
 from orderbridge.settings import BadSettings
 from orderbridge.supervisor import stop_with_supervisor
+from orderbridge.vault.key_ring import WrongInstallationKey
+from orderbridge.vault.keys import InvalidKeyText
 
 
 def services() -> list[str]:
@@ -23,13 +26,19 @@ def run_service(name: str, arguments: list[str]) -> None:
     found = [entry for entry in entry_points(group="orderbridge.services") if entry.name == name]
     if not found:
         raise LookupError(f"There is no service {name!r}. Choose one of {', '.join(services())}.")
+    refuse_core_dumps()
     stop_with_supervisor()
     sys.argv = [f"orderbridge run {name}", *arguments]
     found[0].load()()
 
 
+def refuse_core_dumps() -> None:
+    """Have this process, and all that it starts, leave no core file: its memory holds keys and personal data."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 if __name__ == "__main__":
     try:
         run_service(sys.argv[1], sys.argv[2:])
-    except BadSettings as error:
+    except (BadSettings, InvalidKeyText, WrongInstallationKey) as error:
         sys.exit(f"Settings: {error}")

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
 
     vault_key: SecretStr | None = None
     """The installation's key, under which the key ring lies encrypted."""
+    vault_key_new: SecretStr | None = None
+    """The key that is to take its place: for `orderbridge privacy rotate-key` alone."""
     key_ring: Path = DATA_FOLDER / "key-ring"
     """Folder of the keys of personal data. Keep it out of backups and snapshots."""
     key_ring_grid_seconds: int = Field(3600, ge=1, le=86400)

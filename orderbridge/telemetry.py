@@ -31,6 +31,9 @@ SHIPMENTS_DUE_SOON = Counter(
 OPENINGS = Counter(
     "orderbridge_openings", "Seals that stores had opened, by purpose and what became of them.", ["purpose", "state"]
 )  # state: open | redacted | expired | refused
+SWEPT = Counter(
+    "orderbridge_swept", "What the nightly sweep found alive past its day: it should be nothing.", ["kind"]
+)  # kind: order | key
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

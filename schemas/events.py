@@ -6,6 +6,7 @@ import schemas.accounts
 import schemas.failures
 import schemas.imports
 import schemas.orders
+import schemas.privacy
 import schemas.shipments  # noqa: F401  (imported for the events they define)
 from schemas.base import Event, subclasses
 from schemas.failures import DeadLetter, GivenBack

@@ -65,6 +65,7 @@ Change = Annotated[
         "amounts",
         "dates",
         "packages",
+        "personal_data",
         "other",
         "unknown",
     ],
@@ -76,7 +77,9 @@ Change = Annotated[
 - `cancelled`: the order, or more of a line;
 - `shipped_by_amazon`: an order that Amazon fulfils is on its way;
 - `cancel_requested`: the buyer asks to cancel, or no longer does;
-- `packages`: Amazon's packages, or how they differ from what was confirmed.
+- `packages`: Amazon's packages, or how they differ from what was confirmed;
+- `personal_data`: sealed anew, and `dies_at` may be another: keep the new seal. What it holds is the same, unless
+  `address` says otherwise.
 """
 Quantity = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 

@@ -39,6 +39,8 @@ class AmazonPackage(Model):
     status: PackageStatus | None = None
     status_word: str | None = None
     """Amazon's own word, where `status` is `unknown`."""
+    delivered_by: Moment | None = None
+    """Of one that is delivered: when Amazon first told so. The day itself it does not tell."""
     lines: tuple[AmazonPackageLine, ...] = ()
 
 

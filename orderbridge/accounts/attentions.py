@@ -26,6 +26,7 @@ MARKETPLACE_DENIED: Final = "marketplace_denied"
 SAME_SELLER: Final = "same_seller"
 MAPPING_MISSING: Final = "mapping_missing"
 MAPPING_GONE: Final = "mapping_gone"
+PERSONAL_DATA_OVERDUE: Final = "personal_data_overdue"
 
 TROUBLES: Final[dict[str, str]] = {
     CONSENT_REVOKED: "Amazon no longer takes the account's refresh token: the seller has ended the authorisation.",
@@ -40,6 +41,7 @@ TROUBLES: Final[dict[str, str]] = {
     SAME_SELLER: "Another account that is connected is the same seller.",
     MAPPING_MISSING: "Words of Amazon's are mapped to nothing of the store's.",
     MAPPING_GONE: "A mapping leads to something that the store no longer has.",
+    PERSONAL_DATA_OVERDUE: "The nightly sweep found personal data or keys past their day, and had them erased.",
 }
 """Every trouble by its stable code, and what it means."""
 

@@ -28,6 +28,7 @@ from orderbridge.accounts.store_options import options_of, with_store_words
 from orderbridge.database.models import Account, AccountState
 from orderbridge.database.unit_of_work import Work
 from orderbridge.late_shipments import look_at_all
+from orderbridge.privacy.asking import look_at_seals
 from orderbridge.shipment_slots import plan_slot
 from schemas.imports import ImportDue
 
@@ -102,6 +103,11 @@ def change_settings(work: Work, account_id: str, changes: Mapping[str, Any]) -> 
         before.hold_when_buyer_cancels,
     ):
         plan_slot(work, account_id)  # what is held may go now
+    if (changed.personal_data_clock, changed.personal_data_days) != (
+        before.personal_data_clock,
+        before.personal_data_days,
+    ):
+        look_at_seals(work, account_id)
     look_at_mappings(work, account_id, changed)
     return changed
 

@@ -17,7 +17,8 @@ from pydantic import EmailStr, TypeAdapter, ValidationError
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
 from orderbridge.accounts.carrier_mapping import read_carrier_mapping
-from orderbridge.accounts.settings import IMPORT_EVERY, LATE_WARNING_HOURS, AccountSettings
+from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock
+from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
 from orderbridge.accounts.store_options import OFFER_OF, Offered, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
@@ -175,6 +176,23 @@ def _late_warning_hours(value: Any, _: Circumstances) -> int:
     return int(text)
 
 
+def _clock(value: Any, _: Circumstances) -> str:
+    word = str(value).casefold()
+    if word not in get_args(Clock):
+        raise ValueError(f"expected {_written('personal_data_clock')}")
+    return word
+
+
+def _days_kept(value: Any, _: Circumstances) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < 1:
+        raise ValueError(f"expected {_written('personal_data_days')}")
+    if int(text) > MOST_DAYS:
+        policy = 'Amazon\'s Data Protection Policy allows "no longer than 30 days after order delivery"'
+        raise ValueError(f"{policy}: expected {_written('personal_data_days')}")
+    return int(text)
+
+
 def _day_or_moment(value: Any, at: Circumstances) -> datetime:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
@@ -272,6 +290,8 @@ _READERS: Final[dict[str, Any]] = {
     "import_every_minutes": _import_every,
     "import_from": _import_from,
     "late_warning_hours": _late_warning_hours,
+    "personal_data_clock": _clock,
+    "personal_data_days": _days_kept,
     "skip_placed_before": _day_or_moment,
     "log_email": _addresses,
     "skip_marketplaces": _skip_marketplaces,

@@ -5,13 +5,12 @@ How a value is read and what it may be is in `setting_values`, changing it in `c
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
+from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock, Days, Minutes, Prefix, TimeZone
 from schemas.base import Identifier, Moment
 from schemas.orders import Choice
 
@@ -28,27 +27,6 @@ MANUAL_QUEUES: Final = {
 
 IMPORT_EVERY: Final = (60, 30, 15, 5)
 """Minutes that a seller may choose; the type allows others, since a house on its own sandbox imports every minute."""
-
-
-def _prefix(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.#/-]{0,20}", text):
-        raise ValueError("expected at most 20 letters, digits and . _ # / -")
-    return text
-
-
-Prefix = Annotated[str, AfterValidator(_prefix)]
-Minutes = Annotated[int, Field(ge=1, le=60)]
-LATE_WARNING_HOURS: Final = (1, 72)
-"""The least and the most that a seller may choose."""
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("expected an IANA time zone such as America/New_York")
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
 def _setting(default: Any, name: str, help_: str, written: str, example: str, *, group: str) -> Any:
@@ -239,6 +217,23 @@ class AccountSettings(BaseModel):
         "Where a date is a day.",
         "an IANA time zone; null is the home marketplace's",
         "time_zone=America/New_York",
+        group=_MORE,
+    )
+    personal_data_clock: Clock = _setting(
+        "placed",
+        "Personal data: counted from",
+        "From when the days of a buyer's personal data are counted: the order's placing, its shipment, or its latest "
+        "delivery. Counts for orders that are here already, too.",
+        "placed, shipped or delivered",
+        "personal_data_clock=shipped",
+        group=_MORE,
+    )
+    personal_data_days: Days = _setting(
+        MOST_DAYS,
+        "Personal data: days kept",
+        'After so many days it reads "Amazon Replaced". Counts for orders that are here already, too.',
+        f"1 to {MOST_DAYS} days",
+        "personal_data_days=14",
         group=_MORE,
     )
     late_warning_hours: Annotated[int, Field(ge=LATE_WARNING_HOURS[0], le=LATE_WARNING_HOURS[1])] = _setting(

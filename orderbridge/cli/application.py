@@ -28,6 +28,7 @@ from orderbridge.amazon import AmazonError
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.settings import BadSettings, load_settings
 from orderbridge.store import NotSent
+from orderbridge.vault.key_ring import WrongInstallationKey
 from orderbridge.vault.keys import InvalidKeyText
 
 
@@ -37,7 +38,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (BadSettings, InvalidKeyText) as error:
+        except (BadSettings, InvalidKeyText, WrongInstallationKey) as error:
             fail(f"Settings: {error}")
         except AmazonError as error:
             fail(f"Amazon did not accept it: {error}")

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import or_, select
 
 from orderbridge.accounts import ConnectedAccount, read_account
-from orderbridge.accounts.settings import LATE_WARNING_HOURS
+from orderbridge.accounts.setting_types import LATE_WARNING_HOURS
 from orderbridge.cli.application import Json, console, show, unit_of_work
 from orderbridge.cli.orders import orders_app
 from orderbridge.database.models import Account, OrderRow, PackageRow, PersonalDataRow

@@ -20,14 +20,20 @@ def amazons_number(text: str) -> str | None:
     return found[0] if found is not None else None
 
 
-def find_order(work: Work, number: str) -> OrderRow | None:
-    """The order of that number. Fails if the store has used it for several."""
+def find_orders(work: Work, number: str) -> list[OrderRow]:
+    """The orders that go by the number: several only where the store has used its own number for several."""
     ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
     found = list(work.session.scalars(select(OrderRow).where(ours)))
-    if not found:
-        named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
-        known = select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)
-        found = list(work.session.scalars(known))
+    if found:
+        return found
+    named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
+    known = select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)
+    return list(work.session.scalars(known))
+
+
+def find_order(work: Work, number: str) -> OrderRow | None:
+    """The order of that number. Fails if the store has used it for several."""
+    found = find_orders(work, number)
     if len(found) > 1:
         several = ", ".join(row.order_id for row in found)
         fail(f"The store has used {number} for several orders: {several}. Name one by Amazon's number.")

@@ -11,6 +11,8 @@ from orderbridge.accounts.store_options import words
 from orderbridge.amazon.marketplaces import marketplace
 from schemas.orders import Choice
 
+_UNITS = {"import_every_minutes": " minutes", "late_warning_hours": " hours", "personal_data_days": " days"}
+
 
 def setting_lines(account: ConnectedAccount) -> list[dict[str, Any]]:
     """A row for each setting, and one for each line of a mapping."""
@@ -64,7 +66,7 @@ def _in_words(name: str, value: Any, account: ConnectedAccount) -> str:
         return "none"
     if name == "log_email":
         return f"{value} (kept only: no e-mail is sent yet)"
-    unit = {"import_every_minutes": " minutes", "late_warning_hours": " hours"}.get(name, "")
+    unit = _UNITS.get(name, "")
     return f"{value}{unit}"
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 import secrets
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from orderbridge.vault import jwe
+from orderbridge.vault.files import erase, leftovers, write_once
 from orderbridge.vault.keys import KEY_BYTES
+from orderbridge.vault.marks import OrderMarks
+from orderbridge.vault.moments import key_name, moment_of
 
-_NAME_FORMAT = "%Y%m%dT%H%M%SZ"  # ISO 8601 basic form: no colons, which not every file system takes
+__all__ = ["FolderKeyRing", "KeyDead", "KeyRing", "KeyUnknown", "WrongInstallationKey", "key_name", "moment_of"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CHECK_HEADER = {"purpose": "key ring check"}
+CHECK_HEADER = {"purpose": "key ring check"}
+CHECK_FILE = "check.jwe"
+ROTATION_FILE = "rotation.jwe"
+"""It is there while the installation's key is being changed (`orderbridge.vault.rotation`)."""
 
 
 class KeyDead(Exception):
@@ -36,22 +42,6 @@ class KeyUnknown(Exception):
 
 class WrongInstallationKey(Exception):
     """The installation's key is missing, or is not the one under which this ring was made."""
-
-
-def key_name(moment: datetime) -> str:
-    """The name of the key that dies at `moment`, such as ``20261223T090000Z``. ValueError if not a whole UTC second."""
-    if moment.tzinfo is None or moment.microsecond:
-        raise ValueError("the moment of a key is a timezone-aware whole second")
-    return moment.astimezone(UTC).strftime(_NAME_FORMAT)
-
-
-def moment_of(name: str) -> datetime:
-    """The moment that a key's name says, UTC. Raises ValueError if it is not such a name in its one right form."""
-    with contextlib.suppress(ValueError):
-        moment = datetime.strptime(name, _NAME_FORMAT).replace(tzinfo=UTC)
-        if key_name(moment) == name:
-            return moment
-    raise ValueError("not the name of a key")
 
 
 class KeyRing(Protocol):
@@ -79,19 +69,35 @@ class KeyRing(Protocol):
     def alive(self) -> list[datetime]:
         """The moments whose keys are still there, in order: those up to now are due to be destroyed."""
 
+    def destroyed(self) -> Iterable[datetime]:
+        """The moments whose keys were destroyed. One that is alive too was restored from a backup."""
+
     def mark_redacted(self, order_id: str) -> None:
         """Remember that the order was redacted before its day, also through a restore of the database."""
 
     def is_redacted(self, order_id: str) -> bool:
         """Whether `mark_redacted` was called for the order."""
 
+    def redacted_orders(self) -> Iterator[str]:
+        """The orders for which `mark_redacted` was called."""
 
-class FolderKeyRing:
+    def refuse_after(self, order_id: str, moment: datetime) -> None:
+        """Remember that the order's newest seal dies at `moment`: older seals that die later are refused from now on.
+
+        A later moment, told later, takes its place.
+        """
+
+    def refused_after(self, order_id: str) -> datetime | None:
+        """What `refuse_after` was last told of the order; None if it never was."""
+
+
+class FolderKeyRing(OrderMarks):
     """A folder with one file per key, each encrypted under the installation's key.
 
     ``check.jwe`` tells whether the installation's key is the right one, ``keys/`` holds the keys, ``tombstones/`` a
-    name for each destroyed one, ``redacted/`` the ids of orders redacted early. Nothing is cached in memory: each use
-    reads the file, so that a key destroyed by one process is at once gone in all (a fraction of a millisecond each).
+    name for each destroyed one, ``redacted/`` the ids of orders redacted early, ``superseded/`` the moment of an
+    order's newest seal where older ones die later. Nothing is cached in memory: each use reads the file, so that a key
+    destroyed by one process is at once gone in all (a fraction of a millisecond each).
 
     Overwriting destroys as surely as the medium overwrites in place: not on snapshots, not always on an SSD.
     """
@@ -108,12 +114,12 @@ class FolderKeyRing:
         self._folder = folder
         self._grid = grid
         self._installation_key = installation_key
-        self._check_file = folder / "check.jwe"
+        self._check_file = folder / CHECK_FILE
         self._keys = folder / "keys"
         self._tombstones = folder / "tombstones"
-        self._redacted = folder / "redacted"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in (self._keys, self._tombstones, self._redacted):
+        super().__init__(folder)
+        for part in (self._keys, self._tombstones):
             part.mkdir(mode=0o700, exist_ok=True)
         if installation_key is not None:
             self._check_installation_key(installation_key)
@@ -133,7 +139,7 @@ class FolderKeyRing:
             # Checked again: the installation's key may have been changed since this process started.
             installation_key = self._check_installation_key(self._installation_key)
             key = secrets.token_bytes(KEY_BYTES)
-            _write_once(path, jwe.encrypt(key, {"kid": path.name}, installation_key))
+            write_once(path, jwe.encrypt(key, {"kid": path.name}, installation_key))
             # Destroyed while we wrote: whoever destroyed it may not have seen our file. He writes the tombstone and
             # then looks for the file, we write the file and then look for the tombstone: one of us sees the other's.
             if self._is_destroyed(moment):
@@ -159,21 +165,17 @@ class FolderKeyRing:
 
     def destroy(self, moment: datetime) -> bool:
         # First the tombstone: if we die in the middle, the key counts as dead already.
-        _write_once(self._tombstones / key_name(moment), "")
-        return _erase(self._key_file(moment))
+        write_once(self._tombstones / key_name(moment), "")
+        path = self._key_file(moment)
+        for copy in leftovers(path):
+            erase(copy)
+        return erase(path)
 
     def alive(self) -> list[datetime]:
-        moments = []
-        for path in self._keys.iterdir():
-            with contextlib.suppress(ValueError):  # a file that a crash left half made
-                moments.append(moment_of(path.name))
-        return sorted(moments)
+        return _moments(self._keys)
 
-    def mark_redacted(self, order_id: str) -> None:
-        _write_once(self._redacted_file(order_id), order_id)
-
-    def is_redacted(self, order_id: str) -> bool:
-        return self._redacted_file(order_id).exists()
+    def destroyed(self) -> list[datetime]:
+        return _moments(self._tombstones)
 
     def _check_installation_key(self, installation_key: bytes | None) -> bytes:
         """Gives the key back if it is this ring's; makes the check file if the ring is new."""
@@ -181,12 +183,16 @@ class FolderKeyRing:
             raise WrongInstallationKey("no installation key: set ORDERBRIDGE_VAULT_KEY")
         # In this order: others make the check file before their first key, so keys seen now had one before now.
         has_keys = any(self._keys.iterdir())
+        if (self._folder / ROTATION_FILE).exists():
+            raise WrongInstallationKey(
+                f"the key of {self._folder} is being changed: run `orderbridge privacy rotate-key` to its end"
+            )
         if not self._check_file.exists():
             if has_keys:
                 raise WrongInstallationKey(f"{self._folder} has keys but no {self._check_file.name}: restore it")
-            _write_once(self._check_file, jwe.encrypt(b"", _CHECK_HEADER, installation_key))
+            write_once(self._check_file, jwe.encrypt(b"", CHECK_HEADER, installation_key))
         try:
-            jwe.decrypt(self._check_file.read_text("latin-1"), _CHECK_HEADER, installation_key)
+            jwe.decrypt(self._check_file.read_text("latin-1"), CHECK_HEADER, installation_key)
         except jwe.NotOpened as error:
             raise WrongInstallationKey(
                 f"ORDERBRIDGE_VAULT_KEY is not the key under which {self._folder} was made"
@@ -203,48 +209,10 @@ class FolderKeyRing:
     def _key_file(self, moment: datetime) -> Path:
         return self._keys / key_name(moment)
 
-    def _redacted_file(self, order_id: str) -> Path:
-        # Hashed: an order id asked for from outside must not become a path.
-        return self._redacted / hashlib.sha256(order_id.encode("utf-8", "surrogatepass")).hexdigest()
 
-
-def _write_once(path: Path, text: str) -> None:
-    """Write the file whole and lasting, readable by its owner alone, unless it is there already: then leave it."""
-    if path.exists():
-        return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "surrogatepass"))
-            file.flush()
-            os.fsync(descriptor)
-        # A second name for the same file, and it fails if the name is taken: of several writers, one wins. If we
-        # crash before the first name is gone, overwriting the key later overwrites it there too.
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _erase(path: Path) -> bool:
-    """Overwrite the file in place with random bytes and remove it; False if it is not there (any more)."""
-    try:
-        with path.open("r+b") as file:
-            file.write(secrets.token_bytes(os.fstat(file.fileno()).st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    _sync_folder(path.parent)
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _moments(folder: Path) -> list[datetime]:
+    moments = []
+    for path in folder.iterdir():
+        with contextlib.suppress(ValueError):  # a file that a crash left half made
+            moments.append(moment_of(path.name))
+    return sorted(moments)

@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 
 from orderbridge.vault import jwe
-from orderbridge.vault.key_ring import KeyDead, KeyRing, KeyUnknown, key_name, moment_of
+from orderbridge.vault.key_ring import KeyDead, KeyRing, KeyUnknown
+from orderbridge.vault.moments import key_name, moment_of
 
 _ORDER_ID = re.compile(r"[!-~]{1,64}")  # Amazon's have 19 characters; bounded, so that the header is
 
@@ -21,6 +22,10 @@ class SealRedacted(SealRefused):
 
 class SealKeyLost(SealRefused):
     """The ring has no key for the seal, although its day has not come: the ring was lost, or is another one."""
+
+
+class SealSuperseded(SealRefused):
+    """The order was sealed anew for an earlier day: this seal, which would open longer, opens no more."""
 
 
 class SealExpired(Exception):
@@ -46,8 +51,8 @@ def seal(ring: KeyRing, order_id: str, payload: bytes, dies_at: datetime, now: d
 def open_seal(ring: KeyRing, order_id: str, token: str, now: datetime) -> bytes:
     """The payload that was sealed for the order.
 
-    Raises `SealRefused` (of which `SealRedacted` is one) or `SealExpired`. An expired seal can no longer be checked
-    for changes: nothing is left to check it with.
+    Raises `SealRefused` (of which `SealRedacted` and `SealSuperseded` are) or `SealExpired`. An expired seal can no
+    longer be checked for changes: nothing is left to check it with.
     """
     if ring.is_redacted(order_id):
         raise SealRedacted("the order's personal data was redacted")
@@ -55,6 +60,9 @@ def open_seal(ring: KeyRing, order_id: str, token: str, now: datetime) -> bytes:
         moment = moment_of(jwe.unverified_kid(token))
         header = _header(moment, order_id)
         jwe.require_header(token, header)  # before the key: another order's seal is refused, not "expired"
+        newest = ring.refused_after(order_id)
+        if newest is not None and moment > newest:
+            raise SealSuperseded(f"the order was sealed anew, for {newest.isoformat()}")
         return jwe.decrypt(token, header, ring.existing_key(moment, now))
     except KeyDead as error:
         raise SealExpired(error.moment) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
@@ -12,8 +14,10 @@ from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key
 from schemas.accounts import StoreOptions
 from schemas.imports import ImportDue
+from schemas.privacy import SealDue, SealsDue
 from services.importer.imports import run_import
 from services.importer.one_order import import_order
+from services.importer.seals import look_at_seal, look_at_seals
 from services.importer.store_options import options_said
 
 
@@ -28,6 +32,8 @@ def wire(settings: Settings, database: Database) -> Worker:
     worker = Worker("importer", settings, database)
     worker.on(ImportDue, import_due)
     worker.on(StoreOptions, options_said)
+    worker.on(SealsDue, partial(look_at_seals, ring=ring))
+    worker.on(SealDue, partial(look_at_seal, ring=ring))
     return worker
 
 

@@ -62,7 +62,7 @@ def _store(
         if reason is not None:
             return line(order, "skipped", reason=reason)
         if _insert(work, document):
-            kept = personal_data.keep(work, ring, account.account_id, order, None)
+            kept = personal_data.keep(work, ring, account, order, document, None)
             document, state = _as_told(document, kept.state)
             document = _with_differences(work, order, document, None)
             imported = work.session.get_one(OrderRow, order.order_id)
@@ -86,10 +86,12 @@ def _store(
     kept_before = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     hours = account.settings.late_warning_hours
     planned = deadlines(known, dies_at(kept_before), hours)
-    kept = personal_data.keep(work, ring, account.account_id, order, kept_before)
+    kept = personal_data.keep(work, ring, account, order, document, kept_before)
     document, state = _as_told(document, kept.state)
     document = _with_differences(work, order, document, known)
-    changes = what_changed(known, document, address=kept.changed)
+    changes = what_changed(
+        known, document, address="address" in kept.changes, sealed_anew="personal_data" in kept.changes
+    )
     _update(row, document)
     _plan_look(work, document, planned, _deadlines(account, document, state), known)
     if not changes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -32,7 +32,8 @@ def packages_of(order: Order, known: OrderDocument | None) -> tuple[AmazonPackag
     that nothing has shipped; else what we know stays.
     """
     if order.packages:
-        return tuple(map(_package, order.packages))
+        delivered = {one.package_reference_id: one.delivered_by for one in known.packages} if known is not None else {}
+        return tuple(_package(told, order.last_updated_time, delivered) for told in order.packages)
     return () if known is None or _tells_packages(order) else known.packages
 
 
@@ -96,7 +97,8 @@ def _tells_packages(order: Order) -> bool:
     return bool(quantities) and all(quantity == 0 for quantity in quantities)
 
 
-def _package(told: OrderPackage) -> AmazonPackage:
+def _package(told: OrderPackage, told_at: datetime, delivered: Mapping[str, datetime | None]) -> AmazonPackage:
+    """`delivered`: when Amazon first told of each package that it was delivered."""
     word = told.package_status.status if told.package_status else None
     status = package_status_of(word) if word is not None else None
     return AmazonPackage(
@@ -106,6 +108,7 @@ def _package(told: OrderPackage) -> AmazonPackage:
         ship_time=told.ship_time,
         status=status,
         status_word=word if status == "unknown" else None,
+        delivered_by=(delivered.get(told.package_reference_id) or told_at) if status == "delivered" else None,
         lines=tuple(
             AmazonPackageLine(order_item_id=item.order_item_id, quantity=item.quantity) for item in told.package_items
         ),

@@ -5,26 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.setting_types import MOST_DAYS
 from orderbridge.amazon.order_models import CustomerAddress, Order, OrderTaxRegistration
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.privacy.asking import redact_early
+from orderbridge.privacy.clock import dies_by_now
 from orderbridge.vault.jwe import MAX_PAYLOAD_BYTES
 from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
-from schemas.orders import KeyExpired, OrderAged
+from schemas.orders import Change, KeyExpired, OrderAged, OrderDocument
 from schemas.personal_data import PersonalData, PersonalDataState, TaxRegistration
 from services.importer.mapping import is_fulfilled_by_amazon
 
-KEPT_FOR = timedelta(days=30)
-"""Amazon's Data Protection Policy; counted, as the manual does, from the day the order was placed."""
+KEPT_FOR = timedelta(days=MOST_DAYS)
+"""What is older comes from Amazon's reports, which have no personal data."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """How the data stands now, and whether it is other data than before."""
+    """How the data stands now, and what is new in that for the store."""
 
     state: PersonalDataState
-    changed: bool
+    changes: tuple[Change, ...] = ()
+    """`address`: other data than before, as far as can be told; `personal_data`: it dies at another moment."""
 
 
 def extract(order: Order) -> PersonalData:
@@ -87,32 +92,110 @@ def _registration(told: OrderTaxRegistration) -> TaxRegistration:
     )
 
 
-def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: PersonalDataRow | None) -> Kept:
+def keep(
+    work: Work,
+    ring: KeyRing,
+    account: ConnectedAccount,
+    order: Order,
+    document: OrderDocument,
+    row: PersonalDataRow | None,
+) -> Kept:
     """Seal the order's personal data and keep it, in the order's transaction; plan its death.
 
-    Once it is redacted nothing brings it back: what Amazon still returns is dropped. The caller holds the order's lock.
+    Once it is redacted nothing brings it back: what Amazon still returns is dropped. So is that of an order which the
+    key ring remembers as redacted early. The caller holds the order's lock.
     """
     data = _that_fits(extract(order))
     if is_fulfilled_by_amazon(order):
-        return Kept(PersonalDataState.none(), changed=False)
+        return Kept(PersonalDataState.none())
+    if row is not None and row.redacted_at is not None:
+        return Kept(as_kept(row))
     now = work.now
-    dies_at = ring.moment_for(order.created_time + KEPT_FOR)
+    dies_at = ring.moment_for(dies_by_now(work, document, account.settings))
+    if ring.is_redacted(order.order_id):
+        if row is None:
+            return Kept(_upsert(work, order.order_id, None, min(dies_at, now), now), ("personal_data",))
+        redact_early(work, order.order_id)  # the database was restored: the redactor sets its row right
+        return Kept(PersonalDataState.redacted(now))
     if data == PersonalData(country=data.country, region=data.region, city=data.city):
-        if row is None and dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
-            return Kept(_upsert(work, order.order_id, None, dies_at, now), changed=False)
-        return Kept(as_kept(row), changed=False)
-    if row is not None and (row.redacted_at is not None or _says(ring, order.order_id, row.seal, now, data)):
-        return Kept(as_kept(row), changed=False)
+        if row is not None:
+            return move(work, ring, account.account_id, row, dies_at)
+        if dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
+            return Kept(_upsert(work, order.order_id, None, dies_at, now))
+        return Kept(as_kept(row))
+    held = _held(ring, row, now)
+    if row is not None and held == data:
+        return move(work, ring, account.account_id, row, dies_at)
     try:
         sealed = seal(ring, order.order_id, data.model_dump_json().encode(), dies_at, now)
     except KeyDead:
-        if row is not None:  # its day has come just now: the redactor is about to replace it, and tells the store
-            return Kept(as_kept(row), changed=False)
-        return Kept(_upsert(work, order.order_id, None, dies_at, now), changed=False)
-    state = _upsert(work, order.order_id, sealed, dies_at, None)
-    work.post(OrderAged(order_id=order.order_id, account_id=account_id), at=dies_at, name=f"aged:{order.order_id}")
+        if row is not None:
+            return _die_at_once(work, ring, account.account_id, row, dies_at)
+        return Kept(_upsert(work, order.order_id, None, dies_at, now))
+    moved = row is not None and (held is None or row.dies_at != dies_at)
+    state = _keep_seal(work, ring, account.account_id, order.order_id, sealed, dies_at, row)
+    if row is None:
+        return Kept(state)
+    return Kept(state, ("address", "personal_data") if moved else ("address",))
+
+
+def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_at: datetime) -> Kept:
+    """Have what is sealed die at `dies_at`, a moment of the ring: sealed anew under that moment's key.
+
+    Where that is sooner, the older seal is refused from now on, wherever it lies. What cannot be opened, since its key
+    was lost, only has its date moved, to an earlier one. The caller holds the order's lock.
+    """
+    if row.redacted_at is not None or row.seal is None:
+        return Kept(as_kept(row))
+    newest = ring.refused_after(row.order_id)
+    if newest is not None and newest < row.dies_at:  # it was to die sooner, and that was taken back before its commit
+        ring.refuse_after(row.order_id, row.dies_at)
+    if dies_at == row.dies_at:
+        return Kept(as_kept(row))
+    now = work.now
+    if dies_at <= now:
+        return _die_at_once(work, ring, account_id, row, dies_at)
+    sealed: str | None = None
+    try:
+        sealed = seal(ring, row.order_id, open_seal(ring, row.order_id, row.seal, now), dies_at, now)
+    except SealExpired:
+        return Kept(as_kept(row))  # the redactor is about to replace it, and tells the store
+    except SealRefused:
+        if dies_at > row.dies_at:
+            return Kept(as_kept(row))
+    except KeyDead:
+        return _die_at_once(work, ring, account_id, row, dies_at)
+    state = _keep_seal(work, ring, account_id, row.order_id, sealed or row.seal, dies_at, row)
+    return Kept(state, ("personal_data",))
+
+
+def _die_at_once(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_at: datetime) -> Kept:
+    """Its moment is over, by another clock than the one it was sealed by perhaps: the redactor replaces it now."""
+    now = work.now
+    if row.dies_at <= now:  # its day has come just now: the redactor is about to
+        return Kept(as_kept(row))
+    ring.mark_redacted(row.order_id)  # its key lives on
+    _upsert(work, row.order_id, row.seal, min(dies_at, now), None)
+    work.post(OrderAged(order_id=row.order_id, account_id=account_id), at=now, name=f"aged:{row.order_id}")
+    return Kept(PersonalDataState.redacted(now))
+
+
+def _keep_seal(
+    work: Work,
+    ring: KeyRing,
+    account_id: str,
+    order_id: str,
+    sealed: str,
+    dies_at: datetime,
+    row: PersonalDataRow | None,
+) -> PersonalDataState:
+    """Keep a seal in the place of the one in `row`, and plan its death."""
+    if row is not None and (dies_at < row.dies_at or ring.refused_after(order_id) is not None):
+        ring.refuse_after(order_id, dies_at)
+    state = _upsert(work, order_id, sealed, dies_at, None)
+    work.post(OrderAged(order_id=order_id, account_id=account_id), at=dies_at, name=f"aged:{order_id}")
     work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")
-    return Kept(state, changed=row is not None)
+    return state
 
 
 def _that_fits(data: PersonalData) -> PersonalData:
@@ -138,14 +221,14 @@ def as_kept(row: PersonalDataRow | None) -> PersonalDataState:
     return PersonalDataState.sealed(row.seal, row.dies_at)
 
 
-def _says(ring: KeyRing, order_id: str, token: str | None, now: datetime, data: PersonalData) -> bool:
-    """Whether the seal holds just this data; one that no longer opens holds nothing that can be compared."""
-    if token is None:
-        return False
+def _held(ring: KeyRing, row: PersonalDataRow | None, now: datetime) -> PersonalData | None:
+    """What the seal holds; None for one that no longer opens: it holds nothing that can be compared."""
+    if row is None or row.seal is None:
+        return None
     try:
-        return PersonalData.model_validate_json(open_seal(ring, order_id, token, now)) == data
+        return PersonalData.model_validate_json(open_seal(ring, row.order_id, row.seal, now))
     except (SealExpired, SealRefused):
-        return False
+        return None
 
 
 def _upsert(

@@ -10,7 +10,9 @@ from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
 from schemas.orders import KeyExpired, OrderAged
-from services.redactor.redact import destroy_key, redact
+from schemas.privacy import RedactionDue, SweepDue
+from services.redactor.redact import destroy_key, redact, redact_early
+from services.redactor.sweep import sweep
 
 
 def wire(settings: Settings, database: Database) -> Worker:
@@ -19,6 +21,8 @@ def wire(settings: Settings, database: Database) -> Worker:
     worker = Worker("redactor", settings, database)
     worker.on(OrderAged, redact)
     worker.on(KeyExpired, partial(destroy_key, ring=ring))
+    worker.on(RedactionDue, partial(redact_early, ring=ring))
+    worker.on(SweepDue, partial(sweep, ring=ring))
     return worker
 
 

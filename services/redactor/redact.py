@@ -1,4 +1,4 @@
-"""On day 30 a buyer's personal data reads "Amazon Replaced" in the order, and its key is destroyed."""
+"""On its day, or early, a buyer's personal data reads "Amazon Replaced" in the order; then its key is destroyed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.orders import KeyExpired, OrderAged, OrderDocument, OrderRedacted
 from schemas.personal_data import PersonalDataState
+from schemas.privacy import RedactionDue
 
 log = structlog.get_logger()
 _LOOK_AGAIN = timedelta(minutes=10)
@@ -40,13 +41,43 @@ def redact(event: OrderAged, work: Work) -> None:
             # Its clock was changed, or this event came early: a date is a hint, never an order.
             work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
         return
-    known = OrderDocument.model_validate_json(order.document)
+    _tell(work, OrderDocument.model_validate_json(order.document), order.sequence, now)
+
+
+def redact_early(event: RedactionDue, work: Work, ring: KeyRing) -> None:
+    """Redact the order now, before its day. Its seals are refused from here on, wherever they lie.
+
+    One that we don't have is marked in the ring, so that an import brings nothing. Repeating it does no harm.
+    """
+    work.commit()  # marking waits for the disk
+    ring.mark_redacted(event.order_id)
+    now = work.now
+    order = work.next_sequence(event.order_id)
+    known = OrderDocument.model_validate_json(order.document) if order is not None else None
+    if order is None or known is None or known.fulfilled_by == "amazon":  # what Amazon fulfils has none
+        work.rollback()
+        return
+    gone = {"seal": None, "redacted_at": now}
+    replaced = work.session.execute(
+        work.insert(PersonalDataRow)
+        .values(order_id=event.order_id, dies_at=now, **gone)
+        .on_conflict_do_update(index_elements=["order_id"], set_=gone, where=PersonalDataRow.redacted_at.is_(None))
+        .returning(PersonalDataRow.order_id)
+    ).first()
+    if replaced is None:
+        work.rollback()
+        return
+    work.withdraw(f"aged:{event.order_id}")
+    _tell(work, known, order.sequence, now)
+
+
+def _tell(work: Work, known: OrderDocument, sequence: int, now: datetime) -> None:
     document = known.redacted()
     if document is not known:
         text = document.model_dump_json(exclude_none=True)
-        work.session.execute(update(OrderRow).where(OrderRow.order_id == event.order_id).values(document=text))
+        work.session.execute(update(OrderRow).where(OrderRow.order_id == document.order_id).values(document=text))
     state = PersonalDataState.redacted(now, document.ship_to_country or "")
-    work.post(OrderRedacted.from_document(document, sequence=order.sequence, personal_data=state))
+    work.post(OrderRedacted.from_document(document, sequence=sequence, personal_data=state))
 
 
 def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
@@ -62,6 +93,9 @@ def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
     work.commit()  # destroying waits for the disk
     over = [event.moment, *(moment for moment in ring.alive() if moment < now and moment != event.moment)]
     destroyed = [moment for moment in over[:_AT_ONCE] if ring.destroy(moment)]
+    overdue = [moment for moment in destroyed if moment < min(now - _LOOK_AGAIN, event.moment)]
+    if overdue:
+        log.warning("keys were overdue and are destroyed", keys=len(overdue), first=min(overdue).isoformat())
     for moment in sorted(destroyed):
         _plan(work, moment, now + _LOOK_AGAIN)
     if event.moment in destroyed:

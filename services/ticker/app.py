@@ -1,4 +1,4 @@
-"""The ticker: the only clock of the system. Plans the import slots, publishes what is due, prunes what is old."""
+"""The ticker: the only clock of the system. Plans import slots and the nightly sweep, publishes what is due, prunes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderbridge.telemetry import configure_logging
 from services.ticker.prune import prune
 from services.ticker.relay import Relay, Tick
 from services.ticker.republish import republish_after_restart
-from services.ticker.slots import plan_slots
+from services.ticker.slots import plan_slots, plan_sweep
 from services.ticker.wake import waker_for
 
 log = structlog.get_logger()
@@ -77,6 +77,7 @@ class Ticker:
     def _plan(self) -> None:
         if time.monotonic() - self._planned_at >= _PLAN_EVERY:
             plan_slots(self._database)
+            plan_sweep(self._database)
             self._planned_at = time.monotonic()
 
     def _prune(self) -> None:

@@ -1,14 +1,25 @@
-"""Plans the import slots: one row per account and slot start. A slot that was missed is caught up once, not often."""
+"""Plans the import slots, and the nightly sweep: one row per account and slot start.
+
+A slot that was missed is caught up once, not often.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, func, select
 
 from orderbridge.accounts import connected_accounts
 from orderbridge.database.models import Slot
 from orderbridge.database.unit_of_work import Database
 from schemas.imports import ImportDue
+from schemas.privacy import SweepDue
 
+SWEEP_AT: Final = timedelta(hours=3)
+"""Of the day, UTC: the hour at which the sweep begins."""
+_DAY = timedelta(days=1)
+_SWEEP = "(sweep)"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,3 +44,23 @@ def plan_slots(database: Database) -> int:
                 work.post(ImportDue(account_id=account.account_id, reason="slot"))
                 planned += 1
     return planned
+
+
+def plan_sweep(database: Database) -> bool:
+    """Post `sweep.due` if this night's is not planned yet; true if it was posted now.
+
+    After the clock was set back, nights that seem to lie ahead are forgotten, and it is swept at once: what is alive
+    by the clock may have been dead before.
+    """
+    with database.unit_of_work() as work:
+        night = slot_start(work.now - SWEEP_AT, _DAY)
+        newest = work.session.scalar(select(func.max(Slot.starts_at)).where(Slot.account_id == _SWEEP))
+        if newest == night:
+            return False
+        if newest is not None and newest > night:
+            work.session.execute(delete(Slot).where(Slot.account_id == _SWEEP, Slot.starts_at >= night))
+        row = work.insert(Slot).values(account_id=_SWEEP, starts_at=night).on_conflict_do_nothing()
+        if work.session.execute(row.returning(Slot.account_id)).first() is None:
+            return False  # another ticker came first
+        work.post(SweepDue(), name="sweep")
+    return True

@@ -33,7 +33,9 @@ class TickerHouse:
         }
         self._tickers: list[ChildProcess] = []
         admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-        for future in admin.create_topics([NewTopic(prefix + topic, PARTITIONS, 1) for topic in TOPICS]).values():
+        for future in admin.create_topics(
+            [NewTopic(prefix + topic, PARTITIONS, 1) for topic in (*TOPICS, "sweep.due")]
+        ).values():
             future.result(30)
         self._reader = Consumer(
             {

@@ -62,7 +62,7 @@ class UnmappedWord(Base):
 
 
 class Slot(Base):
-    """An account's import slot that has been planned. Written by the ticker."""
+    """An account's import slot that has been planned, or a night's sweep, as `(sweep)`. Written by the ticker."""
 
     __tablename__ = "slots"
 

@@ -77,7 +77,7 @@ def test_the_tombstone_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(key_ring_module, "_erase", crash)
+        patched.setattr(key_ring_module, "erase", crash)
         with pytest.raises(KeyboardInterrupt):
             ring.destroy(MOMENT)
     assert key_file(tmp_path).exists()

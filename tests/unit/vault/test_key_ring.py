@@ -92,11 +92,12 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
         ring.key(MOMENT, NOW)
         ring.destroy(MOMENT - HOUR)
         ring.mark_redacted("114-1")
+        ring.refuse_after("114-2", MOMENT)
     finally:
         os.umask(before)
     paths = [tmp_path / "ring", *(tmp_path / "ring").rglob("*")]
     modes = {path.relative_to(tmp_path): oct(path.stat().st_mode & 0o777) for path in paths}
-    assert len(modes) == 8
+    assert len(modes) == 10
     assert all(mode == ("0o700" if (tmp_path / path).is_dir() else "0o600") for path, mode in modes.items()), modes
 
 
@@ -140,11 +141,13 @@ def test_a_half_made_file_of_a_crash_does_no_harm(tmp_path: Path) -> None:
     key = ring.key(MOMENT, NOW)
     left = tmp_path / "keys" / f".{key_name(MOMENT)}.0123456789abcdef"
     os.link(key_file(tmp_path), left)  # a crash between the two names
+    os.link(left, tmp_path / "watched")
     before = left.read_bytes()
     assert ring.alive() == [MOMENT]
     assert FolderKeyRing(tmp_path, INSTALLATION_KEY).key(MOMENT, NOW) == key
     ring.destroy(MOMENT)
-    assert left.read_bytes() != before, "destroying the key overwrites it under its other name too"
+    assert (tmp_path / "watched").read_bytes() != before, "destroying the key overwrites what is left of it"
+    assert not left.exists()
 
 
 # --- the installation's key
