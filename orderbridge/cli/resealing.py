@@ -146,4 +146,4 @@ def _look(work: Work, asked: _Asked) -> None:
 def _refused(work: Work, asked: _Asked) -> dict[str, str]:
     statement = select(UnknownOrder.order_id, UnknownOrder.why).where(UnknownOrder.asked_at >= asked.began)
     orders = set(asked.fetches.values())
-    return {order: why for order, why in work.session.execute(statement).tuples() if order in orders}
+    return {row.order_id: row.why for row in work.session.execute(statement) if row.order_id in orders}

@@ -6,6 +6,7 @@ Cut off at any point, the same call goes on. Until it is through, whoever holds 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -41,6 +42,8 @@ def rotate(folder: Path, old: bytes, new: bytes, done: Callable[[int, int], None
     _all(ring, folder, old, new, done)
     replace(check, jwe.encrypt(b"", CHECK_HEADER, new))
     keys = _all(ring, folder, old, new, done)  # one that was being made when we began
+    for left in (*leftovers(check), *leftovers(rotation)):
+        erase(left)
     rotation.unlink()
     sync_folder(folder)
     return keys
@@ -67,14 +70,12 @@ def _one(ring: FolderKeyRing, path: Path, moment: datetime, old: bytes, new: byt
             if moment in ring.destroyed() or not path.exists():  # random bytes: it is being destroyed just now
                 return
             raise WrongInstallationKey(f"the key file {path.name} lies under neither key, or is damaged") from error
-        former = path.with_name(f".{path.name}.former")
         try:
-            os.link(path, former)  # so that what lies under the old key can be overwritten afterwards
+            with contextlib.suppress(FileExistsError):  # we were cut off between this and the next
+                os.link(path, path.with_name(f".{path.name}.former"))  # to be overwritten once it is replaced
+            replace(path, jwe.encrypt(key, header, new))
         except FileNotFoundError:
-            return
-        except FileExistsError:
-            pass  # we were cut off between this and the next
-        replace(path, jwe.encrypt(key, header, new))
+            return  # destroyed meanwhile, and what we were writing with it
         # Whoever destroyed it meanwhile may not have seen our file: he writes the tombstone first and then looks.
         if moment in ring.destroyed():
             ring.destroy(moment)

@@ -71,6 +71,9 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "tokens list",
         "tokens revoke",
         "privacy audit",
+        "privacy redact",
+        "privacy reseal",
+        "privacy rotate-key",
     }
 
 
