@@ -210,7 +210,7 @@ def _print(report: _Report, as_json: bool) -> None:
         if redactions.without_key:
             lines.append(
                 f"{redactions.without_key} orders have personal data whose key is not in the ring: nobody can open it. "
-                "`orderbridge import --order NUMBER` seals an order's anew."
+                "`orderbridge privacy reseal` fetches them again once the services run."
             )
     for topic, begins_at in report.gaps.items():
         first = f"begins at {begins_at:%Y-%m-%d %H:%M:%S} UTC" if begins_at is not None else "is empty"
