@@ -12,7 +12,7 @@ from typing import Protocol
 from orderbridge.vault import jwe
 from orderbridge.vault.files import erase, leftovers, write_once
 from orderbridge.vault.keys import KEY_BYTES
-from orderbridge.vault.marks import OrderMarks
+from orderbridge.vault.marks import OrderMarks, Superseded
 from orderbridge.vault.moments import key_name, moment_of
 
 __all__ = ["FolderKeyRing", "KeyDead", "KeyRing", "KeyUnknown", "WrongInstallationKey", "key_name", "moment_of"]
@@ -81,14 +81,20 @@ class KeyRing(Protocol):
     def redacted_orders(self) -> Iterator[str]:
         """The orders for which `mark_redacted` was called."""
 
-    def refuse_after(self, order_id: str, moment: datetime) -> None:
+    def refuse_after(self, order_id: str, moment: datetime, until: datetime) -> None:
         """Remember that the order's newest seal dies at `moment`: older seals that die later are refused from now on.
 
-        A later moment, told later, takes its place.
+        `until` is when the last of those dies. A later moment, told later, takes the place of this one.
         """
 
     def refused_after(self, order_id: str) -> datetime | None:
         """What `refuse_after` was last told of the order; None if it never was."""
+
+    def superseded(self) -> Iterator[Superseded]:
+        """What `refuse_after` was told, of all orders."""
+
+    def forget_superseded(self, order_id: str) -> None:
+        """Remember it no more: all older seals of the order are dead by their keys."""
 
 
 class FolderKeyRing(OrderMarks):

@@ -5,11 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from orderbridge.vault.files import replace, write_once
 from orderbridge.vault.moments import key_name, moment_of
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """An order that was sealed anew for an earlier day."""
+
+    order_id: str
+    newest: datetime
+    """When its newest seal dies."""
+    until: datetime
+    """When the last of the older ones dies."""
 
 
 class OrderMarks:
@@ -36,16 +48,39 @@ class OrderMarks:
                 if not path.name.startswith("."):
                     yield path.read_text("utf-8", "surrogatepass")
 
-    def refuse_after(self, order_id: str, moment: datetime) -> None:
-        """Remember the moment of the order's newest seal: those that die later are refused."""
-        replace(self._superseded / _name(order_id), key_name(moment))
+    def refuse_after(self, order_id: str, moment: datetime, until: datetime) -> None:
+        """Remember that the order's newest seal dies at `moment`: those that die later are refused.
+
+        `until` is when the last of those dies, so that it need not be remembered any longer.
+        """
+        path = self._superseded / _name(order_id)
+        known = _read(path)
+        last = until if known is None else max(until, known.until)
+        replace(path, f"{key_name(moment)} {key_name(last)} {order_id}")
 
     def refused_after(self, order_id: str) -> datetime | None:
         """What `refuse_after` was last told of the order; None if it never was."""
-        try:
-            return moment_of((self._superseded / _name(order_id)).read_text("ascii"))
-        except FileNotFoundError:
-            return None
+        known = _read(self._superseded / _name(order_id))
+        return known.newest if known is not None else None
+
+    def superseded(self) -> Iterator[Superseded]:
+        """What `refuse_after` was told, of all orders."""
+        for path in self._superseded.iterdir():
+            known = _read(path) if not path.name.startswith(".") else None
+            if known is not None:
+                yield known
+
+    def forget_superseded(self, order_id: str) -> None:
+        """Remember it no more: all older seals of the order are dead by their keys."""
+        (self._superseded / _name(order_id)).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Superseded | None:
+    try:
+        newest, until, order_id = path.read_text("utf-8", "surrogatepass").split(" ", 2)
+    except FileNotFoundError:
+        return None
+    return Superseded(order_id, moment_of(newest), moment_of(until))
 
 
 def _name(order_id: str) -> str:

@@ -112,7 +112,7 @@ def keep(
         return Kept(as_kept(row))
     now = work.now
     dies_at = ring.moment_for(dies_by_now(work, document, account.settings))
-    if ring.is_redacted(order.order_id):
+    if _is_gone(ring, order.order_id, now):
         if row is None:
             return Kept(_upsert(work, order.order_id, None, min(dies_at, now), now), ("personal_data",))
         redact_early(work, order.order_id)  # the database was restored: the redactor sets its row right
@@ -147,9 +147,12 @@ def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_
     """
     if row.redacted_at is not None or row.seal is None:
         return Kept(as_kept(row))
+    if _is_gone(ring, row.order_id, work.now):
+        redact_early(work, row.order_id)
+        return Kept(PersonalDataState.redacted(work.now))
     newest = ring.refused_after(row.order_id)
     if newest is not None and newest < row.dies_at:  # it was to die sooner, and that was taken back before its commit
-        ring.refuse_after(row.order_id, row.dies_at)
+        ring.refuse_after(row.order_id, row.dies_at, row.dies_at)
     if dies_at == row.dies_at:
         return Kept(as_kept(row))
     now = work.now
@@ -167,6 +170,12 @@ def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_
         return _die_at_once(work, ring, account_id, row, dies_at)
     state = _keep_seal(work, ring, account_id, row.order_id, sealed or row.seal, dies_at, row)
     return Kept(state, ("personal_data",))
+
+
+def _is_gone(ring: KeyRing, order_id: str, now: datetime) -> bool:
+    """Whether the ring knows that it died, though the database, restored perhaps, does not."""
+    newest = ring.refused_after(order_id)
+    return ring.is_redacted(order_id) or (newest is not None and newest <= now)
 
 
 def _die_at_once(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_at: datetime) -> Kept:
@@ -191,7 +200,7 @@ def _keep_seal(
 ) -> PersonalDataState:
     """Keep a seal in the place of the one in `row`, and plan its death."""
     if row is not None and (dies_at < row.dies_at or ring.refused_after(order_id) is not None):
-        ring.refuse_after(order_id, dies_at)
+        ring.refuse_after(order_id, dies_at, row.dies_at)
     state = _upsert(work, order_id, sealed, dies_at, None)
     work.post(OrderAged(order_id=order_id, account_id=account_id), at=dies_at, name=f"aged:{order_id}")
     work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")

@@ -82,9 +82,6 @@ def look_at_seal(event: SealDue, work: Work, ring: KeyRing) -> None:
     account = find_account(work, order.account_id) if order is not None else None
     if order is None or kept is None or account is None or kept.redacted_at is not None:
         return
-    if ring.is_redacted(event.order_id):
-        redact_early(work, event.order_id)
-        return
     document = OrderDocument.model_validate_json(order.document)
     hours = account.settings.late_warning_hours
     before = deadlines(document, kept.dies_at, hours)

@@ -63,14 +63,27 @@ def _keys(event: SweepDue, ring: KeyRing) -> SweepDue:
 
 
 def _marks(event: SweepDue, work: Work, ring: KeyRing) -> SweepDue:
-    """Orders that the ring remembers as redacted early, and whose rows do not know it."""
-    marked = ring.redacted_orders()
-    while some := list(islice(marked, AT_ONCE)):
+    """Orders that the ring knows to be redacted, and whose rows do not know it."""
+    gone = _gone(ring, _begun(event) - IN_HAND)
+    while some := list(islice(gone, AT_ONCE)):
         found = work.session.execute(_FIND.where(PersonalDataRow.order_id.in_(some))).all()
         work.post_all(RedactionDue(order_id=row.order_id) for row in found)
         work.commit()
         event = _counted(event, found)
     return event
+
+
+def _gone(ring: KeyRing, late: datetime) -> Iterator[str]:
+    """Those redacted early, and those whose newest seal is dead while the key of an older one lives.
+
+    Where no such key lives any more, the ring is told to forget.
+    """
+    yield from ring.redacted_orders()
+    for order in ring.superseded():
+        if order.until <= late:
+            ring.forget_superseded(order.order_id)
+        elif order.newest <= late:
+            yield order.order_id
 
 
 def _orders(event: SweepDue, work: Work, ring: KeyRing) -> tuple[SweepDue, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.privacy.asking import look_at_seals
-from orderbridge.vault.seal import SealExpired, SealRedacted, SealSuperseded, open_seal
+from orderbridge.vault.seal import SealExpired, SealRedacted, SealRefused, SealSuperseded, open_seal
+from sandbox.orders import Order
 from schemas.orders import OrderImported, OrderRedacted, OrderUpdated
 from services.importer import personal_data, seals
+from services.ticker.slots import plan_sweep
 from tests.integration.services.conftest import Start
 from tests.parts.in_process import Killed, System
+from tests.parts.restoring import dump, restore
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -80,9 +84,13 @@ def test_thirty_days_after_the_shipment(start: Start) -> None:
         open_seal(system.key_ring(), order_id, second, sooner - HOUR)
     with pytest.raises(SealSuperseded):
         open_seal(system.key_ring(), order_id, first, system.now)
-    go_to(system, dies_at + HOUR)
+    go_to(system, dies_at + 2 * HOUR)
     assert system.key_ring().alive() == []
     assert len(system.events(OrderRedacted)) == 1
+    assert system.key_ring().refused_after(order_id) == sooner
+    plan_sweep(system.database)
+    system.run_until_idle()
+    assert system.key_ring().refused_after(order_id) is None, "both keys are dead: there is nothing to remember"
 
 
 def test_thirty_days_after_the_latest_delivery(start: Start) -> None:
@@ -168,6 +176,42 @@ def test_a_clock_that_is_over_already_redacts_at_once(anywhere: System) -> None:
     assert system.store.orders[order_id].personal_data.state == "redacted"
 
 
+@pytest.mark.parametrize("road", ["an import", "an import of another address", "the sweep"])
+def test_a_database_restored_after_a_sooner_death_stays_dead(system: System, tmp_path: Path, road: str) -> None:
+    """The dump is older than the change of the clock: its row says a day that lies ahead, and its key lives."""
+    order_id, other = system.imported(count=2)
+    first, later = seal_of(system, order_id)
+    system.advance(1800)
+    system.import_now()
+    before = dump(system.database, tmp_path / "dump")
+    change(system, personal_data_days=7)
+    go_to(system, later - 22 * DAY)
+    assert redacted_at(system, order_id) == later - 23 * DAY
+    restore(system.database, before)
+    system.restart()
+    system.told.clear()
+    assert row_of(system, order_id).dies_at == later > system.now
+    if road == "the sweep":
+        plan_sweep(system.database)
+        system.run_until_idle()
+        assert sorted(event.order_id for event in system.events(OrderRedacted)) == sorted([order_id, other])
+    else:
+
+        def touch(order: Order, now: datetime) -> None:
+            if "another" in road:
+                order.facts["recipient"]["deliveryAddress"]["addressLine1"] = "Another 12"
+            order.updated_at = now
+
+        system.amazon.change_order(order_id, touch)
+        system.advance(180)
+        system.import_now()
+        assert [event.order_id for event in system.events(OrderRedacted)] == [order_id]
+    assert row_of(system, order_id).seal is None
+    assert not any(event.personal_data.seal for event in system.events(OrderUpdated))
+    with pytest.raises(SealRefused):
+        open_seal(system.key_ring(), order_id, first, system.now)
+
+
 def test_there_and_back_again(system: System) -> None:
     (order_id,) = system.imported()
     first, later = seal_of(system, order_id)
@@ -232,7 +276,8 @@ def test_a_sealing_that_was_taken_back_leaves_the_seal_that_stands(
 ) -> None:
     """The ring refuses seals that die later than the newest; if the newest never came to be, it must not."""
     (order_id,) = system.imported()
-    system.key_ring().refuse_after(order_id, seal_of(system, order_id)[1] - DAY)
+    dies_at = seal_of(system, order_id)[1]
+    system.key_ring().refuse_after(order_id, dies_at - DAY, dies_at)
     with system.database.unit_of_work() as work:
         look_at_seals(work, "main")
     system.run_until_idle()

@@ -92,7 +92,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
         ring.key(MOMENT, NOW)
         ring.destroy(MOMENT - HOUR)
         ring.mark_redacted("114-1")
-        ring.refuse_after("114-2", MOMENT)
+        ring.refuse_after("114-2", MOMENT, MOMENT)
     finally:
         os.umask(before)
     paths = [tmp_path / "ring", *(tmp_path / "ring").rglob("*")]
