@@ -123,7 +123,11 @@ def keep(
         if dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
             return Kept(_upsert(work, order.order_id, None, dies_at, now))
         return Kept(as_kept(row))
-    held = _held(ring, row, now)
+    try:
+        held = _held(ring, row, now)
+    except SealExpired:  # its day was over, by whichever clock: what Amazon still returns is dropped
+        assert row is not None  # noqa: S101  (there was a seal)
+        return _die_at_once(work, ring, account.account_id, row, row.dies_at)
     if row is not None and held == data:
         return move(work, ring, account.account_id, row, dies_at)
     try:
@@ -231,12 +235,15 @@ def as_kept(row: PersonalDataRow | None) -> PersonalDataState:
 
 
 def _held(ring: KeyRing, row: PersonalDataRow | None, now: datetime) -> PersonalData | None:
-    """What the seal holds; None for one that no longer opens: it holds nothing that can be compared."""
+    """What the seal holds; None for one whose key is lost: it holds nothing that can be compared.
+
+    Raises `SealExpired` for one that is dead.
+    """
     if row is None or row.seal is None:
         return None
     try:
         return PersonalData.model_validate_json(open_seal(ring, row.order_id, row.seal, now))
-    except (SealExpired, SealRefused):
+    except SealRefused:
         return None
 
 

@@ -94,7 +94,10 @@ def _orders(event: SweepDue, work: Work, ring: KeyRing) -> tuple[SweepDue, bool]
     statement = _FIND.where(or_(late, PersonalDataRow.dies_at.in_(ahead)) if ahead else late)
     if event.after_moment is not None:
         same = and_(PersonalDataRow.dies_at == event.after_moment, PersonalDataRow.order_id > event.after_order)
-        statement = statement.where(or_(PersonalDataRow.dies_at > event.after_moment, same))
+        statement = statement.where(
+            PersonalDataRow.dies_at >= event.after_moment,  # what the index can use
+            or_(PersonalDataRow.dies_at > event.after_moment, same),
+        )
     ordered = statement.order_by(PersonalDataRow.dies_at, PersonalDataRow.order_id).limit(AT_ONCE)
     found = work.session.execute(ordered).all()
     # Without names: thousands of them, past the orders' locks, would block importers crosswise.

@@ -128,3 +128,19 @@ def test_what_is_not_told_stays(amazon_order: AmazonOrder) -> None:
     assert packages_of(amazon_order("UNSHIPPED"), known) == ()
     items = tuple(item.model_copy(update={"fulfillment": None}) for item in silent.order_items)
     assert packages_of(silent.model_copy(update={"order_items": items}), known) == known.packages
+
+
+def test_delivered_by_is_when_amazon_first_told_so(amazon_order: AmazonOrder) -> None:
+    """The day of the delivery it does not tell; `delivered_by` must not move with whatever else is updated later."""
+    raw = amazon_order().model_dump(by_alias=True)
+
+    def told(status: str, at: datetime, known: OrderDocument | None) -> OrderDocument:
+        package = {"packageReferenceId": "1", "packageStatus": {"status": status}, "packageItems": []}
+        return to_document(account(), Order.model_validate(raw | {"packages": [package], "lastUpdatedTime": at}), known)
+
+    sent = told("SHIPPED", NOW - timedelta(days=1), None)
+    assert sent.packages[0].delivered_by is None
+    arrived = told("DELIVERED", NOW, sent)
+    assert arrived.packages[0].delivered_by == NOW
+    assert told("DELIVERED", NOW + timedelta(days=5), arrived).packages[0].delivered_by == NOW
+    assert told("DELIVERED", NOW, None).packages[0].delivered_by == NOW
