@@ -42,10 +42,12 @@ def main() -> None:
 
     def report() -> dict[str, Any]:
         try:
+            ring.alive()
             with database.engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
         except Exception as error:
-            return {"state": "waiting", "waiting_for": f"the database ({type(error).__name__})"}
+            what = "the key ring" if isinstance(error, OSError) else "the database"
+            return {"state": "waiting", "waiting_for": f"{what} ({type(error).__name__})"}
         return {"state": "ok"}
 
     signal.signal(signal.SIGTERM, stop)

@@ -14,7 +14,7 @@ from schemas.base import Identifier, Model, ShortText
 from schemas.shipments import OrderShipped, ShipDate, ShippedLine
 from services.storefront.books import Books, Order
 from services.storefront.buyers import Buyers
-from services.storefront.pages import orders_page
+from services.storefront.pages import order_page, orders_page
 
 _LONGEST = 256 * 1024
 _PAGE_HEADERS = {
@@ -80,8 +80,12 @@ def create_api(
 
     @api.get("/")
     def page() -> HTMLResponse:
-        orders = books.orders()
-        return HTMLResponse(orders_page(orders, books.sales(), buyers.of(orders)), headers=_PAGE_HEADERS)
+        return HTMLResponse(orders_page(books.orders(), books.sales()), headers=_PAGE_HEADERS)
+
+    @api.get("/orders/{order_id}")
+    def page_of_one(order_id: str) -> HTMLResponse:
+        found = _find(order_id)
+        return HTMLResponse(order_page(found, buyers.of(found)), headers=_PAGE_HEADERS)
 
     def _find(order_id: str) -> Order:
         found = books.order(order_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from orderbridge.opening import NotOpened, open_call_of
 from orderbridge.settings import Settings
 from schemas.personal_data import PersonalData
@@ -19,15 +17,13 @@ class Buyers:
     def __init__(self, settings: Settings) -> None:
         self._call = open_call_of(settings, wait_seconds=_LONGEST_WAIT)
 
-    def of(self, orders: Iterable[Order]) -> dict[str, PersonalData]:
-        """The buyers' data by order id, as far as it is to be had now."""
-        states = {order.event.order_id: order.event.personal_data for order in orders}
-        known = {order_id: state.placeholder for order_id, state in states.items() if state.placeholder is not None}
-        sealed = [(order_id, state.seal) for order_id, state in states.items() if state.seal is not None]
-        if self._call is None or not sealed:
-            return known
+    def of(self, order: Order) -> PersonalData | None:
+        """The buyer of the order, as far as he is to be known now."""
+        state = order.event.personal_data
+        if self._call is None or state.seal is None:
+            return state.placeholder
         try:
-            opened = self._call.open(sealed, "display")
+            (opened,) = self._call.open([(order.event.order_id, state.seal)], "display")
         except NotOpened:
-            return known
-        return known | {one.order_id: one.personal_data for one in opened if one.personal_data is not None}
+            return None
+        return opened.personal_data

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from orderbridge.plural import number_of
 from schemas.personal_data import PersonalData
@@ -39,8 +39,16 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 _COLUMNS = ("Order", "Placed (UTC)", "Products", "Total", "Amazon says", "Buyer", "Shipments")
 
 
-def orders_page(orders: list[Order], sales: dict[str, Any], buyers: Mapping[str, PersonalData]) -> str:
-    """All orders under the heading of their queue, and the sales (`Books.sales`). `buyers`: by order id."""
+def order_page(order: Order, buyer: PersonalData | None) -> str:
+    """One order, with its buyer as far as he is to be known."""
+    head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    row = _row(order, _buyer(buyer) if buyer is not None else None)
+    back = '<p><a href="/">All orders</a></p>'
+    return f"{_HEAD}<table><thead><tr>{head}</tr></thead><tbody>{row}</tbody></table>{back}</body></html>"
+
+
+def orders_page(orders: list[Order], sales: dict[str, Any]) -> str:
+    """All orders under the heading of their queue, and the sales (`Books.sales`). Buyers stay sealed."""
     by_queue: dict[str, list[Order]] = {queue: [] for queue in QUEUES}
     for order in orders:
         by_queue.setdefault(order.queue(), []).append(order)
@@ -49,7 +57,7 @@ def orders_page(orders: list[Order], sales: dict[str, Any], buyers: Mapping[str,
     for queue, members in by_queue.items():
         parts.append(f"<h2>{escape(queue)} ({len(members)})</h2>")
         if members:
-            rows = "".join(_row(order, buyers.get(order.event.order_id)) for order in members)
+            rows = "".join(_row(order, None) for order in members)
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     return "\n".join([*parts, _sales(sales), "</body></html>"])
 
@@ -61,18 +69,21 @@ def _sales(sales: dict[str, Any]) -> str:
     return f"<h2>Sales</h2>\n<p>{escape('; '.join(sums) or 'None yet.')}{more}</p>"
 
 
-def _row(order: Order, buyer: PersonalData | None) -> str:
+def _row(order: Order, buyer: str | None) -> str:
     event = order.event
+    placeholder = event.personal_data.placeholder
+    if buyer is None:
+        buyer = _buyer(placeholder) if placeholder is not None else event.personal_data.state
+    link = f'<td><a href="/orders/{quote(event.order_id, safe="")}">{escape(event.store.order_number)}</a></td>'
     cells = [
-        event.store.order_number,
         f"{event.placed_at:%Y-%m-%d %H:%M}",
         ", ".join(f"{line.quantity} x {line.title or line.sku or line.order_item_id}" for line in event.lines),
         f"{event.totals.total:f} {event.totals.currency or ''}",
         event.amazon_status,
-        _buyer(buyer) if buyer is not None else event.personal_data.state,
+        buyer,
         "; ".join(_shipment(shipment) for shipment in order.packages()),
     ]
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return f"<tr>{link}" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _buyer(data: PersonalData) -> str:

@@ -11,9 +11,10 @@ import pytest
 import tests.parts.kafka_python  # noqa: F401 - before orderbridge.store, which imports Kafka
 from orderbridge.store import Received
 from schemas.events import EVENTS
+from schemas.personal_data import PersonalData
 from schemas.shipments import OrderShipped
 from services.storefront.books import Books
-from services.storefront.pages import orders_page
+from services.storefront.pages import order_page, orders_page
 from tests.parts.contract import EXAMPLES
 
 ORDER = EXAMPLES["order.imported"]["order_id"]
@@ -152,7 +153,7 @@ def test_the_page_escapes_what_it_shows(scribe: Scribe) -> None:
     scribe.read("order.imported", lines=[line], store=store)
     scribe.ship("s1", tracking_number=evil)
     scribe.read("shipment.rejected", caused_by="s1", message=evil, what_to_do=evil)
-    page = orders_page(scribe.books.orders(), scribe.books.sales(), {})
+    page = orders_page(scribe.books.orders(), scribe.books.sales())
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 6
 
@@ -163,7 +164,7 @@ def test_the_page_shows_each_package_once_and_a_rejection_without_a_number(scrib
         scribe.ship(event_id, package_id="P1")
         scribe.confirm(event_id)
     scribe.read("shipment.rejected", caused_by="by-hand", package_id=None, tracking_number=None)
-    page = orders_page(scribe.books.orders(), scribe.books.sales(), {})
+    page = orders_page(scribe.books.orders(), scribe.books.sales())
     assert page.count("1Z: confirmed") == 1
     assert "(no tracking number): rejected" in page
     assert "None:" not in page
@@ -185,3 +186,15 @@ def test_the_sales_report_leaves_an_account_out_also_for_orders_already_there(sc
     }
     scribe.read("account.settings", account_id="main", exclude_from_sales_reports=False)
     assert scribe.books.sales()["orders_not_considered"] == 0
+
+
+def test_the_page_of_an_order_shows_who_bought_it_and_the_list_does_not(scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    (order,) = scribe.books.orders()
+    buyer = PersonalData(first_name="Ada", last_name="<b>Byron", address_lines=("1 Row",), city="Town", country="US")
+    page = order_page(order, buyer)
+    assert "Ada &lt;b&gt;Byron, 1 Row, Town US" in page
+    assert "sealed" in order_page(order, None)
+    listed = orders_page(scribe.books.orders(), scribe.books.sales())
+    assert f'href="/orders/{order.event.order_id}"' in listed
+    assert "Byron" not in listed
