@@ -9,7 +9,7 @@ from orderbridge.api_tokens import ApiToken
 from orderbridge.database.models import Opening, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing, WrongInstallationKey
-from orderbridge.vault.seal import SealExpired, SealKeyLost, SealRefused, moment_named, open_seal
+from orderbridge.vault.seal import SealExpired, SealKeyLost, SealRefused, SealSuperseded, moment_named, open_seal
 from schemas.openings import OpenedSeal, Purpose, RefusedBecause, SealToOpen
 from schemas.orders import OrderDocument
 from schemas.personal_data import PersonalData
@@ -70,7 +70,7 @@ def _open(work: Work, ring: KeyRing, order: OrderRow, wanted: SealToOpen) -> Ope
         )
     try:
         payload = open_seal(ring, order.order_id, wanted.seal, now)
-    except SealExpired:
+    except (SealExpired, SealSuperseded):
         return _refused(wanted, "older_seal")
     except SealKeyLost:
         return _refused(wanted, "key_lost")

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
+from orderbridge.accounts.change_settings import change_settings
 from orderbridge.api_tokens import revoke_tokens
 from orderbridge.database.models import ApiTokenRow, Opening, PersonalDataRow
 from orderbridge.database.unit_of_work import Database
@@ -128,6 +129,18 @@ def test_an_older_seal_and_a_lost_key_say_what_to_do(system: System, calls_of: C
     assert dies_at is not None
     system.key_ring().destroy(dies_at)
     (older,) = calls.ask([(order_id, seal)]).json()["seals"]
+    assert (older["state"], older["reason"]) == ("refused", "older_seal")
+
+
+def test_a_seal_from_before_a_sooner_clock_is_an_older_one(system: System, calls_of: Calls) -> None:
+    (order_id,) = system.imported()
+    calls = calls_of(system)
+    former = calls.seal(order_id)
+    with system.database.unit_of_work() as work:
+        change_settings(work, "main", {"personal_data_days": 7})
+    system.run_until_idle()
+    assert calls.open(order_id)[0].state == "open"
+    (older,) = calls.ask([(order_id, former)]).json()["seals"]
     assert (older["state"], older["reason"]) == ("refused", "older_seal")
 
 
