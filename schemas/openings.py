@@ -21,13 +21,14 @@ Purpose = Literal["shipping_label", "display", "customer_service", "tax"]
 - `tax`: an invoice, a tax return.
 """
 OpenState = Literal["open", "redacted", "expired", "refused"]
-RefusedBecause = Literal["unknown_order", "not_its_seal", "older_seal", "key_lost"]
+RefusedBecause = Literal["unknown_order", "not_its_seal", "older_seal", "key_lost", "unreadable"]
 """Why a seal was refused:
 
 - `unknown_order`: no order of that id among the token's accounts;
 - `not_its_seal`: changed, cut short, or another order's;
 - `older_seal`: its day is over, but the order has a newer one: take that of its last `order.updated`;
-- `key_lost`: the key ring has no such key; `orderbridge privacy reseal` mends it.
+- `key_lost`: the key ring has no such key; `orderbridge privacy reseal` mends it;
+- `unreadable`: a newer release has sealed it.
 """
 
 

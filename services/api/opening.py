@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from orderbridge.api_tokens import ApiToken
@@ -19,6 +20,7 @@ _WORDS: dict[RefusedBecause, str] = {
     "unknown_order": "No order of this id among the accounts of this token.",
     "not_its_seal": "This is no seal of this order: it was changed, cut short, or is another order's.",
     "older_seal": "This seal is over, but the order has a newer one: take that of its last order.updated.",
+    "unreadable": "A newer release has sealed this: the api must be of that release too.",
     "key_lost": "The key ring has no readable key for this seal: `orderbridge privacy reseal` mends it.",
 }
 
@@ -69,20 +71,22 @@ def _open(work: Work, ring: KeyRing, order: OrderRow, wanted: SealToOpen) -> Ope
             order_id=wanted.order_id, state="expired", personal_data=_replaced(order), gone_since=kept.dies_at
         )
     try:
-        payload = open_seal(ring, order.order_id, wanted.seal, now)
+        data = PersonalData.model_validate_json(open_seal(ring, order.order_id, wanted.seal, now))
     except (SealExpired, SealSuperseded):
         return _refused(wanted, "older_seal")
     except SealKeyLost:
         return _refused(wanted, "key_lost")
     except SealRefused:
         return _refused(wanted, "not_its_seal")
+    except ValidationError:
+        return _refused(wanted, "unreadable")
     except WrongInstallationKey as error:  # one damaged file keeps no other seal shut
         log.error("a key cannot be read", error=str(error))
         return _refused(wanted, "key_lost")
     return OpenedSeal(
         order_id=wanted.order_id,
         state="open",
-        personal_data=PersonalData.model_validate_json(payload),
+        personal_data=data,
         dies_at=min(kept.dies_at, moment_named(wanted.seal)),
     )
 

@@ -21,6 +21,7 @@ from orderbridge.api_tokens import revoke_tokens
 from orderbridge.database.models import ApiTokenRow, Opening, PersonalDataRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.vault.key_ring import key_name
+from orderbridge.vault.seal import seal
 from schemas.openings import OpenAnswer
 from schemas.personal_data import AMAZON_REPLACED, PersonalData
 from services.api import web
@@ -175,6 +176,17 @@ def test_a_body_that_does_not_come_is_not_waited_for(
         head = f"POST {OPEN} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {calls.secret}\r\n"
         connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_a_seal_of_a_newer_release_keeps_no_other_shut(system: System, calls_of: Calls) -> None:
+    one, other = system.imported(count=2)
+    calls = calls_of(system)
+    dies_at = system.store.orders[one].personal_data.dies_at
+    assert dies_at is not None
+    newer = seal(system.key_ring(), one, b'{"first_name": {"given": "Ada"}}', dies_at, system.now)
+    answer = calls.ask([(one, newer), (other, calls.seal(other))])
+    assert [entry["state"] for entry in answer.json()["seals"]] == ["refused", "open"]
+    assert "Ada" not in answer.text
 
 
 def test_a_seal_copied_to_another_order_does_not_open(system: System, calls_of: Calls) -> None:
