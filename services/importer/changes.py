@@ -20,8 +20,13 @@ _NO_CHANGE: Final = {"order_id", "account_id", "amazon_updated_at"}
 _OTHER: Final = set(OrderDocument.model_fields) - _NO_CHANGE - {name for names in _FIELDS_OF.values() for name in names}
 
 
-def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) -> tuple[Change, ...]:
-    """The kinds of change between two states of an order; the address is compared under its seal, by the caller."""
+def what_changed(
+    before: OrderDocument, after: OrderDocument, *, address: bool, reason: bool = False
+) -> tuple[Change, ...]:
+    """The kinds of change between two states of an order.
+
+    What is sealed is compared by the caller: whether the `address` is another, or the `reason` of a wish to cancel.
+    """
     found = {change for change, names in _FIELDS_OF.items() if _differ(before, after, names)}
     quantities = _quantities(before), _quantities(after)
     more_cancelled = any(
@@ -33,6 +38,7 @@ def what_changed(before: OrderDocument, after: OrderDocument, *, address: bool) 
         "shipped_by_amazon": after.fulfilled_by == "amazon"
         and after.amazon_status == "shipped" != before.amazon_status,
         "address": address,
+        "cancel_requested": reason,
         "other": _differ(before, after, _OTHER),
     }
     found |= {change for change, is_so in is_now.items() if is_so}  # type: ignore[misc]  # its keys are Changes

@@ -89,7 +89,7 @@ def _store(
     kept = personal_data.keep(work, ring, account.account_id, order, kept_before)
     document, state = _as_told(document, kept.state)
     document = _with_differences(work, order, document, known)
-    changes = what_changed(known, document, address=kept.changed)
+    changes = what_changed(known, document, address=kept.changed, reason=kept.reason_changed)
     _update(row, document)
     _plan_look(work, document, planned, _deadlines(account, document, state), known)
     if not changes:

@@ -13,7 +13,7 @@ from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import KeyExpired, OrderAged
 from schemas.personal_data import PersonalData, PersonalDataState, TaxRegistration
-from services.importer.mapping import is_fulfilled_by_amazon
+from services.importer.mapping import cancel_requests, is_fulfilled_by_amazon
 
 KEPT_FOR = timedelta(days=30)
 """Amazon's Data Protection Policy; counted, as the manual does, from the day the order was placed."""
@@ -25,6 +25,8 @@ class Kept:
 
     state: PersonalDataState
     changed: bool
+    reason_changed: bool = False
+    """Only the buyer's reason to cancel is another one."""
 
 
 def extract(order: Order) -> PersonalData:
@@ -66,6 +68,7 @@ def extract(order: Order) -> PersonalData:
             for one in (order.tax.tax_registrations if order.tax else ())
             if one.entity_type not in ("MERCHANT", "MARKETPLACE")
         ),
+        cancel_reason=next(filter(None, (request.cancel_reason for request in cancel_requests(order))), ""),
     )
 
 
@@ -97,11 +100,12 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
         return Kept(PersonalDataState.none(), changed=False)
     now = work.now
     dies_at = ring.moment_for(order.created_time + KEPT_FOR)
-    if data == PersonalData(country=data.country, region=data.region, city=data.city):
+    if _but_for_the_reason(data) == PersonalData(country=data.country, region=data.region, city=data.city):
         if row is None and dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
             return Kept(_upsert(work, order.order_id, None, dies_at, now), changed=False)
         return Kept(as_kept(row), changed=False)
-    if row is not None and (row.redacted_at is not None or _says(ring, order.order_id, row.seal, now, data)):
+    before = _opened(ring, order.order_id, row.seal, now) if row is not None else None
+    if row is not None and (row.redacted_at is not None or before == data):
         return Kept(as_kept(row), changed=False)
     try:
         sealed = seal(ring, order.order_id, data.model_dump_json().encode(), dies_at, now)
@@ -112,7 +116,13 @@ def keep(work: Work, ring: KeyRing, account_id: str, order: Order, row: Personal
     state = _upsert(work, order.order_id, sealed, dies_at, None)
     work.post(OrderAged(order_id=order.order_id, account_id=account_id), at=dies_at, name=f"aged:{order.order_id}")
     work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")
-    return Kept(state, changed=row is not None)
+    same = before is not None and _but_for_the_reason(before) == _but_for_the_reason(data)
+    return Kept(state, changed=row is not None and not same, reason_changed=same)
+
+
+def _but_for_the_reason(data: PersonalData) -> PersonalData:
+    """A wish to cancel is told as such, not as another address; nor is there a seal for its reason alone."""
+    return data.model_copy(update={"cancel_reason": ""})
 
 
 def _that_fits(data: PersonalData) -> PersonalData:
@@ -120,6 +130,7 @@ def _that_fits(data: PersonalData) -> PersonalData:
     parts: tuple[dict[str, object], ...] = (
         {"customization_links": {}},
         {"gift_messages": {}},
+        {"cancel_reason": ""},
         {"tax_registrations": ()},
     )
     for left_out in parts:
@@ -138,14 +149,14 @@ def as_kept(row: PersonalDataRow | None) -> PersonalDataState:
     return PersonalDataState.sealed(row.seal, row.dies_at)
 
 
-def _says(ring: KeyRing, order_id: str, token: str | None, now: datetime, data: PersonalData) -> bool:
-    """Whether the seal holds just this data; one that no longer opens holds nothing that can be compared."""
+def _opened(ring: KeyRing, order_id: str, token: str | None, now: datetime) -> PersonalData | None:
+    """What the seal holds; None of one that no longer opens, which holds nothing that can be compared."""
     if token is None:
-        return False
+        return None
     try:
-        return PersonalData.model_validate_json(open_seal(ring, order_id, token, now)) == data
+        return PersonalData.model_validate_json(open_seal(ring, order_id, token, now))
     except (SealExpired, SealRefused):
-        return False
+        return None
 
 
 def _upsert(

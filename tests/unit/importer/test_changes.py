@@ -50,6 +50,7 @@ def test_what_changed(fields: dict[str, Any], changes: tuple[str, ...]) -> None:
 
 def test_the_sealed_address_is_the_callers() -> None:
     assert what_changed(order(), order(), address=True) == ("address",)
+    assert what_changed(order(), order(), address=False, reason=True) == ("cancel_requested",)
 
 
 def _blank() -> dict[str, Any]:
