@@ -26,6 +26,7 @@ from orderbridge.cli import (
     runs,
     shipments,
     tokens,
+    where_is,
 )
 from orderbridge.cli.application import app
 
@@ -50,6 +51,7 @@ __all__ = [
     "runs",
     "shipments",
     "tokens",
+    "where_is",
 ]
 
 

@@ -63,6 +63,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "notifications policy",
         "emit order.shipped",
         "events tail",
+        "privacy where-is",
         "dead-letters list",
         "dead-letters show",
         "dead-letters replay",
