@@ -40,6 +40,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "migrate",
         "topics",
         "resume",
+        "doctor",
         "recover",
         "import",
         "orders late",
