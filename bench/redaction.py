@@ -103,7 +103,7 @@ def _night(house: DistributedHouse, probes: _Probes, first: int, count: int) -> 
 
 def _seed(house: DistributedHouse, first: int, count: int, due: Any) -> None:
     ring = _ring(house)
-    moment = ring.moment_for(due)
+    moment = ring.moment_for(due) - timedelta(hours=first)  # none that an earlier night has destroyed
     ring.key(moment, moment - timedelta(hours=1))
     document = OrderDocument.model_validate({**example("order.imported"), "order_id": "THE-ORDER"})
     values = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Table, inspect, select
+from sqlalchemy import select
 
-from orderbridge.database.models import Base, OrderRow, OutboxRow, PersonalDataRow
+from orderbridge.database.models import Opening, OrderRow, OutboxRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.privacy.seals_in import seals_in
 from orderbridge.vault.key_ring import KeyRing, key_name
@@ -30,7 +30,7 @@ TOPICS = (
 
 _CARRIERS: dict[str, type[DeadLetter | GivenBack]] = {".dead-letter": DeadLetter, ".retry": GivenBack}
 
-State = Literal["sealed", "refused", "dead", "redacted", "none", "in plain", "alive", "marked", "opened"]
+State = Literal["sealed", "refused", "dead", "redacted", "none", "in plain", "alive", "marked"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Place:
     """One place, and how the data stands there.
 
     `sealed` opens until `until`; `refused` is sealed, but nothing opens it, since the order is redacted; `dead` opens
-    no more since `until`; `redacted` and `none` say that there is no data (any more). Of a key: `alive` or `dead`.
+    no more since `until`; `redacted` and `none` say that there is no data (any more). Of a key: `alive` or `dead`. Of a
+    wish to open it: how that was answered.
     """
 
     place: str
@@ -115,17 +116,10 @@ def in_key_ring(ring: KeyRing, order_id: str, moments: Iterable[datetime], judge
 
 
 def openings(work: Work, order_id: str) -> Iterator[Place]:
-    """Who opened it, when and what for: from then on a copy may be with him."""
-    table = Base.metadata.tables.get("openings")
-    if table is None or not inspect(work.session.connection()).has_table("openings"):
-        return
-    for row in work.session.execute(select(table).where(table.c.order_id == order_id).order_by(table.c.at)).mappings():
-        yield _opening(table, dict(row))
-
-
-def _opening(table: Table, row: dict[str, Any]) -> Place:
-    told = ("token_name", "purpose", "outcome")
-    return Place("opened", ", ".join(str(row[name]) for name in told if name in table.c), "opened", at=row["at"])
+    """Who asked to have it opened, when and what for: where it was opened a copy may be with him."""
+    asked = select(Opening).where(Opening.order_id == order_id).order_by(Opening.opening_id)
+    for row in work.session.scalars(asked):
+        yield Place("asked to open", f"by {row.token_name}, for {row.purpose}", row.state, at=row.asked_at)
 
 
 def _in_body(place: str, where: str, topic: str, text: str, order_id: str, judged: Judge) -> Iterator[Place]:

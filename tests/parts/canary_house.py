@@ -9,8 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sqlalchemy import func, select
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
 from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
+from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
 from orderbridge.bus.reading import read_topics
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
@@ -34,23 +34,17 @@ from sandbox.seller_central import SellerCentral
 from tests.parts.hooked_service import VARIABLE, FileClock, set_clock
 from tests.parts.leavings import search_everything, store_without_compression
 from tests.parts.needles import Search
+from tests.parts.opener import Opener, Sealed
 from tests.parts.process import wait_until
 from tests.parts.sandbox_server import SandboxServer
 
 WORKERS = ("ticker", "importer", "shipper", "redactor")
+API = "api"
+"""It runs from day 0 to the end, without a restart."""
 SPEED = 60
 """Of Amazon's limits and of its search's lag: the proof is not about them."""
 REPOSITORY = Path(__file__).parents[2]
 _COMMAND = (sys.executable, "-m", "tests.parts.hooked_service")
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """A seal as the store was given it."""
-
-    order_id: str
-    seal: str
-    dies_at: str
 
 
 class CanaryHouse:
@@ -77,7 +71,8 @@ class CanaryHouse:
         self.amazon = SellerCentral(self._sandbox_database, self.clock, speed=SPEED)
         sandbox.play(self.amazon)
         self._hooks = {"clock": str(clock_file), **hooks}
-        self.health = {worker: free_port() for worker in WORKERS}
+        self.health = {worker: free_port() for worker in (*WORKERS, API)}
+        self._api_port = free_port()
         values = {
             "database_url": database_url,
             "kafka_bootstrap_servers": kafka,
@@ -91,6 +86,7 @@ class CanaryHouse:
             "amazon_client_id": CLIENT_ID,
             "amazon_client_secret": CLIENT_SECRET,
             "log_level": "debug",
+            "api_port": str(self._api_port),
         }
         self._environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
         self.settings = load_settings(folder, **values)
@@ -98,6 +94,7 @@ class CanaryHouse:
         self._data_folders = data_folders
         self.outputs = folder / "outputs"
         self.outputs.mkdir()
+        self._token: str | None = None
         self._processes: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
 
     # --- time and processes
@@ -113,18 +110,22 @@ class CanaryHouse:
 
     def start(self, log_format: str) -> None:
         """Our services, ready; their logs go on where they were."""
-        for worker in WORKERS:
-            self._start(worker, log_format)
-        for worker in WORKERS:
+        for worker in self.health:
+            if worker not in self._processes:
+                self._start(worker, log_format)
+        for worker in self.health:
             wait_until(lambda worker=worker: self._is_ready(worker), seconds=90, what=f"{worker} is ready")  # type: ignore[misc]  # mypy knows no defaults of a lambda
 
     def stop(self) -> None:
-        """Our services end, orderly."""
-        for process, _ in self._processes.values():
+        """Our services end, orderly, but for the api."""
+        self._stop(WORKERS)
+
+    def _stop(self, names: Iterable[str]) -> None:
+        stopped = [self._processes.pop(name)[0] for name in names if name in self._processes]
+        for process in stopped:
             process.terminate()
-        for process, _ in self._processes.values():
+        for process in stopped:
             process.wait(30)
-        self._processes.clear()
 
     def watch(self) -> list[str]:
         """Start again what has died; returns which those were."""
@@ -144,7 +145,7 @@ class CanaryHouse:
 
     def close(self) -> None:
         """Stop everything."""
-        self.stop()
+        self._stop((*WORKERS, API))
         self.database.close()
         self._sandbox_database.close()
 
@@ -252,6 +253,20 @@ class CanaryHouse:
                 found.append(Sealed(body["order_id"], personal["seal"], personal["dies_at"]))
         return found
 
+    def opened_by_api(self, seals: Iterable[Sealed]) -> set[str]:
+        """What the open call says of at most 100 seals, to a store with a token for it."""
+        if self._token is None:
+            with self.database.unit_of_work() as work:
+                _, self._token = create_token(work, "a-store", [OPEN_PERSONAL_DATA])
+        answer = requests.post(
+            f"http://127.0.0.1:{self._api_port}/api/v1/personal-data/open",
+            json={"purpose": "display", "seals": [{"order_id": one.order_id, "seal": one.seal} for one in seals]},
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return {one["state"] for one in answer.json()["seals"]}
+
     @contextmanager
     def opener(self) -> Iterator[Opener]:
         """A process of its own that opens seals, from now until the end of the block."""
@@ -272,22 +287,3 @@ class CanaryHouse:
         """Everything that has left memory: data folders, rows, topics, logs, pages, what commands printed."""
         folders = (*self._data_folders, self.outputs, self.folder / "key-ring")
         return search_everything(self.settings, self.database, folders)
-
-
-class Opener:
-    """A process that opens seals."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def open(self, seals: Iterable[Sealed], now: datetime) -> set[str]:
-        """What came of them: `open`, `expired` or `refused`."""
-        asked, told = self._process.stdin, self._process.stdout
-        assert asked is not None
-        assert told is not None
-        results = set()
-        for one in seals:
-            asked.write(json.dumps({"order_id": one.order_id, "seal": one.seal, "now": now.isoformat()}) + "\n")
-            asked.flush()
-            results.add(told.readline().strip())
-        return results

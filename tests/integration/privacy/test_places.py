@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orderbridge.database.models import OutboxRow
+from orderbridge.database.models import Opening, OutboxRow
 from orderbridge.privacy import places
 from orderbridge.privacy.places import Place
 from sandbox.orders import Order
@@ -76,6 +76,19 @@ def test_a_key_that_was_destroyed_is_dead_before_its_date(system: System) -> Non
     assert {place.state for place in found(system, order_id)} == {"dead"}
     with system.database.unit_of_work() as work:  # by its date alone it would live
         assert places.judge(work, None, order_id).of_seal(moment) == "sealed"
+
+
+def test_who_asked_to_open_it(system: System) -> None:
+    order_id, other = system.imported(count=2)
+    with system.database.unit_of_work() as work:
+        for asked, state in ((order_id, "open"), (order_id, "refused"), (other, "open")):
+            told = {"token_id": "1", "account_id": "main", "purpose": "display", "state": state}
+            work.session.add(Opening(asked_at=work.now, token_name="web-store", order_id=asked, **told))
+    with system.database.unit_of_work() as work:
+        found = list(places.openings(work, order_id))
+    assert [(one.where, one.state, one.at) for one in found] == [
+        ("by web-store, for display", state, system.now) for state in ("open", "refused")
+    ]
 
 
 def original(system: System, topic: str, key: str, value: str, offset: int = 0) -> Original:

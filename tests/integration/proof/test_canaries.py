@@ -185,6 +185,7 @@ def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path:
         assert {one.order_id for one in seals} == set(trade.orders)
         assert len({one.seal for one in seals}) == 2 * count
         assert opener.open(seals, day_0) == {"open"}
+        assert house.opened_by_api(seals[:100]) == {"open"}
         shutil.copytree(house.settings.key_ring, tmp_path / "ring-of-day-10")
         found = house.search()
         assert found.searched > 5_000_000
@@ -201,6 +202,7 @@ def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path:
             assert work.session.execute(kept).scalar_one() == 0
         for now in (house.clock.now(), day_0):  # a clock that was set back opens nothing either
             assert opener.open(seals, now) == {"expired"}
+        assert house.opened_by_api(seals[:100]) == {"redacted"}
         for one in seals:
             with pytest.raises(SealExpired):
                 open_seal(ring, one.order_id, one.seal, day_0)
@@ -209,6 +211,7 @@ def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path:
         house.wait(lambda: house.waiting("key.expired") == 0, seconds=60, what="the redactor has looked once more")
         _a_ring_of_day_10(house, tmp_path / "ring-of-day-10")
         assert opener.open(seals, house.clock.now()) == {"expired"}
+        assert house.opened_by_api(seals[:100]) == {"redacted"}
         _destroy_again(house, ring)
         assert opener.open(seals, day_0) == {"expired"}
     house.command("privacy", "where-is", trade.orders[0], "--json")
