@@ -42,7 +42,7 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 	$(BIN)/pytest tests/chaos $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
-	@set -e; for name in events latency confirm startup takeover import_orders history; do $(BIN)/python bench/$$name.py --json; done
+	@set -e; for name in events latency confirm startup takeover import_orders history redaction; do $(BIN)/python bench/$$name.py --json; done
 
 schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models
 	$(BIN)/python -m schemas.generate

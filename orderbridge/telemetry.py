@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from typing import Any
 
 import structlog
@@ -68,6 +69,14 @@ def configure_logging(settings: Settings, service: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    sys.excepthook = lambda _kind, error, _trace: _crashed(error)
+    threading.excepthook = lambda crash: _crashed(crash.exc_value)
+
+
+def _crashed(error: BaseException | None) -> None:
+    """What nobody caught: Python itself would print its text, which might quote an input."""
+    if not isinstance(error, KeyboardInterrupt | SystemExit | None):
+        structlog.get_logger().critical("crashed", exc_info=error)
 
 
 def _says(service: str) -> Any:

@@ -80,7 +80,7 @@ def _recipient(order: Order, now: datetime) -> dict[str, Any]:
     deliver_by = from_amazon(order.facts["fulfillment"]["deliverByWindow"]["latestDateTime"])
     if order.fulfilled_by == "AMAZON" or (order.status == "SHIPPED" and now > deliver_by):
         address.pop("phone", None)
-    return {"deliveryAddress": address}
+    return {**order.facts["recipient"], "deliveryAddress": address}
 
 
 def _fulfillment(order: Order) -> dict[str, Any]:

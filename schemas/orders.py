@@ -162,6 +162,7 @@ class CancelRequest(Model):
 
     requested_by: str
     reason: str | None = None
+    """No longer told: it is free text, and travels sealed (`cancel_reason` of the personal data)."""
 
 
 class Invoice(Model):
@@ -220,6 +221,7 @@ class OrderDocument(OrderKeyed):
         """The same after its personal data is gone: without the words in which the buyer asked to cancel.
 
         Amazon's list of personal fields ("Access orders PII") does not name them, but its model sets them no form.
+        Documents of earlier versions held them in plain; now they are sealed with the rest.
         """
         if self.cancel_requested is None:
             return self

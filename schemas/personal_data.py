@@ -79,6 +79,8 @@ class PersonalData(HiddenModel):
     """What a business buyer typed in as its number: free text, from a data set that needs the role for buyers."""
     tax_registrations: tuple[TaxRegistration, ...] = ()
     """The buyer's, for an invoice."""
+    cancel_reason: str = ""
+    """Why the buyer asks to cancel, in the words that Amazon tells: free text."""
 
     @classmethod
     def replaced(cls, country: str = "") -> PersonalData:

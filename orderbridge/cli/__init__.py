@@ -13,6 +13,7 @@ from orderbridge.cli import (
     carriers,
     data,
     dead_letters,
+    doctor,
     events,
     imports,
     key_rotation,
@@ -29,6 +30,7 @@ from orderbridge.cli import (
     runs,
     shipments,
     tokens,
+    where_is,
 )
 from orderbridge.cli.application import app
 
@@ -39,6 +41,7 @@ __all__ = [
     "carriers",
     "data",
     "dead_letters",
+    "doctor",
     "events",
     "imports",
     "key_rotation",
@@ -56,6 +59,7 @@ __all__ = [
     "runs",
     "shipments",
     "tokens",
+    "where_is",
 ]
 
 

@@ -8,6 +8,7 @@ from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.doctor.at_start import warn_of_long_retention
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
@@ -43,4 +44,5 @@ def main() -> None:
     configure_logging(settings, "importer")
     database = Database(settings.database_url)
     check_endpoints(settings, database)
+    warn_of_long_retention(settings)
     wire(settings, database).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from schemas.orders import Change, Line, OrderDocument
@@ -21,9 +22,9 @@ _OTHER: Final = set(OrderDocument.model_fields) - _NO_CHANGE - {name for names i
 
 
 def what_changed(
-    before: OrderDocument, after: OrderDocument, *, address: bool, sealed_anew: bool = False
+    before: OrderDocument, after: OrderDocument, *, sealed: Iterable[Change] = ()
 ) -> tuple[Change, ...]:
-    """The kinds of change between two states of an order; what lies under its seal is compared by the caller."""
+    """The kinds of change between two states of an order; what `sealed` data has of them is compared by the caller."""
     found = {change for change, names in _FIELDS_OF.items() if _differ(before, after, names)}
     quantities = _quantities(before), _quantities(after)
     more_cancelled = any(
@@ -34,11 +35,9 @@ def what_changed(
         "cancelled": more_cancelled or (after.amazon_status == "cancelled" != before.amazon_status),
         "shipped_by_amazon": after.fulfilled_by == "amazon"
         and after.amazon_status == "shipped" != before.amazon_status,
-        "address": address,
-        "personal_data": sealed_anew,
         "other": _differ(before, after, _OTHER),
     }
-    found |= {change for change, is_so in is_now.items() if is_so}  # type: ignore[misc]  # its keys are Changes
+    found |= set(sealed) | {change for change, is_so in is_now.items() if is_so}  # type: ignore[misc]  # its keys are Changes
     return tuple(change for change in _ORDER if change in found)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.amazon.order_items import ItemCancellationRequest
 from orderbridge.amazon.order_models import Order, OrderItem
 from orderbridge.amazon.order_values import DateTimeRange
 from schemas.money import LineAmounts, Money
@@ -175,9 +177,14 @@ def _code(region: str | None) -> str | None:
     return region if region is not None and re.fullmatch(r"[A-Z0-9-]{1,6}", region) else None
 
 
-def _cancel_requested(order: Order) -> CancelRequest | None:
+def cancel_requests(order: Order) -> Iterator[ItemCancellationRequest]:
+    """The buyer's wishes to cancel, item by item."""
     for item in order.order_items:
-        request = item.cancellation.cancellation_request if item.cancellation else None
-        if request is not None:
-            return CancelRequest(requested_by=(request.requester or "buyer").lower(), reason=request.cancel_reason)
-    return None
+        if item.cancellation is not None and item.cancellation.cancellation_request is not None:
+            yield item.cancellation.cancellation_request
+
+
+def _cancel_requested(order: Order) -> CancelRequest | None:
+    """That the buyer asks to cancel. Why he does is free text: it travels sealed, in `PersonalData`."""
+    request = next(cancel_requests(order), None)
+    return CancelRequest(requested_by=(request.requester or "buyer").lower()) if request is not None else None

@@ -89,9 +89,7 @@ def _store(
     kept = personal_data.keep(work, ring, account, order, document, kept_before)
     document, state = _as_told(document, kept.state)
     document = _with_differences(work, order, document, known)
-    changes = what_changed(
-        known, document, address="address" in kept.changes, sealed_anew="personal_data" in kept.changes
-    )
+    changes = what_changed(known, document, sealed=kept.changes)
     _update(row, document)
     _plan_look(work, document, planned, _deadlines(account, document, state), known)
     if not changes:
@@ -123,7 +121,7 @@ def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetim
     state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
     document, _ = packages.compare(work, order, to_document(account, order, known), known)
     document, _ = _as_told(document, state)
-    return line(order, "updated" if what_changed(known, document, address=False) else "unchanged", document)
+    return line(order, "updated" if what_changed(known, document) else "unchanged", document)
 
 
 def line(order: Order, did: Did, document: OrderDocument | None = None, *, reason: str | None = None) -> RunLine:

@@ -17,7 +17,7 @@ from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import Change, KeyExpired, OrderAged, OrderDocument
 from schemas.personal_data import PersonalData, PersonalDataState, TaxRegistration
-from services.importer.mapping import is_fulfilled_by_amazon
+from services.importer.mapping import cancel_requests, is_fulfilled_by_amazon
 
 KEPT_FOR = timedelta(days=MOST_DAYS)
 """What is older comes from Amazon's reports, which have no personal data."""
@@ -29,7 +29,8 @@ class Kept:
 
     state: PersonalDataState
     changes: tuple[Change, ...] = ()
-    """`address`: other data than before, as far as can be told; `personal_data`: it dies at another moment."""
+    """`address`: other data than before, as far as can be told; `cancel_requested`: only the buyer's reason to cancel is
+    another one; `personal_data`: it dies at another moment."""
 
 
 def extract(order: Order) -> PersonalData:
@@ -71,6 +72,7 @@ def extract(order: Order) -> PersonalData:
             for one in (order.tax.tax_registrations if order.tax else ())
             if one.entity_type not in ("MERCHANT", "MARKETPLACE")
         ),
+        cancel_reason=next(filter(None, (request.cancel_reason for request in cancel_requests(order))), ""),
     )
 
 
@@ -117,7 +119,7 @@ def keep(
             return Kept(_upsert(work, order.order_id, None, min(dies_at, now), now), ("personal_data",))
         redact_early(work, order.order_id)  # the database was restored: the redactor sets its row right
         return Kept(PersonalDataState.redacted(now))
-    if data == PersonalData(country=data.country, region=data.region, city=data.city):
+    if _but_for_the_reason(data) == PersonalData(country=data.country, region=data.region, city=data.city):
         if row is not None:
             return move(work, ring, account.account_id, row, dies_at)
         if dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
@@ -140,7 +142,9 @@ def keep(
     state = _keep_seal(work, ring, account.account_id, order.order_id, sealed, dies_at, row)
     if row is None:
         return Kept(state)
-    return Kept(state, ("address", "personal_data") if moved else ("address",))
+    same = held is not None and _but_for_the_reason(held) == _but_for_the_reason(data)
+    change: Change = "cancel_requested" if same else "address"
+    return Kept(state, (change, "personal_data") if moved else (change,))
 
 
 def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_at: datetime) -> Kept:
@@ -211,11 +215,17 @@ def _keep_seal(
     return state
 
 
+def _but_for_the_reason(data: PersonalData) -> PersonalData:
+    """A wish to cancel is told as such, not as another address; nor is there a seal for its reason alone."""
+    return data.model_copy(update={"cancel_reason": ""})
+
+
 def _that_fits(data: PersonalData) -> PersonalData:
     """The data as far as a seal can hold it: an address always does, a pile of links and gift messages may not."""
     parts: tuple[dict[str, object], ...] = (
         {"customization_links": {}},
         {"gift_messages": {}},
+        {"cancel_reason": ""},
         {"tax_registrations": ()},
     )
     for left_out in parts:

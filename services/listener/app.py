@@ -14,6 +14,7 @@ from orderbridge.bus.health import serve_health
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
+from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
 from services.listener.queues import Queue
@@ -93,6 +94,7 @@ def main() -> None:
     """Run the listener until SIGTERM or SIGINT."""
     settings = load_settings()
     configure_logging(settings, "listener")
+    warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     listener = Listener(database, lambda url: Queue(url, settings.sqs_url))
     server = serve_health(settings.health_host, settings.health_port, "listener", listener.report)

@@ -8,6 +8,7 @@ from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database
+from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from schemas.shipments import OrderShipped, ShipmentCheck, ShipmentDue
@@ -34,6 +35,7 @@ def main() -> None:
     """Run the shipper until SIGTERM or SIGINT."""
     settings = load_settings()
     configure_logging(settings, "shipper")
+    warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     check_endpoints(settings, database)
     wake_all(database)

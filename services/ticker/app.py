@@ -14,6 +14,7 @@ from orderbridge.bus.health import serve_health
 from orderbridge.bus.publisher import Publisher
 from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
+from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from services.ticker.prune import prune
@@ -96,6 +97,7 @@ def main() -> None:
     """Run the ticker until SIGTERM or SIGINT."""
     settings = load_settings()
     configure_logging(settings, "ticker")
+    warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     if settings.kafka_embedded:
         republish_after_restart(database)

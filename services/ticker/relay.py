@@ -25,6 +25,8 @@ LEASE = "relay"
 LEASE_SECONDS = 5.0
 BATCH = 100
 """Dead letters of a megabyte among them: so many are in memory at once."""
+SHARE = BATCH // 4
+"""The least that a batch takes of what fell due in masses at one moment."""
 HELD_BACK = timedelta(seconds=2)
 """How long a key waits after the broker has refused one of its events."""
 LOCKED = timedelta(milliseconds=100)
@@ -65,7 +67,7 @@ class Relay:
                 return Tick(active=False)
             now = work.now
             self._held_back = {key: until for key, until in self._held_back.items() if until > now}
-            rows = work.session.scalars(_due(now, list(self._held_back))).all()
+            rows = self._rows(work, now)
             next_due = work.session.execute(
                 select(func.min(OutboxRow.due_at)).where(OutboxRow.published_at.is_(None), OutboxRow.due_at > now)
             ).scalar_one()
@@ -85,6 +87,20 @@ class Relay:
             return self._lease_ends
         taken = leases.take(work, LEASE, self._holder, timedelta(seconds=LEASE_SECONDS))
         return began + LEASE_SECONDS if taken else None
+
+    def _rows(self, work: Work, now: datetime) -> list[OutboxRow]:
+        """A batch of what is due, the oldest first.
+
+        Where thousands of one topic fall due at one moment (a night's redactions), what came due since on other topics
+        has most of the batch, or imports and answers to the store would wait for all of them.
+        """
+        due = _due(now, list(self._held_back))
+        rows = list(work.session.scalars(due))
+        if len(rows) < BATCH or len({(row.topic, row.due_at) for row in rows}) > 1:
+            return rows
+        since = (OutboxRow.due_at > rows[0].due_at, OutboxRow.topic != rows[0].topic)
+        later = work.session.scalars(due.where(*since).limit(BATCH - SHARE)).all()
+        return [*rows[: BATCH - len(later)], *later]
 
     def _publish_in_order(self, rows: list[OutboxRow]) -> tuple[list[OutboxRow], list[OutboxRow]]:
         """Publish in waves of at most one event a key, so that a failed one holds back the later ones of its key.

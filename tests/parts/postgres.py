@@ -133,9 +133,9 @@ def find_postgres(*, own: bool = False, fsync: bool = False) -> Postgres:
     raise Missing("; ".join(reasons))
 
 
-def dump(url: str, file: Path) -> None:
+def dump(url: str, file: Path, form: str = "custom") -> None:
     """What an operator does every night: `pg_dump` of the database, by the wheel's program."""
-    _run([f"{_binaries(None)}/pg_dump", "--format=custom", f"--file={file}", f"--dbname={_for_programs(url)}"], None)
+    _run([f"{_binaries(None)}/pg_dump", f"--format={form}", f"--file={file}", f"--dbname={_for_programs(url)}"], None)
 
 
 def restore(url: str, file: Path) -> None:

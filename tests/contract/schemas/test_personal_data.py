@@ -35,6 +35,7 @@ BUYER = PersonalData(
     customization_links={"1": SECRET},
     purchase_order_number=SECRET,
     tax_registrations=(TaxRegistration(number=SECRET, legal_name=SECRET),),
+    cancel_reason=SECRET,
 )
 DIES_AT = datetime(2026, 12, 23, 9, tzinfo=UTC)
 
@@ -148,7 +149,13 @@ def test_each_state_travels(state: PersonalDataState) -> None:
 
 
 def test_redacted_means_the_manuals_words_everywhere() -> None:
-    not_of_every_order = {"gift_messages", "customization_links", "purchase_order_number", "tax_registrations"}
+    not_of_every_order = {
+        "gift_messages",
+        "customization_links",
+        "purchase_order_number",
+        "tax_registrations",
+        "cancel_reason",
+    }
     words = PersonalData.replaced("US").model_dump(exclude={"country", *not_of_every_order})
     assert {value if isinstance(value, str) else value[0] for value in words.values()} == {AMAZON_REPLACED}
 

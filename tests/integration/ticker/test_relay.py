@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,7 +12,8 @@ import pytest
 
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database.unit_of_work import Database
-from services.ticker.relay import BATCH, HELD_BACK, LEASE_SECONDS, Relay
+from schemas.imports import ImportDue
+from services.ticker.relay import BATCH, HELD_BACK, LEASE_SECONDS, SHARE, Relay
 from services.ticker.wake import SqliteWaker
 from tests.parts.databases import aged, empty, outbox, post, unpublished
 from tests.parts.hand_clock import START, HandClock
@@ -270,3 +272,26 @@ def test_an_idle_relay_does_not_wake_itself(migrated_sqlite: Database, broker: F
         waker.wait(0.1)
         assert time.monotonic() - began >= 0.1
     waker.close()
+
+
+def test_a_night_of_redactions_lets_others_by(database: Database, broker: FakeBroker, clock: HandClock) -> None:
+    night = START + timedelta(hours=1)
+    with database.unit_of_work() as work:
+        for number in range(3 * BATCH):
+            work.post(aged(str(number)), at=night)
+    clock.advance(hours=1, seconds=1)
+    post(database, ImportDue(account_id="main", reason="now"))
+    relay = relay_of(database, broker)
+    assert relay.tick().published == BATCH
+    assert [message.topic for message in broker.taken].count("import.due") == 1
+    with database.unit_of_work() as work:
+        for number in range(2 * BATCH):
+            work.post(ImportDue(account_id=f"a{number}", reason="now"))
+    before = len(broker.taken)
+    relay.tick()
+    topics = Counter(message.topic for message in broker.taken[before:])
+    assert topics == {"order.aged": SHARE, "import.due": BATCH - SHARE}, "neither waits for all of the other"
+    while relay.tick().published:
+        pass
+    assert unpublished(database) == 0
+    assert len(broker.ids()) == len(set(broker.ids())) == 5 * BATCH + 1

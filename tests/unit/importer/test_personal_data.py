@@ -50,5 +50,9 @@ def test_a_brazilian_address(amazon_order: AmazonOrder) -> None:
     assert (data.address_lines, data.city) == (("Rua Augusta 12", "ap 3", "Centro"), "São Paulo")
 
 
+def test_why_a_buyer_cancels_is_sealed(amazon_order: AmazonOrder) -> None:
+    assert extract(amazon_order("WISH_TO_CANCEL")).cancel_reason == "mistake"
+
+
 def test_an_order_that_shows_nobody_has_none(amazon_order: AmazonOrder) -> None:
     assert extract(amazon_order("PENDING")) == PersonalData()

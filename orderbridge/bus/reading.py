@@ -1,0 +1,76 @@
+"""Reads topics from a moment, or from their beginning, up to their ends as they are now. Joins no group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from kafka import KafkaConsumer, TopicPartition
+
+from orderbridge.bus.client_options import client_options
+from orderbridge.bus.envelope import MAX_ORIGINAL, original_of
+from orderbridge.settings import Settings
+from schemas.failures import Original
+
+_SILENT = 60_000
+"""Milliseconds without a record after which the broker counts as away."""
+
+Progress = Callable[[int, int], object]
+"""Told how many records were read, and how many there are."""
+
+
+class BrokerSilent(Exception):
+    """The broker answers, but brings nothing of what it says it has."""
+
+
+def read_topics(
+    settings: Settings, topics: Iterable[str], since: datetime | None = None, progress: Progress | None = None
+) -> Iterator[Original]:
+    """Every record of the topics (named without prefix), in order within a partition alone.
+
+    A topic that is not there holds nothing. Raises KafkaError, BrokerSilent.
+    """
+    consumer = KafkaConsumer(
+        **client_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=2 * MAX_ORIGINAL,
+    )
+    try:
+        partitions = [
+            TopicPartition(settings.topic_prefix + topic, number)
+            for topic in topics
+            for number in consumer.partitions_for_topic(settings.topic_prefix + topic) or ()
+        ]
+        if not partitions:
+            return
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        for partition, offset in _starts(consumer, partitions, since, ends).items():
+            consumer.seek(partition, offset)
+        at = {partition: consumer.position(partition) for partition in partitions}
+        read, total = 0, sum(ends[partition] - at[partition] for partition in partitions)
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            records = consumer.poll(timeout_ms=_SILENT)
+            if not records:
+                raise BrokerSilent("Kafka has fallen silent in the middle of a topic. Is it well?")
+            for partition, messages in records.items():
+                yield from (original_of(one) for one in messages if one.offset < ends[partition])
+                read += len(messages)
+            if progress is not None:
+                progress(min(read, total), total)
+    finally:
+        consumer.close()
+
+
+def _starts(
+    consumer: KafkaConsumer, partitions: list[TopicPartition], since: datetime | None, ends: dict[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    if since is None:
+        begins: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
+        return begins
+    found = consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+    return {
+        partition: ends[partition] if found.get(partition) is None else found[partition].offset
+        for partition in partitions
+    }

@@ -1,0 +1,136 @@
+"""Kafka's topics: all there, kept no longer than personal data may live, and with copies where there are brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+
+from orderbridge.bus.client_options import client_options
+from orderbridge.bus.topics import TopicPlan, planned_topics
+from orderbridge.doctor import Finding, error, ok, warning
+from orderbridge.settings import Settings
+
+ALLOWED = timedelta(days=30)
+"""Amazon's Data Protection Policy: personal data, sealed or not, is kept for 30 days."""
+_DAY_MS = timedelta(days=1) / timedelta(milliseconds=1)
+_NAMED = 5
+_TOPICS = "Make them with `orderbridge topics`, which corrects what is there."
+
+
+def check_topics(settings: Settings) -> Iterator[Finding]:
+    """All of it. Raises nothing: a broker that is away is a finding."""
+    if settings.kafka_embedded:
+        yield ok("topics", "The embedded broker keeps its topics in memory, and forgets them at its end.")
+        return
+    try:
+        admin = KafkaAdminClient(**client_options(settings))
+    except KafkaError as trouble:
+        yield _away(trouble)
+        return
+    try:
+        yield from _look(admin, planned_topics(settings))
+    except KafkaError as trouble:
+        yield _away(trouble)
+    finally:
+        admin.close()
+
+
+def kept_too_long(settings: Settings) -> list[str]:
+    """The topics that are kept for longer than 30 days. Raises KafkaError."""
+    if settings.kafka_embedded:
+        return []
+    admin = KafkaAdminClient(**client_options(settings))
+    try:
+        retention = _retention(admin, [plan for plan in planned_topics(settings) if plan.name in admin.list_topics()])
+        return [name for name, kept in retention.items() if kept is None or kept > ALLOWED]
+    finally:
+        admin.close()
+
+
+def _look(admin: Any, plans: list[TopicPlan]) -> Iterator[Finding]:
+    present = set(admin.list_topics())
+    missing = [plan.name for plan in plans if plan.name not in present]
+    there = [plan for plan in plans if plan.name in present]
+    if missing:
+        yield error("topics", f"{_some(missing)} not there: what is to be said on them waits in the outbox.", _TOPICS)
+    if there:
+        yield from _check_retention(there, _retention(admin, there))
+        yield from _check_copies(admin, [plan.name for plan in there])
+
+
+def _check_retention(plans: list[TopicPlan], retention: dict[str, timedelta | None]) -> Iterator[Finding]:
+    planned = {plan.name: _milliseconds(plan.configuration.get("retention.ms")) for plan in plans}
+    too_long = [name for name, kept in retention.items() if kept is None or kept > ALLOWED]
+    longer = [name for name, kept in retention.items() if kept and (planned[name] or kept) < kept <= ALLOWED]
+    if too_long:
+        yield error(
+            "topics",
+            f"{_some(too_long)} kept for more than 30 days. Seals die with their keys all the same; but whatever a "
+            "store wrongly says about a buyer would stay, and Amazon allows nobody to keep it.",
+            "Run `orderbridge topics`, and see who else sets retention.ms, cleanup.policy or the broker's defaults.",
+        )
+    if longer:
+        yield warning(
+            "topics",
+            f"{_some(longer)} kept for longer than ORDERBRIDGE_TOPIC_RETENTION_DAYS says.",
+            "Run `orderbridge topics`, or say in the setting what you want.",
+        )
+    if not too_long and not longer:
+        yield ok("topics", f"{len(plans)} topics are kept as the settings say, none for more than 30 days.")
+
+
+def _check_copies(admin: Any, names: list[str]) -> Iterator[Finding]:
+    brokers = len(admin.describe_cluster()["brokers"])
+    single = [
+        topic["name"]
+        for topic in admin.describe_topics(names)
+        if any(len(partition["replica_nodes"]) < 2 for partition in topic["partitions"])
+    ]
+    if brokers > 1 and single:
+        yield warning(
+            "topics",
+            f"{_some(single)} on one broker alone, of {brokers}: with it goes what is on them.",
+            "Give them copies (kafka-reassign-partitions), and set ORDERBRIDGE_TOPIC_REPLICATION for new ones.",
+        )
+    else:
+        yield ok("topics", f"{brokers} broker{'s' if brokers > 1 else ''}, and copies to match.")
+
+
+def _retention(admin: Any, plans: list[TopicPlan]) -> dict[str, timedelta | None]:
+    """How long each topic keeps an event; None is for ever. Compacted ones that carry no order are left out."""
+    wanted = [plan.name for plan in plans if plan.configuration.get("cleanup.policy") != "compact"]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+    described = admin.describe_configs(resources, config_filter="all") if resources else {}
+    settings: dict[str, Any] = next(iter(described.values()), {})
+    return {
+        name: None if "delete" not in _value(found, "cleanup.policy") else _milliseconds(_value(found, "retention.ms"))
+        for name, found in settings.items()
+    }
+
+
+def _value(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    return str(value.get("value") if isinstance(value, dict) else value)
+
+
+def _milliseconds(text: str | None) -> timedelta | None:
+    """Kafka's -1 is for ever."""
+    return timedelta(milliseconds=int(text)) if text is not None and int(text) >= 0 else None
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(sorted(names)[:_NAMED])}{more} {'are' if len(names) > 1 else 'is'}"
+
+
+def _away(trouble: KafkaError) -> Finding:
+    return error(
+        "topics",
+        f"Kafka does not answer: {type(trouble).__name__}. Nothing is said or heard, and nothing here was looked at.",
+        "Is it up, and is ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS right?",
+    )
