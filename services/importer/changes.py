@@ -21,9 +21,7 @@ _NO_CHANGE: Final = {"order_id", "account_id", "amazon_updated_at"}
 _OTHER: Final = set(OrderDocument.model_fields) - _NO_CHANGE - {name for names in _FIELDS_OF.values() for name in names}
 
 
-def what_changed(
-    before: OrderDocument, after: OrderDocument, *, sealed: Iterable[Change] = ()
-) -> tuple[Change, ...]:
+def what_changed(before: OrderDocument, after: OrderDocument, *, sealed: Iterable[Change] = ()) -> tuple[Change, ...]:
     """The kinds of change between two states of an order; what `sealed` data has of them is compared by the caller."""
     found = {change for change, names in _FIELDS_OF.items() if _differ(before, after, names)}
     quantities = _quantities(before), _quantities(after)

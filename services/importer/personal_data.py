@@ -29,8 +29,8 @@ class Kept:
 
     state: PersonalDataState
     changes: tuple[Change, ...] = ()
-    """`address`: other data than before, as far as can be told; `cancel_requested`: only the buyer's reason to cancel is
-    another one; `personal_data`: it dies at another moment."""
+    """`address`: other data than before, as far as can be told; `cancel_requested`: only the buyer's reason is another;
+    `personal_data`: it dies at another moment."""
 
 
 def extract(order: Order) -> PersonalData:

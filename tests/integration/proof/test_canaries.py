@@ -171,7 +171,9 @@ def _assert_roads_were_taken(house: CanaryHouse) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("parts", "count"), [("postgres", 1000), ("sqlite", 1000)])
+@pytest.mark.parametrize(
+    ("parts", "count"), [("postgres", 1000), ("sqlite", 200), pytest.param("sqlite", 1000, marks=pytest.mark.long)]
+)
 def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path: Path, parts: str, count: int) -> None:
     house = build(parts, breaks=[], once=str(tmp_path / "once"))
     house.prepare(AccountSettings(enabled=True, import_from=house.clock.now() - 90 * DAY))
