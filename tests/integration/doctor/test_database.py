@@ -85,6 +85,7 @@ def keep_account(database: Database, key: str) -> None:
         (KEY, "no key", "error"),
         (KEY, None, "ok"),
     ],
+    ids=["the right one", "another", "none at all", "not given"],
 )
 def test_secrets(database: Database, tmp_path: Path, kept_under: str, given: str | None, severity: str) -> None:
     keep_account(database, kept_under)
@@ -109,6 +110,7 @@ def test_without_accounts_there_are_no_secrets(database: Database, tmp_path: Pat
         (False, None, False, False),
         (True, KEY, True, False),
     ],
+    ids=["both", "the folder", "the key", "neither", "embedded"],
 )
 def test_a_service_that_sees_the_ring_without_need(
     tmp_path: Path,

@@ -99,7 +99,7 @@ def test_the_file_system_is_read_from_the_kernel(monkeypatch: pytest.MonkeyPatch
     assert key_ring._file_system(Path("/proc/self")) == "proc"
 
 
-@pytest.mark.parametrize("key", [new_installation_key(), "no key"])
+@pytest.mark.parametrize("key", [new_installation_key(), "no key"], ids=["another", "none at all"])
 def test_the_wrong_installation_key(folder: Path, key: str) -> None:
     before = sorted(folder.rglob("*"))
     ((severity, what),) = troubles(folder, vault_key=key)
