@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +24,37 @@ from tests.parts.open_call import OpenCalls
 def calls(system: System) -> Iterator[OpenCalls]:
     with OpenCalls(system) as calls:
         yield calls
+
+
+def opening_example(language: str) -> str:
+    """The example of docs/your-store.md."""
+    page = (Path(__file__).parents[3] / "docs" / "your-store.md").read_text()
+    chapter = page.partition("## Opening personal data")[2].partition("\n## ")[0]
+    (example,) = re.findall(rf"```{language}\n(.*?)```", chapter, re.DOTALL)
+    return str(example)
+
+
+def test_the_example_with_curl_opens_a_seal(system: System, calls: OpenCalls) -> None:
+    (order_id,) = system.imported()
+    words = shlex.split(opening_example("sh"))
+    headers = dict(words[place + 1].split(": ", 1) for place, word in enumerate(words) if word == "-H")
+    body = json.loads(words[words.index("-d") + 1])
+    (url,) = (word for word in words if word.startswith("http"))
+    assert words[0] == "curl"
+    headers["Authorization"] = headers["Authorization"].replace("ob_…", calls.secret)
+    body["seals"][0] |= {"order_id": order_id, "seal": calls.seal(order_id)}
+    path = url.removeprefix("http://127.0.0.1:8403")
+    answer = calls.request("POST", path, data=json.dumps(body), headers=headers)
+    assert answer.json()["seals"][0]["state"] == "open"
+
+
+def test_the_example_in_python_opens_a_seal(system: System, calls: OpenCalls) -> None:
+    (order_id,) = system.imported()
+    with Store("127.0.0.1:1", open_call=OpenCall(calls.url, calls.secret)) as store:
+        names: dict[str, Any] = {"store": store, "order": system.store.orders[order_id]}
+        exec(opening_example("python"), names)  # noqa: S102  (our own documentation)
+    (opened,) = names["opened"]
+    assert opened.personal_data == system.opened(order_id)
 
 
 def test_any_number_is_opened_in_the_order_that_was_asked(system: System, calls: OpenCalls) -> None:

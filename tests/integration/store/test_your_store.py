@@ -1,4 +1,4 @@
-"""The examples of docs/your-store.md, run: kcat and Python."""
+"""The examples of docs/your-store.md, run: kcat and Python. Those of the open call run beside its own tests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.parts.process import ServerProcess, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "your-store.md").read_text()
-LIST, FOLLOW, SHIP, OPTIONS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-READ, EMIT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+LIST, FOLLOW, SHIP, OPTIONS = (text for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "kcat" in text)
+READ, EMIT = (text for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if text.startswith("from"))
 
 
 def adapted(example: str, settings: Settings) -> str:
