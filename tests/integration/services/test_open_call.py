@@ -276,6 +276,7 @@ def test_a_token_that_opens_too_many_is_told_when_it_may_again(
     assert limited.status_code == 429
     assert limited.json()["retry_after"] == int(limited.headers["retry-after"]) == 3
     assert len(audit(system)) == 8
+    assert other.ask([(order_id, other.seal(order_id))] * 5, secret=calls.secret).status_code == 429  # by any process
     assert len(other.open(*[order_id] * 5)) == 5  # another token's own
     system.clock.advance(3)
     assert len(calls.open(*[order_id] * 5)) == 5
