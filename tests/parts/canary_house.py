@@ -23,7 +23,7 @@ from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
 from orderbridge.bus.reading import read_topics
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
-from orderbridge.database.models import OutboxRow
+from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, load_settings
@@ -237,10 +237,11 @@ class CanaryHouse:
             query = select(func.count()).where(OutboxRow.topic == topic, OutboxRow.published_at.is_not(None))
             return work.session.execute(query).scalar_one()
 
-    def waiting(self, topic: str) -> int:
-        """How many events of the topic are still to go out, now or at their date."""
+    def unhandled(self, topic: str, consumer: str) -> int:
+        """How many events of the topic the consumer has not handled yet: still to go out, or under way."""
         with self.database.unit_of_work() as work:
-            query = select(func.count()).where(OutboxRow.topic == topic, OutboxRow.published_at.is_(None))
+            handled = select(InboxRow.event_id).where(InboxRow.consumer == consumer)
+            query = select(func.count()).where(OutboxRow.topic == topic, OutboxRow.event_id.not_in(handled))
             return work.session.execute(query).scalar_one()
 
     def seals(self) -> list[Sealed]:

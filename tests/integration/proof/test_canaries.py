@@ -210,7 +210,7 @@ def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path:
                 open_seal(ring, one.order_id, one.seal, day_0)
 
         house.advance(timedelta(hours=2))  # nobody means to look at these keys any more
-        house.wait(lambda: house.waiting("key.expired") == 0, seconds=60, what="the redactor has looked once more")
+        house.wait(lambda: house.unhandled("key.expired", "redactor") == 0, seconds=60, what="the last look")
         _a_ring_of_day_10(house, tmp_path / "ring-of-day-10")
         assert opener.open(seals, house.clock.now()) == {"expired"}
         assert house.opened_by_api(seals[:100]) == {"redacted"}
