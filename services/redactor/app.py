@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from orderbridge.bus.worker import Worker
@@ -14,10 +13,6 @@ from schemas.orders import KeyExpired, OrderAged
 from schemas.privacy import RedactionDue, SweepDue
 from services.redactor.redact import destroy_key, redact, redact_early
 from services.redactor.sweep import sweep
-
-BEHIND_OTHERS = 10
-"""How nice the process is (POSIX): a night of redactions leaves the processor to imports and shipments first. Nobody
-waits for it: the open call refuses by the date."""
 
 
 def wire(settings: Settings, database: Database) -> Worker:
@@ -33,7 +28,6 @@ def wire(settings: Settings, database: Database) -> Worker:
 
 def main() -> None:
     """Run the redactor until SIGTERM or SIGINT."""
-    os.nice(BEHIND_OTHERS)
     settings = load_settings()
     configure_logging(settings, "redactor")
     wire(settings, Database(settings.database_url)).run()
