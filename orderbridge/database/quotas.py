@@ -74,6 +74,9 @@ def reserve(
         return None
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is not None:
+        # Another may have made the row since our UPDATE looked for it: there is room then.
+        if _may_call_at(row, calls) <= moment(now) and work.session.execute(taken).first() is not None:
+            return None
         return max(_may_call_at(row, calls), moment(now + 1000))
     new = work.insert(Quota).values(
         account_id=account_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import select
 
 from orderbridge.api_tokens import ApiToken
 from orderbridge.database.models import Opening, OrderRow, PersonalDataRow
@@ -52,11 +51,7 @@ def open_one(work: Work, ring: KeyRing, token: ApiToken, wanted: SealToOpen, pur
 
 def _open(work: Work, ring: KeyRing, order: OrderRow, wanted: SealToOpen) -> OpenedSeal:
     now = work.now
-    kept = work.session.scalars(
-        select(PersonalDataRow)
-        .where(PersonalDataRow.order_id == order.order_id)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     if kept is None:  # Amazon gave none, or ships the order itself: there never was a seal
         return _refused(wanted, "not_its_seal")
     if kept.redacted_at is not None or ring.is_redacted(order.order_id):
