@@ -167,9 +167,7 @@ class AmazonCalls:
         return work.now
 
     def _api_url(self, work: Work, account_id: str) -> str:
-        row = self._account(work, account_id)
-        assert row is not None  # noqa: S101  (who asks has made a call for it)
-        return row.api_url
+        return work.session.get_one(Account, account_id).api_url
 
     def _account(self, work: Work, account_id: str, *, afresh: bool = False) -> Account | None:
         row = work.session.get(Account, account_id, populate_existing=afresh)

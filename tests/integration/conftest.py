@@ -11,6 +11,14 @@ from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import empty, migrated
 from tests.parts.hand_clock import HandClock
 from tests.parts.postgres import Postgres
+from tests.parts.sandbox_server import SandboxServer, sandbox_server
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxServer]:
+    """One server for the sandboxes of all tests."""
+    with sandbox_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The whole system in one process, on SQLite: its sandbox, and a way to start it."""
+"""The whole system in one process, on SQLite."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.in_process import System
-from tests.parts.sandbox_server import SandboxServer, sandbox_server
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[SandboxServer]:
-    """One server for the sandboxes of all tests here."""
-    with sandbox_server() as server:
-        yield server
+from tests.parts.sandbox_server import SandboxServer
 
 
 @pytest.fixture

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.parts.in_process import System
-from tests.parts.sandbox_server import SandboxServer, sandbox_server
+from tests.parts.sandbox_server import SandboxServer
 
 Start = Callable[..., System]
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[SandboxServer]:
-    """One server for the sandboxes of all tests."""
-    with sandbox_server() as server:
-        yield server
 
 
 @pytest.fixture
