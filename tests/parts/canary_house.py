@@ -212,11 +212,13 @@ class CanaryHouse:
                 )
             try:
                 wait_until(
-                    lambda file=file: file.read_bytes().count(b"\n") >= lines,  # type: ignore[misc]  # see above
+                    lambda: _lines_of(process, file) >= lines,  # noqa: B023  # awaited within the round
                     seconds=60,
                     what=f"{lines} events are printed",
                     interval=0.2,
                 )
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}; printed were {_lines_of(process, file)}") from None
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait(20)
@@ -288,3 +290,10 @@ class CanaryHouse:
         """Everything that has left memory: data folders, rows, topics, logs, pages, what commands printed."""
         folders = (*self._data_folders, self.outputs, self.folder / "key-ring")
         return search_everything(self.settings, self.database, folders)
+
+
+def _lines_of(process: subprocess.Popen[bytes], file: Path) -> int:
+    """How many lines the command has printed. A command that ended instead is a failure, told with its last words."""
+    printed = file.read_bytes()
+    assert process.poll() is None, printed[-3000:].decode()
+    return printed.count(b"\n")
