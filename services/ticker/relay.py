@@ -25,8 +25,8 @@ LEASE = "relay"
 LEASE_SECONDS = 5.0
 BATCH = 100
 """Dead letters of a megabyte among them: so many are in memory at once."""
-SHARE = BATCH // 4
-"""The least that a batch takes of what fell due in masses at one moment."""
+SHARE = 5
+"""So many of what was planned in masses for one moment go with a batch: whoever reads them is free for others between."""
 HELD_BACK = timedelta(seconds=2)
 """How long a key waits after the broker has refused one of its events."""
 LOCKED = timedelta(milliseconds=100)
@@ -67,7 +67,7 @@ class Relay:
                 return Tick(active=False)
             now = work.now
             self._held_back = {key: until for key, until in self._held_back.items() if until > now}
-            rows = self._rows(work, now)
+            rows, more_due = self._rows(work, now)
             next_due = work.session.execute(
                 select(func.min(OutboxRow.due_at)).where(OutboxRow.published_at.is_(None), OutboxRow.due_at > now)
             ).scalar_one()
@@ -75,7 +75,7 @@ class Relay:
         published, left = self._publish_in_order(sorted(rows, key=lambda row: row.position))
         self._mark(published)
         soonest = min((moment for moment in (next_due, *self._held_back.values()) if moment), default=None)
-        more = bool(left) or (len(rows) == BATCH and bool(published))
+        more = bool(left) or (more_due and bool(published))
         return Tick(True, len(published), more=more, next_due=soonest)
 
     def _take_lease(self, work: Work, began: float) -> float | None:
@@ -88,19 +88,22 @@ class Relay:
         taken = leases.take(work, LEASE, self._holder, timedelta(seconds=LEASE_SECONDS))
         return began + LEASE_SECONDS if taken else None
 
-    def _rows(self, work: Work, now: datetime) -> list[OutboxRow]:
-        """A batch of what is due, the oldest first.
+    def _rows(self, work: Work, now: datetime) -> tuple[list[OutboxRow], bool]:
+        """A batch of what is due, the oldest first, and whether there may be more.
 
-        Where thousands of one topic fall due at one moment (a night's redactions), what came due since on other topics
-        has most of the batch, or imports and answers to the store would wait for all of them.
+        Where masses of one topic are due since one moment, what came due since on other topics has most of the batch,
+        or imports and answers to the store would wait for all of them. What was planned for that moment (a night's
+        redactions) goes in small steps besides, since an import waits for its readers too; a burst of now (a page of
+        orders) fills the batch.
         """
         due = _due(now, list(self._held_back))
         rows = list(work.session.scalars(due))
         if len(rows) < BATCH or len({(row.topic, row.due_at) for row in rows}) > 1:
-            return rows
+            return rows, len(rows) == BATCH
         since = (OutboxRow.due_at > rows[0].due_at, OutboxRow.topic != rows[0].topic)
         later = work.session.scalars(due.where(*since).limit(BATCH - SHARE)).all()
-        return [*rows[: BATCH - len(later)], *later]
+        planned = rows[0].due_at > rows[0].posted_at
+        return [*rows[: SHARE if planned else BATCH - len(later)], *later], True
 
     def _publish_in_order(self, rows: list[OutboxRow]) -> tuple[list[OutboxRow], list[OutboxRow]]:
         """Publish in waves of at most one event a key, so that a failed one holds back the later ones of its key.
