@@ -26,7 +26,7 @@ LEASE_SECONDS = 5.0
 BATCH = 100
 """Dead letters of a megabyte among them: so many are in memory at once."""
 SHARE = 5
-"""So many of what was planned in masses for one moment go with a batch: whoever reads them is free for others between."""
+"""So many of what was planned in masses for one moment go with a batch: who reads them is free for others between."""
 HELD_BACK = timedelta(seconds=2)
 """How long a key waits after the broker has refused one of its events."""
 LOCKED = timedelta(milliseconds=100)
