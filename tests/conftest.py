@@ -8,13 +8,16 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from playwright.sync_api import Browser
 from pytest_socket import socket_allow_hosts
 
+from tests.parts.browser import chromium
 from tests.parts.kafka import Kafka, find_kafka
 from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
@@ -190,6 +193,21 @@ def kcat() -> str:
         skip_or_fail("kcat", "not installed (Debian: apt install kcat)")
     found["kcat"] = program
     return program
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; `browser.new_page()` has cookies of its own.
+
+    For one file of tests: as long as it is open, its event loop runs in this thread, and `asyncio.run` is refused.
+    """
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium())
+        except Missing as missing:
+            skip_or_fail("browser", str(missing))
+        found["a browser"] = f"Chromium {browser.version}"
+        yield browser
 
 
 @pytest.fixture(scope="session")
