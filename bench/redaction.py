@@ -1,8 +1,8 @@
 """A night in which many orders come to their day at once, on PostgreSQL (with fsync) and real Kafka: is it linear?
 
-The orders stand in the tables as an import leaves them, all due at the same moment, under one key. From there on it is
-the real ticker and the real redactor: `order.aged` to Kafka, each order redacted in a transaction of its own,
-`order.redacted` to Kafka, the key destroyed. `seconds` is until the last `order.redacted` was published.
+The orders stand in the tables as an import leaves them, all under one key. From there on it is the real ticker and the
+real redactor: `key.expired` to Kafka, the key destroyed, a hundred orders redacted in a transaction, `order.redacted`
+to Kafka for each. `seconds` is until the last `order.redacted` was published.
 
 Meanwhile one order after the other is imported by its number, and another one shipped: `import_ms` is from the wish to
 the published `order.imported`, `shipment_ms` from the store's event to Amazon's call; beside it the same on an idle
@@ -14,7 +14,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,6 @@ _SEED = (
         FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n) ids""",
     """INSERT INTO personal_data (order_id, seal, dies_at)
     SELECT id, repeat('x', 1500), :dies_at
-    FROM (SELECT '114-' || lpad(n::text, 7, '0') || '-0000000' AS id
-        FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n) ids""",
-    """INSERT INTO outbox (event_id, event_type, topic, key, body, name, posted_at, due_at)
-    SELECT gen_random_uuid()::text, 'order.aged', 'order.aged', id,
-        json_build_object('order_id', id, 'account_id', 'main')::text, 'aged:' || id, :placed_at, :due_at
     FROM (SELECT '114-' || lpad(n::text, 7, '0') || '-0000000' AS id
         FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n) ids""",
 )
@@ -89,12 +84,9 @@ def _night(house: DistributedHouse, probes: _Probes, first: int, count: int) -> 
     _seed(house, first, count, due)
     wait_until(lambda: house.database.clock.now() >= due, seconds=600, what="the moment comes", interval=0.05)
     began = time.monotonic()
-    before = _told(house) if first else 0
-    latencies = probes.run(lambda: _told(house) - before >= count)
+    latencies = probes.run(lambda: _is_over(house, due))
     seconds = time.monotonic() - began
-    with house.database.unit_of_work() as work:
-        alive = select(func.count()).where(PersonalDataRow.dies_at <= due, PersonalDataRow.redacted_at.is_(None))
-        assert work.session.execute(alive).scalar_one() == 0
+    assert _told(house) == first + count
     wait_until(
         lambda: not any(moment <= due for moment in _ring(house).alive()), seconds=60, what="the key is destroyed"
     )
@@ -111,8 +103,7 @@ def _seed(house: DistributedHouse, first: int, count: int, due: Any) -> None:
         "last": first + count - 1,
         "placed_at": due - timedelta(days=30),
         "document": document.model_dump_json(exclude_none=True),
-        "dies_at": due,
-        "due_at": due,
+        "dies_at": moment,
     }
     with house.database.unit_of_work() as work:
         for statement in _SEED:
@@ -120,6 +111,14 @@ def _seed(house: DistributedHouse, first: int, count: int, due: Any) -> None:
         work.post(KeyExpired(moment=moment), at=due, name=f"key:{moment.isoformat()}")
     with house.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))  # as autovacuum has done over thirty days
+
+
+def _is_over(house: DistributedHouse, due: datetime) -> bool:
+    """Nobody is alive whose day it was, and all is told; looked up, not counted, so that asking costs nothing."""
+    alive = select(PersonalDataRow).where(PersonalDataRow.dies_at <= due, PersonalDataRow.redacted_at.is_(None))
+    untold = select(OutboxRow).where(OutboxRow.topic == "order.redacted", OutboxRow.published_at.is_(None))
+    with house.database.unit_of_work() as work:
+        return not any(work.session.execute(select(query.exists())).scalar_one() for query in (alive, untold))
 
 
 def _told(house: DistributedHouse) -> int:

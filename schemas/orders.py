@@ -282,21 +282,23 @@ class OrderRedacted(OrderEvent):
 
 
 class OrderAged(OrderKeyed):
-    """An order's personal data has reached its last moment: it must go."""
+    """One order's personal data has reached its last moment, by another way than its key's: it must go."""
 
     event_type: ClassVar[str] = "order.aged"
-    sent_by = ("importer",)
+    sent_by = ("importer", "redactor")
     read_by = ("redactor",)
     account_id: Identifier
 
 
 class KeyExpired(Event):
-    """The moment after which a key of the key ring must not exist: destroy it."""
+    """The moment after which a key of the key ring must not exist, nor the personal data of any order under it."""
 
     event_type: ClassVar[str] = "key.expired"
-    sent_by = ("importer",)
+    sent_by = ("importer", "redactor")
     read_by = ("redactor",)
     moment: Moment
+    after: Identifier | None = None
+    """Go on behind this order: those before it are redacted."""
 
     def key(self) -> str:
         """The key's moment."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,12 @@ _LOCK_ORDER = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
-_COUNT_UP = (
+_COUNTED_UP = (
     update(OrderRow)
-    .where(OrderRow.order_id == bindparam("id"))
     .values(sequence=case((OrderRow.sequence < bindparam("moment"), bindparam("moment")), else_=OrderRow.sequence + 1))
-    .returning(OrderRow.sequence, OrderRow.document)
+    .execution_options(synchronize_session=False)
 )
+_COUNT_UP = _COUNTED_UP.where(OrderRow.order_id == bindparam("id")).returning(OrderRow.sequence, OrderRow.document)
 
 
 class TransactionOpen(RuntimeError):
@@ -170,6 +170,17 @@ class Work:
         """
         parameters = {"id": order_id, "moment": int(self.now.timestamp() * 1000)}
         return self.session.connection().execute(_COUNT_UP, parameters).one_or_none()
+
+    def lock_free_orders(self, order_ids: Sequence[str]) -> list[str]:
+        """Those of the orders that no other transaction has locked, locked as by `lock_order`."""
+        free = select(OrderRow.order_id).where(OrderRow.order_id.in_(order_ids)).with_for_update(skip_locked=True)
+        return list(self.session.scalars(free))
+
+    def next_sequences(self, order_ids: Sequence[str]) -> Sequence[Row[str, int, str]]:
+        """Like `next_sequence`, for many orders that are locked already: id, sequence and document of each."""
+        counted = _COUNTED_UP.where(OrderRow.order_id.in_(order_ids))
+        told = counted.returning(OrderRow.order_id, OrderRow.sequence, OrderRow.document)
+        return self.session.execute(told, {"moment": int(self.now.timestamp() * 1000)}).all()
 
     def commit(self) -> None:
         """End the transaction so far. What follows, a network call perhaps, is outside of it."""

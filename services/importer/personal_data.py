@@ -139,7 +139,7 @@ def keep(
             return _die_at_once(work, ring, account.account_id, row, dies_at)
         return Kept(_upsert(work, order.order_id, None, dies_at, now))
     moved = row is not None and (held is None or row.dies_at != dies_at)
-    state = _keep_seal(work, ring, account.account_id, order.order_id, sealed, dies_at, row)
+    state = _keep_seal(work, ring, order.order_id, sealed, dies_at, row)
     if row is None:
         return Kept(state)
     same = held is not None and _but_for_the_reason(held) == _but_for_the_reason(data)
@@ -176,7 +176,7 @@ def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_
             return Kept(as_kept(row))
     except KeyDead:
         return _die_at_once(work, ring, account_id, row, dies_at)
-    state = _keep_seal(work, ring, account_id, row.order_id, sealed or row.seal, dies_at, row)
+    state = _keep_seal(work, ring, row.order_id, sealed or row.seal, dies_at, row)
     return Kept(state, ("personal_data",))
 
 
@@ -198,19 +198,12 @@ def _die_at_once(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRo
 
 
 def _keep_seal(
-    work: Work,
-    ring: KeyRing,
-    account_id: str,
-    order_id: str,
-    sealed: str,
-    dies_at: datetime,
-    row: PersonalDataRow | None,
+    work: Work, ring: KeyRing, order_id: str, sealed: str, dies_at: datetime, row: PersonalDataRow | None
 ) -> PersonalDataState:
     """Keep a seal in the place of the one in `row`, and plan its death."""
     if row is not None and (dies_at < row.dies_at or ring.refused_after(order_id) is not None):
         ring.refuse_after(order_id, dies_at, row.dies_at)
     state = _upsert(work, order_id, sealed, dies_at, None)
-    work.post(OrderAged(order_id=order_id, account_id=account_id), at=dies_at, name=f"aged:{order_id}")
     work.post_once(KeyExpired(moment=dies_at), at=dies_at, name=f"key:{dies_at.isoformat()}")
     return state
 

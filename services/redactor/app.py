@@ -11,7 +11,8 @@ from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
 from schemas.orders import KeyExpired, OrderAged
 from schemas.privacy import RedactionDue, SweepDue
-from services.redactor.redact import destroy_key, redact, redact_early
+from services.redactor.key_expiry import expire_key
+from services.redactor.redact import redact, redact_early
 from services.redactor.sweep import sweep
 
 
@@ -20,7 +21,7 @@ def wire(settings: Settings, database: Database) -> Worker:
     ring = FolderKeyRing(settings.key_ring, None, settings.key_ring_grid)
     worker = Worker("redactor", settings, database)
     worker.on(OrderAged, redact)
-    worker.on(KeyExpired, partial(destroy_key, ring=ring))
+    worker.on(KeyExpired, partial(expire_key, ring=ring))
     worker.on(RedactionDue, partial(redact_early, ring=ring))
     worker.on(SweepDue, partial(sweep, ring=ring))
     return worker

@@ -1,22 +1,19 @@
-"""On its day, or early, a buyer's personal data reads "Amazon Replaced" in the order; then its key is destroyed."""
+"""A buyer's personal data reads "Amazon Replaced" in the order from now on, and the store is told."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
-from schemas.orders import KeyExpired, OrderAged, OrderDocument, OrderRedacted
+from schemas.orders import OrderAged, OrderDocument, OrderRedacted
 from schemas.personal_data import PersonalDataState
 from schemas.privacy import RedactionDue
 
-log = structlog.get_logger()
-_LOOK_AGAIN = timedelta(minutes=10)
-_AT_ONCE = 100
 _REPLACE = (
     update(PersonalDataRow)
     .where(
@@ -27,10 +24,14 @@ _REPLACE = (
     .values(seal=None, redacted_at=bindparam("now"))
     .returning(PersonalDataRow.order_id)
 )
+_REDOCUMENT = update(OrderRow).where(OrderRow.order_id == bindparam("id")).values(document=bindparam("text"))
 
 
 def redact(event: OrderAged, work: Work) -> None:
-    """Replace the order's personal data and tell the store, with the whole order as it is now."""
+    """Replace the order's personal data and tell the store, with the whole order as it is now.
+
+    For one order whose day is over by another way than its key's: `redact_many` is for a key's orders.
+    """
     now = work.now
     order = work.next_sequence(event.order_id)
     replaced = work.session.connection().execute(_REPLACE, {"id": event.order_id, "now": now}).first()
@@ -41,7 +42,29 @@ def redact(event: OrderAged, work: Work) -> None:
             # Its clock was changed, or this event came early: a date is a hint, never an order.
             work.post(event, at=kept.dies_at, name=f"aged:{event.order_id}")
         return
-    _tell(work, OrderDocument.model_validate_json(order.document), order.sequence, now)
+    _tell(work, [(order.sequence, order.document)], now)
+
+
+def redact_many(order_ids: Sequence[str], work: Work) -> int:
+    """Replace the personal data of orders whose day is over, and tell the store of each, in one transaction.
+
+    Returns how many they were: one that is locked just now is left out, and so is one that is redacted already.
+    """
+    now = work.now
+    over = (
+        update(PersonalDataRow)
+        .where(
+            PersonalDataRow.order_id.in_(work.lock_free_orders(order_ids)),
+            PersonalDataRow.redacted_at.is_(None),
+            PersonalDataRow.dies_at <= now,
+        )
+        .values(seal=None, redacted_at=now)
+        .returning(PersonalDataRow.order_id)
+        .execution_options(synchronize_session=False)
+    )
+    replaced = work.session.scalars(over).all()
+    _tell(work, [(order.sequence, order.document) for order in work.next_sequences(replaced)], now)
+    return len(replaced)
 
 
 def redact_early(event: RedactionDue, work: Work, ring: KeyRing) -> None:
@@ -67,52 +90,19 @@ def redact_early(event: RedactionDue, work: Work, ring: KeyRing) -> None:
     if replaced is None:
         work.rollback()
         return
-    work.withdraw(f"aged:{event.order_id}")
-    _tell(work, known, order.sequence, now)
+    _tell(work, [(order.sequence, order.document)], now)
 
 
-def _tell(work: Work, known: OrderDocument, sequence: int, now: datetime) -> None:
-    document = known.redacted()
-    if document is not known:
-        text = document.model_dump_json(exclude_none=True)
-        work.session.execute(update(OrderRow).where(OrderRow.order_id == document.order_id).values(document=text))
-    state = PersonalDataState.redacted(now, document.ship_to_country or "")
-    work.post(OrderRedacted.from_document(document, sequence=sequence, personal_data=state))
-
-
-def destroy_key(event: KeyExpired, work: Work, ring: KeyRing) -> None:
-    """Destroy the key whose moment is over: every seal under it, wherever it lies, is dead.
-
-    Keys go too whose own event was lost, by a restore perhaps. Ten minutes after a key it is looked whether its orders
-    know: one whose `order.aged` was lost is redacted then.
-    """
-    now = work.now
-    if event.moment > now:
-        _plan(work, event.moment, event.moment)
-        return
-    work.commit()  # destroying waits for the disk
-    over = [event.moment, *(moment for moment in ring.alive() if moment < now and moment != event.moment)]
-    destroyed = [moment for moment in over[:_AT_ONCE] if ring.destroy(moment)]
-    overdue = [moment for moment in destroyed if moment < min(now - _LOOK_AGAIN, event.moment)]
-    if overdue:
-        log.warning("keys were overdue and are destroyed", keys=len(overdue), first=min(overdue).isoformat())
-    for moment in sorted(destroyed):
-        _plan(work, moment, now + _LOOK_AGAIN)
-    if event.moment in destroyed:
-        return
-    if now < event.moment + _LOOK_AGAIN:  # we were cut off between its destruction and the plan
-        _plan(work, event.moment, event.moment + _LOOK_AGAIN)
-        return
-    forgotten = work.session.execute(
-        select(OrderRow.order_id, OrderRow.account_id)
-        .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
-        .where(PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at == event.moment)
-    ).all()
-    for order_id, account_id in forgotten:
-        work.post_once(OrderAged(order_id=order_id, account_id=account_id), at=now, name=f"aged:{order_id}")
-    if forgotten:
-        log.warning("personal data was overdue", orders=len(forgotten), moment=event.moment.isoformat())
-
-
-def _plan(work: Work, moment: datetime, at: datetime) -> None:
-    work.post(KeyExpired(moment=moment), at=at, name=f"key:{moment.isoformat()}")
+def _tell(work: Work, orders: Sequence[tuple[int, str]], now: datetime) -> None:
+    """Post `order.redacted` for each, given as its sequence and document, and keep what goes from the document."""
+    events, changed = [], []
+    for sequence, text in orders:
+        known = OrderDocument.model_validate_json(text)
+        document = known.redacted()
+        if document is not known:
+            changed.append({"id": document.order_id, "text": document.model_dump_json(exclude_none=True)})
+        state = PersonalDataState.redacted(now, document.ship_to_country or "")
+        events.append(OrderRedacted.from_document(document, sequence=sequence, personal_data=state))
+    if changed:
+        work.session.connection().execute(_REDOCUMENT, changed)
+    work.post_all(events)

@@ -34,7 +34,7 @@ class PersonalDataRow(Base):
     """An order's personal data, sealed. Written by the importer while `redacted_at` is empty, then by the redactor."""
 
     __tablename__ = "personal_data"
-    __table_args__ = (Index("ix_alive", "dies_at", postgresql_where=_ALIVE, sqlite_where=_ALIVE),)
+    __table_args__ = (Index("ix_alive", "dies_at", "order_id", postgresql_where=_ALIVE, sqlite_where=_ALIVE),)
 
     order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     seal: Mapped[str | None]

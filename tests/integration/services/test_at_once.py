@@ -18,7 +18,7 @@ from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import DeadLetter
 from schemas.imports import ImportFinished
-from schemas.orders import OrderImported, OrderRedacted
+from schemas.orders import KeyExpired, OrderImported, OrderRedacted
 from schemas.shipments import OrderShipped, ShipmentConfirmed
 from services.importer import search_run
 from tests.parts.in_process import System
@@ -171,12 +171,12 @@ def test_an_import_races_the_redactor(postgres_system: System) -> None:
     for order_id in order_ids:
         system.amazon.change_order(order_id, lambda order, now: order.request_cancel("mistake", now))
     system.clock.advance(200)
-    aged = [
-        process(system, "order.aged", b'{"order_id": "%s", "account_id": "main"}' % order_id.encode())
-        for order_id in order_ids
-    ]
-    outcomes = together(process(system, "import.due", b'{"account_id": "main", "reason": "slot"}'), *aged)
-    assert outcomes == ["handled"] * 5
+    body = KeyExpired(moment=dies_at).model_dump_json().encode()
+    outcomes = together(
+        process(system, "import.due", b'{"account_id": "main", "reason": "slot"}'),
+        *(process(system, "key.expired", body) for _ in range(3)),
+    )
+    assert outcomes == ["handled"] * 4
     system.advance(60)
     assert len(system.events(OrderRedacted)) == 4
     for order_id in order_ids:
@@ -185,3 +185,21 @@ def test_an_import_races_the_redactor(postgres_system: System) -> None:
         sequences = [event.sequence for event in system.told_of_orders() if event.order_id == order_id]
         assert len(sequences) == len(set(sequences)) == 3
     assert system.key_ring().alive() == []
+
+
+def test_a_key_whose_orders_are_locked_waits_for_none_of_them(postgres_system: System) -> None:
+    """Somebody holds an order: the others of its key are redacted, and that one once it is free."""
+    system = postgres_system
+    held, *others = sorted(system.imported(count=3))
+    dies_at = system.store.orders[held].personal_data.dies_at
+    assert dies_at is not None
+    system.advance((dies_at - system.now).total_seconds() - 1)  # whoever else wants the order has had it
+    system.clock.advance(1)
+    with system.database.unit_of_work() as work:
+        work.lock_order(held)
+        done = together(process(system, "key.expired", KeyExpired(moment=dies_at).model_dump_json().encode()))
+        assert done == ["handled"]
+        system.advance(0.5)
+        assert sorted(event.order_id for event in system.events(OrderRedacted)) == others
+    system.advance(1)
+    assert sorted(event.order_id for event in system.events(OrderRedacted)) == [held, *others]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Database
-from orderbridge.vault.key_ring import FolderKeyRing, KeyDead
-from orderbridge.vault.keys import KEY_BYTES
-from schemas.orders import CancelRequest, KeyExpired, OrderAged, OrderDocument, OrderRedacted
-from services.redactor.redact import destroy_key, redact
+from schemas.orders import CancelRequest, OrderDocument, OrderRedacted
+from services.redactor.redact import redact
 from tests.parts.contract import EXAMPLES
 from tests.parts.databases import add_order, aged, migrated, outbox
 from tests.parts.hand_clock import START, HandClock
@@ -79,58 +76,6 @@ def test_an_order_without_personal_data_and_one_we_do_not_have(database: Databas
     assert outbox(database) == []
 
 
-def test_an_order_that_was_forgotten_is_redacted_after_its_key_has_died(
-    database: Database, clock: HandClock, tmp_path: Path
-) -> None:
-    """Its `order.aged` was lost: the database was restored, or a person discarded it."""
-    FolderKeyRing(tmp_path / "ring", bytes(KEY_BYTES)).key(DIES_AT, clock.now())
-    ring = FolderKeyRing(tmp_path / "ring", None)
-    clock.advance(hours=2)
-    with database.unit_of_work() as work:
-        destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-    (again,) = outbox(database)
-    assert (again.event_type, again.due_at) == ("key.expired", DIES_AT + timedelta(minutes=10))
-    clock.advance(minutes=10)
-    for _ in range(2):
-        with database.unit_of_work() as work:
-            destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-        rows = [row for row in outbox(database) if row.event_type == "order.aged"]
-        assert [row.key for row in rows] == [ORDER]
-    with database.unit_of_work() as work:
-        redact(OrderAged.model_validate_json(rows[0].body), work)
-    assert kept(database)[0] is None
-    with database.unit_of_work() as work:
-        work.withdraw(f"aged:{ORDER}")
-        destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-    assert [row.event_type for row in outbox(database)] == ["key.expired", "order.redacted"]
-
-
-def test_cut_off_after_the_key_was_destroyed_it_still_looks_ten_minutes_later(
-    database: Database, clock: HandClock, tmp_path: Path
-) -> None:
-    ring = FolderKeyRing(tmp_path / "ring", None)  # the key is gone already
-    clock.advance(hours=2)
-    for _ in range(2):
-        with database.unit_of_work() as work:
-            destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-    (row,) = outbox(database)
-    assert (row.event_type, row.due_at) == ("key.expired", DIES_AT + timedelta(minutes=10))
-
-
-def test_a_key_whose_own_event_was_lost_is_looked_after_too(
-    database: Database, clock: HandClock, tmp_path: Path
-) -> None:
-    earlier = DIES_AT - timedelta(hours=1)
-    with_key = FolderKeyRing(tmp_path / "ring", bytes(KEY_BYTES))
-    for moment in (earlier, DIES_AT):
-        with_key.key(moment, clock.now())
-    clock.advance(hours=2)
-    with database.unit_of_work() as work:
-        destroy_key(KeyExpired(moment=DIES_AT), work, FolderKeyRing(tmp_path / "ring", None))
-    assert with_key.alive() == []
-    assert [row.key for row in outbox(database)] == [earlier.isoformat(), DIES_AT.isoformat()]
-
-
 def test_the_words_of_a_wish_to_cancel_go_too(database: Database, clock: HandClock) -> None:
     with database.unit_of_work() as work:
         order = work.lock_order(ORDER)
@@ -145,22 +90,3 @@ def test_the_words_of_a_wish_to_cancel_go_too(database: Database, clock: HandClo
     assert OrderRedacted.model_validate_json(row.body).cancel_requested == CancelRequest(requested_by="buyer")
     with database.unit_of_work() as work:
         assert "Jim" not in work.session.get_one(OrderRow, ORDER).document
-
-
-def test_a_key_dies_at_its_moment_and_not_before(database: Database, clock: HandClock, tmp_path: Path) -> None:
-    with_key = FolderKeyRing(tmp_path / "ring", bytes(KEY_BYTES))
-    with_key.key(DIES_AT, clock.now())
-    ring = FolderKeyRing(tmp_path / "ring", None)  # the redactor has the folder, not the key
-    with database.unit_of_work() as work:
-        destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-    assert ring.alive() == [DIES_AT]
-    (row,) = outbox(database)
-    assert (row.due_at, row.name) == (DIES_AT, f"key:{DIES_AT.isoformat()}")
-    before = clock.now()
-    clock.advance(hours=2)
-    for _ in range(2):
-        with database.unit_of_work() as work:
-            destroy_key(KeyExpired(moment=DIES_AT), work, ring)
-    assert ring.alive() == []
-    with pytest.raises(KeyDead):
-        with_key.key(DIES_AT, before)  # not by its date: it was destroyed, and is never made again
