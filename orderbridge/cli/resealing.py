@@ -19,6 +19,9 @@ from orderbridge.database.models import InboxRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.plural import number_of
 from orderbridge.privacy.asking import fetch_name, look_at_seals
+from orderbridge.settings import load_settings
+from orderbridge.vault.key_ring import CHECK_FILE, FolderKeyRing
+from orderbridge.vault.keys import installation_key
 from schemas.imports import ImportDue
 from schemas.privacy import SealsDue
 
@@ -53,6 +56,9 @@ class _Asked:
 @privacy_app.command()
 def reseal(
     account: Annotated[str | None, typer.Option(help="Only this account's orders.")] = None,
+    new_ring: Annotated[
+        bool, typer.Option("--new-ring", help="Begin a new key ring where there is none: the old one is lost for good.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until it is through.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -61,12 +67,17 @@ def reseal(
     Amazon is asked about one order every two seconds. It goes on without this command (Ctrl-C ends only the watching),
     and repeating it leaves out what opens already. The store is told with `order.updated`.
 
+    Where the whole ring is gone, importer and api do not start: their folder may only not be mounted. `--new-ring` says
+    that it is lost; it needs ORDERBRIDGE_VAULT_KEY. Start them afterwards.
+
     Ends with status 1 if Amazon did not give some of the orders.
 
-    Example: `orderbridge privacy reseal`
+    Example: `orderbridge privacy reseal`, `orderbridge privacy reseal --new-ring --no-wait`
 
     Next: `orderbridge orders show NUMBER` says when an order's personal data dies.
     """
+    if new_ring:
+        _begin_new_ring()
     with open_database() as database:
         with database.unit_of_work() as work:
             began = work.now
@@ -87,6 +98,15 @@ def reseal(
     done(f"{number_of(count, 'order')} fetched again.", as_json, fetched=count - len(refused), refused=refused)
     if refused:
         fail(f"Amazon did not give {', '.join(f'{order} ({why})' for order, why in list(refused.items())[:10])}")
+
+
+def _begin_new_ring() -> None:
+    settings = load_settings()
+    folder = settings.key_ring
+    if (folder / CHECK_FILE).exists():
+        fail(f"There is a key ring in {folder} already: leave --new-ring out.")
+    FolderKeyRing(folder, installation_key(settings.need("vault_key")), settings.key_ring_grid)
+    errors.print(f"A new key ring is begun in {folder}.", soft_wrap=True)
 
 
 def _accounts(work: Work, name: str | None) -> list[ConnectedAccount]:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from orderbridge.bus.health import serve_health
 from orderbridge.database.unit_of_work import Database
+from orderbridge.privacy.lost_ring import refuse_new_ring
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
@@ -25,8 +26,10 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. A missing or wrong installation key ends it at once."""
     settings = load_settings()
     configure_logging(settings, "api")
-    ring = FolderKeyRing(settings.key_ring, installation_key(settings.need("vault_key")), settings.key_ring_grid)
+    key = installation_key(settings.need("vault_key"))
     database = Database(settings.database_url)
+    refuse_new_ring(settings, database)
+    ring = FolderKeyRing(settings.key_ring, key, settings.key_ring_grid)
     config = uvicorn.Config(
         create_api(database, ring),
         log_config=None,

@@ -9,6 +9,7 @@ from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.doctor.at_start import warn_of_long_retention
+from orderbridge.privacy.lost_ring import refuse_new_ring
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
@@ -44,5 +45,6 @@ def main() -> None:
     configure_logging(settings, "importer")
     database = Database(settings.database_url)
     check_endpoints(settings, database)
+    refuse_new_ring(settings, database)
     warn_of_long_retention(settings)
     wire(settings, database).run()

@@ -16,6 +16,8 @@ from orderbridge.cli import app, resealing
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.privacy.asking import look_at_seals
+from orderbridge.privacy.lost_ring import refuse_new_ring
+from orderbridge.settings import BadSettings
 from orderbridge.vault.seal import SealRefused
 from schemas.orders import OrderRedacted, OrderUpdated
 from services.importer import seals
@@ -145,3 +147,30 @@ def test_the_command_watches_until_it_is_through(system: System, monkeypatch: py
     refused = CliRunner().invoke(app, ["privacy", "reseal", "--json"])
     assert (refused.exit_code, json.loads(last_line(refused))["fetched"]) == (1, 3)
     assert f"Amazon did not give {min(order_ids)} (" in refused.stderr.replace("\n", " ")
+
+
+def test_a_new_ring_is_begun_where_there_is_none(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    (order_id,) = system.imported()
+    system.advance(5)
+    shutil.rmtree(system.settings.key_ring)
+    settings = system.settings
+
+    @contextmanager
+    def here() -> Iterator[Database]:
+        yield system.database
+
+    monkeypatch.setattr(resealing, "open_database", here)
+    monkeypatch.setattr(resealing, "load_settings", lambda: settings)
+    with pytest.raises(BadSettings):
+        refuse_new_ring(settings, system.database)
+    command = ["privacy", "reseal", "--new-ring", "--no-wait"]
+    begun = CliRunner().invoke(app, command)
+    assert begun.exit_code == 0
+    assert f"A new key ring is begun in {settings.key_ring}" in begun.stderr.replace("\n", " ")
+    refuse_new_ring(settings, system.database)
+    system.restart()
+    system.advance(20)
+    assert _opens(system, order_id)
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1
+    assert "leave --new-ring out" in again.stderr.replace("\n", " ")
