@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from pydantic import ValidationError
 
+from orderbridge.accounts import find_account
 from orderbridge.api_tokens import ApiToken
 from orderbridge.database.models import Opening, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.privacy.clock import dies_by_now
 from orderbridge.vault.key_ring import KeyRing, WrongInstallationKey
 from orderbridge.vault.seal import SealExpired, SealKeyLost, SealRefused, SealSuperseded, moment_named, open_seal
 from schemas.openings import OpenedSeal, Purpose, RefusedBecause, SealToOpen
@@ -54,17 +58,14 @@ def _open(work: Work, ring: KeyRing, order: OrderRow, wanted: SealToOpen) -> Ope
     kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     if kept is None:  # Amazon gave none, or ships the order itself: there never was a seal
         return _refused(wanted, "not_its_seal")
+    document = OrderDocument.model_validate_json(order.document)
+    replaced = PersonalData.replaced(document.ship_to_country or "")
     if kept.redacted_at is not None or ring.is_redacted(order.order_id):
-        return OpenedSeal(
-            order_id=wanted.order_id,
-            state="redacted",
-            personal_data=_replaced(order),
-            gone_since=kept.redacted_at or now,
-        )
-    if kept.dies_at <= now:
-        return OpenedSeal(
-            order_id=wanted.order_id, state="expired", personal_data=_replaced(order), gone_since=kept.dies_at
-        )
+        gone_since = kept.redacted_at or now
+        return OpenedSeal(order_id=wanted.order_id, state="redacted", personal_data=replaced, gone_since=gone_since)
+    dies_at = _dies_at(work, order, document, kept)
+    if dies_at <= now:
+        return OpenedSeal(order_id=wanted.order_id, state="expired", personal_data=replaced, gone_since=dies_at)
     try:
         data = PersonalData.model_validate_json(open_seal(ring, order.order_id, wanted.seal, now))
     except (SealExpired, SealSuperseded):
@@ -82,12 +83,14 @@ def _open(work: Work, ring: KeyRing, order: OrderRow, wanted: SealToOpen) -> Ope
         order_id=wanted.order_id,
         state="open",
         personal_data=data,
-        dies_at=min(kept.dies_at, moment_named(wanted.seal)),
+        dies_at=min(dies_at, moment_named(wanted.seal)),
     )
 
 
-def _replaced(order: OrderRow) -> PersonalData:
-    return PersonalData.replaced(OrderDocument.model_validate_json(order.document).ship_to_country or "")
+def _dies_at(work: Work, order: OrderRow, document: OrderDocument, kept: PersonalDataRow) -> datetime:
+    """When the row says, or sooner: the account's clock was set sooner, and its rows are still being gone over."""
+    account = find_account(work, order.account_id)
+    return kept.dies_at if account is None else min(kept.dies_at, dies_by_now(work, document, account.settings))
 
 
 def _refused(wanted: SealToOpen, reason: RefusedBecause) -> OpenedSeal:

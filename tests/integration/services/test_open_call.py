@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,24 @@ def test_an_older_seal_and_a_lost_key_say_what_to_do(system: System, calls_of: C
     system.key_ring().destroy(dies_at)
     (older,) = calls.ask([(order_id, seal)]).json()["seals"]
     assert (older["state"], older["reason"]) == ("refused", "older_seal")
+
+
+def test_a_sooner_clock_counts_before_any_row_has_been_gone_over(system: System, calls_of: Calls) -> None:
+    (order_id,) = system.imported()
+    calls = calls_of(system)
+    system.advance(10 * 86_400)
+    (before,) = calls.open(order_id)
+    with system.database.unit_of_work() as work:
+        change_settings(work, "main", {"personal_data_days": 20})
+    (sooner,) = calls.open(order_id)
+    assert (sooner.state, before.state) == ("open", "open")
+    assert sooner.dies_at is not None
+    assert before.dies_at is not None
+    assert timedelta(0) <= sooner.dies_at - (before.dies_at - timedelta(days=10)) <= timedelta(hours=1)
+    with system.database.unit_of_work() as work:
+        change_settings(work, "main", {"personal_data_days": 7})
+    (gone,) = calls.open(order_id)
+    assert (gone.state, gone.personal_data is not None and gone.personal_data.email) == ("expired", AMAZON_REPLACED)
 
 
 def test_a_seal_from_before_a_sooner_clock_is_an_older_one(system: System, calls_of: Calls) -> None:
