@@ -15,6 +15,11 @@ from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
 
 _DAY_MS = 24 * 3600 * 1000
+SEGMENT_MS = _DAY_MS // 2
+"""Kafka deletes by the segment, once its newest event is old enough: its oldest is older by as much. The default is a
+week."""
+LONGEST_MS = 29 * _DAY_MS
+"""With a segment within the 30 days that Amazon allows."""
 _MESSAGE_BYTES = 2 * MAX_BODY
 """Kafka's own default, said here: a broker that takes more would take what its dead letter could not carry."""
 
@@ -34,7 +39,8 @@ def planned_topics(settings: Settings) -> list[TopicPlan]:
     plans = []
     for name, event in all_topics().items():
         configuration = {
-            "retention.ms": str(settings.topic_retention_days * _DAY_MS),
+            "retention.ms": str(min(settings.topic_retention_days * _DAY_MS, LONGEST_MS)),
+            "segment.ms": str(SEGMENT_MS),
             "max.message.bytes": str(_MESSAGE_BYTES),
         }
         if event.compacted:
@@ -42,7 +48,7 @@ def planned_topics(settings: Settings) -> list[TopicPlan]:
         if event.event_type.startswith("{service}"):
             configuration["max.message.bytes"] = str(MAX_ORIGINAL)
         if name.endswith(".dead-letter"):
-            configuration["retention.ms"] = str(30 * _DAY_MS)
+            configuration["retention.ms"] = str(LONGEST_MS)
         plans.append(
             TopicPlan(
                 settings.topic_prefix + name, settings.topic_partitions, settings.topic_replication, configuration

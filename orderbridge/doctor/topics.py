@@ -17,7 +17,9 @@ from orderbridge.settings import Settings
 
 ALLOWED = timedelta(days=30)
 """Amazon's Data Protection Policy: personal data, sealed or not, is kept for 30 days."""
-_DAY_MS = timedelta(days=1) / timedelta(milliseconds=1)
+_DEFAULTS = {"segment.ms": str(7 * 24 * 3600 * 1000)}
+"""Kafka's own, where a plan says nothing."""
+_PATIENCE_MS = 10_000
 _NAMED = 5
 _TOPICS = "Make them with `orderbridge topics`, which corrects what is there."
 
@@ -28,7 +30,7 @@ def check_topics(settings: Settings) -> Iterator[Finding]:
         yield ok("topics", "The embedded broker keeps its topics in memory, and forgets them at its end.")
         return
     try:
-        admin = KafkaAdminClient(**client_options(settings))
+        admin = KafkaAdminClient(**client_options(settings), bootstrap_timeout_ms=_PATIENCE_MS)
     except KafkaError as trouble:
         yield _away(trouble)
         return
@@ -44,7 +46,7 @@ def kept_too_long(settings: Settings) -> list[str]:
     """The topics that are kept for longer than 30 days. Raises KafkaError."""
     if settings.kafka_embedded:
         return []
-    admin = KafkaAdminClient(**client_options(settings))
+    admin = KafkaAdminClient(**client_options(settings), bootstrap_timeout_ms=_PATIENCE_MS)
     try:
         retention = _retention(admin, [plan for plan in planned_topics(settings) if plan.name in admin.list_topics()])
         return [name for name, kept in retention.items() if kept is None or kept > ALLOWED]
@@ -64,7 +66,7 @@ def _look(admin: Any, plans: list[TopicPlan]) -> Iterator[Finding]:
 
 
 def _check_retention(plans: list[TopicPlan], retention: dict[str, timedelta | None]) -> Iterator[Finding]:
-    planned = {plan.name: _milliseconds(plan.configuration.get("retention.ms")) for plan in plans}
+    planned = {plan.name: _kept({**_DEFAULTS, **plan.configuration}) for plan in plans if plan.name in retention}
     too_long = [name for name, kept in retention.items() if kept is None or kept > ALLOWED]
     longer = [name for name, kept in retention.items() if kept and (planned[name] or kept) < kept <= ALLOWED]
     if too_long:
@@ -102,15 +104,24 @@ def _check_copies(admin: Any, names: list[str]) -> Iterator[Finding]:
 
 
 def _retention(admin: Any, plans: list[TopicPlan]) -> dict[str, timedelta | None]:
-    """How long each topic keeps an event; None is for ever. Compacted ones that carry no order are left out."""
+    """How long each topic keeps an event; None is for ever. Compacted ones that carry no order are left out.
+
+    Kafka deletes a whole segment, once its newest event is old enough: the time of a segment comes on top.
+    """
     wanted = [plan.name for plan in plans if plan.configuration.get("cleanup.policy") != "compact"]
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
     described = admin.describe_configs(resources, config_filter="all") if resources else {}
     settings: dict[str, Any] = next(iter(described.values()), {})
     return {
-        name: None if "delete" not in _value(found, "cleanup.policy") else _milliseconds(_value(found, "retention.ms"))
+        name: None if "delete" not in _value(found, "cleanup.policy") else _kept(found)
         for name, found in settings.items()
     }
+
+
+def _kept(found: dict[str, Any]) -> timedelta | None:
+    retention = _milliseconds(_value(found, "retention.ms"))
+    segment = _milliseconds(_value(found, "segment.ms"))
+    return None if retention is None or segment is None else retention + segment
 
 
 def _value(found: dict[str, Any], name: str) -> str:

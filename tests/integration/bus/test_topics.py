@@ -51,7 +51,8 @@ def test_created_once_and_corrected_when_settings_change(kafka: Kafka, topic_pre
     shipped, letters = topics[f"{topic_prefix}order.shipped"], topics[f"{topic_prefix}shipper.dead-letter"]
     options = topics[f"{topic_prefix}store.options"]
     assert (shipped["retention.ms"], shipped["cleanup.policy"]) == (str(14 * DAY_MS), "delete")
-    assert letters["retention.ms"] == str(30 * DAY_MS)
+    assert letters["retention.ms"] == str(29 * DAY_MS)
+    assert {shipped["segment.ms"], letters["segment.ms"]} == {str(DAY_MS // 2)}
     assert options["cleanup.policy"] == "compact"
     # A whole message, each byte of a header's name as \u0001 in JSON, fits into its dead letter.
     assert int(letters["max.message.bytes"]) >= 6 * int(shipped["max.message.bytes"])

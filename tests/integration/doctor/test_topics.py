@@ -62,7 +62,9 @@ def test_topics_that_are_missing(kafka: Kafka, topic_prefix: str) -> None:
         ({"cleanup_policy": "compact"}, "error"),
         ({"retention_ms": str(20 * DAY_MS)}, "warning"),
         ({"retention_ms": str(3 * DAY_MS)}, None),
-        ({"retention_ms": str(14 * DAY_MS)}, None),
+        ({"retention_ms": str(25 * DAY_MS)}, "error"),  # and the week of a segment
+        ({"retention_ms": str(14 * DAY_MS)}, "warning"),
+        ({"retention_ms": str(14 * DAY_MS), "segment_ms": str(DAY_MS // 2)}, None),
     ],
 )
 def test_a_topic_that_is_kept_too_long(
