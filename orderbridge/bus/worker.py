@@ -16,6 +16,7 @@ from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPol
 from orderbridge.bus.progress import STUCK_AFTER, Progress
 from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
+from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import Settings
 from schemas.base import Event
 
@@ -83,7 +84,8 @@ class Worker:
 
         server = serve_health(settings.health_host, settings.health_port, self.service, report)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
-        faust_app.run(settings, self.service, self.topics(), pipeline, progress)
+        with heartbeat(self._database, self.service, report, settings.instance):
+            faust_app.run(settings, self.service, self.topics(), pipeline, progress)
 
 
 def _with_reasons_to_wait(report: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:

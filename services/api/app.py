@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from orderbridge.bus.health import serve_health
 from orderbridge.database.unit_of_work import Database
+from orderbridge.heartbeat import heartbeat
 from orderbridge.privacy.lost_ring import refuse_new_ring
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
@@ -59,6 +60,7 @@ def main() -> None:
     with socket.create_server((settings.api_host, settings.api_port), family=family) as listening:
         health = serve_health(settings.health_host, settings.health_port, "api", report)
         log.info("started", port=listening.getsockname()[1], health_port=health.server_port)
-        server.run(sockets=[listening])
+        with heartbeat(database, "api", report, settings.instance):
+            server.run(sockets=[listening])
     health.shutdown()
     database.close()

@@ -15,6 +15,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor.at_start import warn_of_needless_sight
+from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
 from services.listener.queues import Queue
@@ -101,5 +102,6 @@ def main() -> None:
     log.info("started", health=f"http://{server.server_address[0]!s}:{server.server_port}")
     signal.signal(signal.SIGTERM, listener.stop)
     signal.signal(signal.SIGINT, listener.stop)
-    listener.run()
+    with heartbeat(database, "listener", listener.report, settings.instance):
+        listener.run()
     database.close()

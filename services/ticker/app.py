@@ -15,6 +15,7 @@ from orderbridge.bus.publisher import Publisher
 from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor.at_start import warn_of_needless_sight
+from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from services.ticker.prune import prune
@@ -107,6 +108,7 @@ def main() -> None:
     log.info("started", health=f"http://{server.server_address[0]!s}:{server.server_port}")
     signal.signal(signal.SIGTERM, ticker.stop)
     signal.signal(signal.SIGINT, ticker.stop)
-    ticker.run()
+    with heartbeat(database, "ticker", ticker.report, settings.instance):
+        ticker.run()
     publisher.close()
     database.close()

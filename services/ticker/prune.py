@@ -13,6 +13,7 @@ from orderbridge.database.models import (
     InboxRow,
     Opening,
     OutboxRow,
+    ProcessRow,
     Run,
     RunLineRow,
     Slot,
@@ -31,6 +32,8 @@ SLOTS_FOR = timedelta(days=7)
 RUNS_FOR = timedelta(days=90)
 OPENINGS_FOR = timedelta(days=366)
 """Amazon's Data Protection Policy (2.6): logs are kept for 12 months at least."""
+SILENT_FOR = timedelta(days=1)
+"""A killed process is to be seen in the console for a while."""
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -47,6 +50,7 @@ def prune(database: Database) -> int:
         (RunLineRow.line_id, RunLineRow.run_id.in_(select(Run.run_id).where(_before(Run.finished_at, now - RUNS_FOR)))),
         (Run.run_id, _before(Run.finished_at, now - RUNS_FOR) & ~exists().where(RunLineRow.run_id == Run.run_id)),
         (Opening.opening_id, _before(Opening.asked_at, now - OPENINGS_FOR)),
+        (ProcessRow.process_id, _before(ProcessRow.seen_at, now - SILENT_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

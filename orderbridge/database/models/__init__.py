@@ -16,6 +16,7 @@ from orderbridge.database.models.calls import Attempt, Lease, Quota
 from orderbridge.database.models.imports import Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
 from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
 from orderbridge.database.models.orders import OrderRow, PersonalDataRow
+from orderbridge.database.models.processes import ProcessRow
 from orderbridge.database.models.shipments import PackageRow, ShipmentWarning, StoreOrderNumber
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "OutboxRow",
     "PackageRow",
     "PersonalDataRow",
+    "ProcessRow",
     "Quota",
     "Run",
     "RunLineRow",
