@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,33 @@ def test_one_that_is_not_there(command: Command, database: Database, name: str) 
 def test_none(command: Command, database: Database) -> None:
     assert listed(command) == []
     assert command("dead-letters", "list").stdout == "No dead letters.\n"
+
+
+def test_by_service_and_reason(command: Command, letters: list[str]) -> None:
+    assert [row["id"] for row in listed(command, "--service", "shipper")] == letters[::-1]
+    assert listed(command, "--service", "importer") == []
+    (reason,) = {row["reason"] for row in listed(command)}
+    assert [row["id"] for row in listed(command, "--reason", reason)] == letters[::-1]
+    assert listed(command, "--reason", "another") == []
+
+
+def test_what_is_mended_is_handed_over(
+    command: Command, letters: list[str], database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "event.json"
+    for text, why in (("{", "JSON"), ('{"order_id": 7}', "order_id"), ('["a list"]', "object")):
+        file.write_text(text)
+        refused = command("dead-letters", "replay", letters[0], "--mended", str(file))
+        assert refused.exit_code == 1
+        assert "It would be refused again" in refused.stderr
+        assert why in refused.stderr.replace("\n", " ")
+    assert "cannot be read" in command("dead-letters", "replay", letters[0], "--mended", "no-file").stderr
+    body = '{"order_id": "114-3941689-8772232", "carrier": "UPS", "tracking_number": "1Z999AA10123456784"}'
+    file.write_text(body)
+    assert command("dead-letters", "replay", letters[0], "--mended", str(file)).exit_code == 0
+    with database.unit_of_work() as work:
+        row = work.session.scalars(select(OutboxRow).where(OutboxRow.topic == "shipper.retry")).one()
+        given_back = GivenBack.model_validate_json(row.body)
+    assert given_back.original.value == body.encode()
+    assert dict(given_back.original.headers) == {"trace": b"\xff", "empty": None}
+    assert [row["id"] for row in listed(command)] == [letters[1]]
