@@ -42,6 +42,14 @@ class ApiToken:
         return self.accounts is None or account_id in self.accounts
 
 
+def read_token_name(text: str) -> str:
+    """A token's name: whose it is. Raises TokenRefused."""
+    name = text.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise TokenRefused("a name has 1 to 100 printable characters")
+    return name
+
+
 def create_token(
     work: Work, name: str, scopes: Sequence[str], *, accounts: Sequence[str] = (), days: int = LONGEST_DAYS
 ) -> tuple[ApiTokenRow, str]:
@@ -49,7 +57,9 @@ def create_token(
 
     Raises TokenRefused for an unknown scope or account, and for more than 365 days.
     """
-    if unknown := sorted(set(scopes) - SCOPES.keys()) or not scopes:
+    if not scopes:
+        raise TokenRefused(f"A token without a scope is good for nothing. Choose of {', '.join(SCOPES)}.")
+    if unknown := sorted(set(scopes) - SCOPES.keys()):
         raise TokenRefused(f"There is no scope {unknown}. Choose of {', '.join(SCOPES)}.")
     if not 1 <= days <= LONGEST_DAYS:
         raise TokenRefused(f"A token lasts 1 to {LONGEST_DAYS} days: credentials are changed once a year at least.")

@@ -15,6 +15,8 @@ import requests
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from orderbridge.access.links import create_first_owner_link
+from orderbridge.access.users import has_owner
 from orderbridge.accounts import find_account
 from orderbridge.accounts.onboarding import check_endpoints, connect_account
 from orderbridge.accounts.settings import AccountSettings
@@ -30,7 +32,7 @@ from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
 
-ENGINE = ("ticker", "importer", "shipper", "redactor", "api")
+ENGINE = ("ticker", "importer", "shipper", "redactor", "api", "console")
 _JOINS = ("importer", "shipper", "redactor")
 """Those that read topics."""
 _LISTENER = "listener"
@@ -59,6 +61,10 @@ class Plan:
     """`vault_key` and `secrets_key`, as far as the installation was given them; else the house makes its own."""
     storefront_port: int = 8401
     """Where the example store is to answer, if that is free."""
+    console_port: int = 8400
+    """The same of the console."""
+    public_url: str | None = None
+    """The console's address as people type it, where the installation was given one."""
 
 
 def plan_to_stand(data: Path, key_ring: Path | None, speed: int) -> Plan:
@@ -86,6 +92,8 @@ def plan_to_stand(data: Path, key_ring: Path | None, speed: int) -> Plan:
         sandbox=sandbox,
         account=AccountSettings(enabled=True, import_every_minutes=1),
         storefront_port=given.storefront_port,
+        console_port=given.console_port,
+        public_url=given.public_url if "public_url" in given.model_fields_set else None,
         keys={name: given.need(name) for name in ("vault_key", "secrets_key") if getattr(given, name) is not None},
     )
 
@@ -106,6 +114,7 @@ class House:
         self.settings = load_settings(plan.data, **values)
         self.database = Database(self.settings.database_url)
         self.addresses = self._addresses()
+        self.first_owner_link: str | None = None
         self._looked_at = -_LOOK_EVERY
 
     def refuse_contradictions(self) -> None:
@@ -128,6 +137,7 @@ class House:
         """
         upgrade(self.database.engine)
         self._give_the_storefront_a_token()
+        self._await_the_first_owner()
         tell(self.plan.data, self.environment, self.addresses)
         if self.plan.sandbox:
             self._say("Starting the sandbox: a small Amazon of your own")
@@ -159,6 +169,13 @@ class House:
             revoke_tokens(work, _STOREFRONTS)
             _, secret = create_token(work, _STOREFRONTS, [OPEN_PERSONAL_DATA])
         self.environment[f"{PREFIX}API_TOKEN"] = secret
+
+    def _await_the_first_owner(self) -> None:
+        """A link for whoever started this house, until the console has an owner."""
+        with self.database.unit_of_work() as work:
+            if not has_owner(work):
+                token = create_first_owner_link(work)
+                self.first_owner_link = f"{self.settings.public_url.rstrip('/')}/join/{token}"
 
     def watch(self) -> None:
         """Restart what has ended; start the listener once an account is subscribed to Amazon's notifications."""
@@ -211,7 +228,7 @@ class House:
     def _values(self) -> dict[str, str]:
         """The settings of all services, by name."""
         plan, kept = self.plan, self._kept
-        api_port = free_port([8403])
+        api_port, console_port = free_port([8403]), free_port([plan.console_port])
         values = {
             "database_url": f"sqlite:///{plan.store.resolve() / 'orderbridge.sqlite'}",
             "kafka_bootstrap_servers": self._broker.bootstrap_servers,
@@ -223,6 +240,8 @@ class House:
             "key_ring_grid_seconds": str(int(plan.grid.total_seconds())),
             "api_port": str(api_port),
             "api_url": f"http://127.0.0.1:{api_port}",
+            "console_port": str(console_port),
+            "public_url": plan.public_url or f"http://127.0.0.1:{console_port}",
             "storefront_port": str(free_port([plan.storefront_port])),
             "storefront_database": str(plan.store.resolve() / "storefront.sqlite"),
             "log_format": "json",
@@ -236,6 +255,7 @@ class House:
         health = {name: f"http://127.0.0.1:{free_port([8410 + index])}" for index, name in enumerate(ENGINE)}
         return {
             "kafka": self.settings.kafka_bootstrap_servers,
+            "console": f"http://127.0.0.1:{self.settings.console_port}",
             "api": self.settings.api_url,
             "storefront": f"http://127.0.0.1:{self.settings.storefront_port}",
             **({"sandbox": self.settings.amazon_api_url} if self.plan.sandbox else {}),

@@ -97,7 +97,13 @@ class Settings(BaseSettings):
     """Where a store finds the API, for `orderbridge.store`."""
     api_token: SecretStr | None = None
     """A store's token (`orderbridge tokens create`)."""
+    console_host: str = "127.0.0.1"
+    """Where the console listens; beyond loopback put a proxy with TLS before it (docs/console.md)."""
+    console_port: int = Field(8400, ge=0, le=65535)
+    console_plain_http: bool = False
+    """Let the console be reached from other machines without TLS: passwords travel in the clear."""
     public_url: str = "http://127.0.0.1:8400"
+    """The console's address as people type it; `https://…` behind a proxy."""
     smtp_url: SecretStr | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -19,7 +19,7 @@ from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE
 from orderbridge.accounts.carrier_mapping import read_carrier_mapping
 from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock
 from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
-from orderbridge.accounts.store_options import OFFER_OF, Offered, words
+from orderbridge.accounts.store_options import OFFER_OF, Offered, choices_for, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
 from schemas.base import Moment
@@ -88,7 +88,7 @@ def read_choice(name: str, value: Any, at: Circumstances) -> Choice:
     if isinstance(value, Mapping):
         value = Choice.model_validate(value)
     text = value.id if isinstance(value, Choice) else str(value)
-    options = _allowed(name, at.offered)
+    options = choices_for(name, at.offered)
     if not at.offered.of(name):  # not published: its word is taken
         if isinstance(value, Choice):
             return value
@@ -261,13 +261,6 @@ def _skip_programs(value: Any, _: Circumstances) -> tuple[str, ...]:
         if not re.fullmatch(r"[A-Z0-9_]{1,100}", word):
             raise ValueError(f"{word!r} cannot be a program; known are {', '.join(PROGRAMS)}")
     return programs
-
-
-def _allowed(name: str, offered: Offered) -> tuple[Choice, ...]:
-    kinds = {"status_merchant": ("new", "unpaid"), "status_pending": ("unpaid",)}.get(name)
-    if kinds is None or not offered.queues("new", "unpaid"):
-        return offered.of(name)
-    return offered.queues(*kinds)
 
 
 def _not_offered(name: str, text: str, allowed: tuple[Choice, ...], offered: Offered) -> str:

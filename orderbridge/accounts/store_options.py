@@ -83,6 +83,14 @@ def read_options(text: str, said_at: datetime) -> Offered:
     )
 
 
+def choices_for(name: str, offered: Offered) -> tuple[Choice, ...]:
+    """What of the store's a setting may be mapped to; nothing where the store has not published that list."""
+    kinds = {"status_merchant": ("new", "unpaid"), "status_pending": ("unpaid",)}.get(name)
+    if kinds is None or not offered.queues("new", "unpaid"):
+        return offered.of(name)
+    return offered.queues(*kinds)
+
+
 def keep_options(work: Work, options: StoreOptions, said_at: datetime) -> bool:
     """Keep what a store says it offers; False if something newer is kept already. Called by the importer alone."""
     values = {"options": options.model_dump_json(), "received_at": said_at}

@@ -30,6 +30,7 @@ from orderbridge.cli import (
     runs,
     shipments,
     tokens,
+    users,
     where_is,
 )
 from orderbridge.cli.application import app
@@ -59,6 +60,7 @@ __all__ = [
     "runs",
     "shipments",
     "tokens",
+    "users",
     "where_is",
 ]
 

@@ -87,6 +87,9 @@ def up(
                 house.start()
                 view.print("\nThe house stands. [bold]Ctrl-C[/bold] stops it.\n")
                 print_json(house.addresses) if as_json else _print_addresses(house.addresses)
+                if house.first_owner_link is not None:
+                    view.print("\nThe console has no owner yet. This link makes you the first, once, for a day:")
+                    view.print(f"  {house.first_owner_link}\n", markup=False, highlight=False, soft_wrap=True)
                 while not stop.wait(0.5):
                     house.watch()
             finally:

@@ -14,6 +14,7 @@ from orderbridge.api_tokens import (
     TokenRefused,
     all_tokens,
     create_token,
+    read_token_name,
     revoke_tokens,
     state_of,
 )
@@ -40,10 +41,9 @@ def create(
 
     Next: give the secret to the store, as ORDERBRIDGE_API_TOKEN where it is written in Python.
     """
-    if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise typer.BadParameter("a name has 1 to 100 printable characters")
     with unit_of_work() as work:
         try:
+            name = read_token_name(name)
             row, secret = create_token(work, name, scope or [OPEN_PERSONAL_DATA], accounts=account or [], days=days)
         except TokenRefused as error:
             raise typer.BadParameter(str(error)) from None

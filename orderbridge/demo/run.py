@@ -65,7 +65,8 @@ def run_demo(
             console.print(
                 f"\nLook around, [bold]Ctrl-C[/bold] ends it:\n  the store    {house.addresses['storefront']}"
             )
-            console.print(f"  its Amazon   {house.addresses['sandbox']}\n")
+            console.print(f"  its Amazon   {house.addresses['sandbox']}")
+            console.print(f"  the console  {house.first_owner_link}\n", markup=False, soft_wrap=True)
             while not stop.wait(0.5):
                 house.watch()
         return comparison.agree and demo.finished, report

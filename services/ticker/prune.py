@@ -7,10 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, select
 
+from orderbridge.access.sign_in import LOCKED_FOR
 from orderbridge.database.models import (
     Attempt,
+    ConsoleLink,
+    ConsoleSession,
     HandlerFailure,
     InboxRow,
+    LoginFailure,
     Opening,
     OutboxRow,
     ProcessRow,
@@ -51,6 +55,9 @@ def prune(database: Database) -> int:
         (Run.run_id, _before(Run.finished_at, now - RUNS_FOR) & ~exists().where(RunLineRow.run_id == Run.run_id)),
         (Opening.opening_id, _before(Opening.asked_at, now - OPENINGS_FOR)),
         (ProcessRow.process_id, _before(ProcessRow.seen_at, now - SILENT_FOR)),
+        (ConsoleSession.token_hash, _before(ConsoleSession.expires_at, now)),
+        (ConsoleLink.token_hash, _before(ConsoleLink.expires_at, now)),
+        (LoginFailure.name_hash, _before(LoginFailure.last_at, now - LOCKED_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

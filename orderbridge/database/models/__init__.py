@@ -13,6 +13,7 @@ from orderbridge.database.models.accounts import (
 )
 from orderbridge.database.models.base import Base
 from orderbridge.database.models.calls import Attempt, Lease, Quota
+from orderbridge.database.models.console import ConsoleLink, ConsoleSession, ConsoleUser, LoginFailure
 from orderbridge.database.models.imports import Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
 from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
 from orderbridge.database.models.orders import OrderRow, PersonalDataRow
@@ -27,9 +28,13 @@ __all__ = [
     "Attempt",
     "Attention",
     "Base",
+    "ConsoleLink",
+    "ConsoleSession",
+    "ConsoleUser",
     "HandlerFailure",
     "InboxRow",
     "Lease",
+    "LoginFailure",
     "Opening",
     "OrderRow",
     "OutboxRow",

@@ -1,0 +1,116 @@
+"""Commands on the console's users."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from orderbridge.access.links import GOOD_FOR, create_first_owner_link, create_link
+from orderbridge.access.sign_in import locked_until, unlock
+from orderbridge.access.users import ROLES, UserRefused, all_users, plain_name, read_role, remove_user, set_role
+from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
+from orderbridge.settings import load_settings
+
+users_app = typer.Typer(no_args_is_help=True, help="Who may use the console.")
+app.add_typer(users_app, name="users")
+
+Name = Annotated[str, typer.Argument(help="The user's name.")]
+_ROLES = "; ".join(f"{role} {words}" for role, words in ROLES.items())
+
+
+@users_app.command(name="list")
+def list_users(as_json: Json = False) -> None:
+    """All users of the console, what each may do, and whether one is locked after wrong passwords.
+
+    Next: `orderbridge users create-link NAME` lets one choose a password.
+    """
+    with unit_of_work() as work:
+        rows: list[dict[str, Any]] = [
+            {
+                "name": user.name,
+                "role": user.role,
+                "signed_in_at": user.signed_in_at,
+                "password_changed_at": user.password_changed_at,
+                "locked_until": locked_until(work, user.name),
+            }
+            for user in all_users(work)
+        ]
+    show(rows, as_json, "Nobody yet. `orderbridge users create-link` makes the link for the first owner.")
+
+
+@users_app.command(name="create-link")
+def create_user_link(
+    name: Annotated[
+        str | None, typer.Argument(help="Whose link; without it, the link that makes the first owner.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help=f"Of a new user: {_ROLES}.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a link with which a person chooses a password, once: the first owner, a new user, or one who forgot it.
+
+    Example: `orderbridge users create-link anna --role operator`
+
+    Next: give the link to that person. It ends after a day; a new link for the same user takes its place.
+    """
+    if name is None and role is not None:
+        raise typer.BadParameter("a role is for a new user: say the name too")
+    public_url = load_settings().public_url
+    with unit_of_work() as work:
+        try:
+            if name is None:
+                token = create_first_owner_link(work)
+            else:
+                token = create_link(work, name, read_role(role) if role is not None else None)
+        except UserRefused as error:
+            raise typer.BadParameter(str(error)) from None
+        expires_at = work.now + GOOD_FOR
+    link = f"{public_url.rstrip('/')}/join/{token}"
+    if as_json:
+        print_json({"link": link, "expires_at": expires_at})
+    else:
+        console.print(link, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"It works once, until {expires_at:%Y-%m-%d %H:%M} UTC.", markup=False, highlight=False)
+
+
+@users_app.command(name="set-role")
+def set_user_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")], as_json: Json = False) -> None:
+    """Give a user another role. It counts from the next page on.
+
+    Example: `orderbridge users set-role anna viewer`
+
+    Next: `orderbridge users list`
+    """
+    with unit_of_work() as work:
+        try:
+            set_role(work, name, read_role(role))
+        except UserRefused as error:
+            raise typer.BadParameter(str(error)) from None
+    done(f"{plain_name(name)} is {role}.", as_json, name=plain_name(name), role=role)
+
+
+@users_app.command(name="unlock")
+def unlock_user(name: Name, as_json: Json = False) -> None:
+    """Forget a user's wrong passwords, ten of which lock it for an hour.
+
+    Next: `orderbridge users create-link NAME` for somebody who has forgotten the password.
+    """
+    with unit_of_work() as work:
+        was_locked = unlock(work, name)
+    if not was_locked:
+        fail(f"{plain_name(name)} is not locked. `orderbridge users list` shows who is.")
+    done(f"{plain_name(name)} is unlocked.", as_json, name=plain_name(name), unlocked=True)
+
+
+@users_app.command(name="remove")
+def remove_one_user(name: Name, as_json: Json = False) -> None:
+    """Remove a user and sign it out everywhere. The last owner stays.
+
+    Next: `orderbridge tokens list`: the store tokens that a user made stay good until they are revoked.
+    """
+    with unit_of_work() as work:
+        try:
+            remove_user(work, name)
+        except UserRefused as error:
+            fail(str(error))
+    done(f"{plain_name(name)} is removed.", as_json, name=plain_name(name), removed=True)

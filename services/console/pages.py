@@ -1,0 +1,46 @@
+"""Every page of the console, and the least role it takes: the one place that says who may what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
+
+from starlette.responses import Response
+
+from orderbridge.access.users import Role
+from services.console import accounts, joining, own_account, setting_pages, signing_in, tokens, users
+from services.console.visit import Visit
+
+
+class Page(NamedTuple):
+    """A route. `role` is the least that it takes; None is for anyone, signed in or not."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    role: Role | None
+    handler: Callable[[Visit], Response]
+
+
+PAGES: Final = (
+    Page("GET", "/", "viewer", accounts.first_page),
+    Page("GET", "/login", None, signing_in.show_login),
+    Page("POST", "/login", None, signing_in.log_in),
+    Page("POST", "/logout", None, signing_in.log_out),
+    Page("GET", "/join/{token}", None, joining.show_link),
+    Page("POST", "/join/{token}", None, joining.use_the_link),
+    Page("GET", "/me", "viewer", own_account.show_me),
+    Page("POST", "/me/password", "viewer", own_account.change_my_password),
+    Page("POST", "/me/sessions/end", "viewer", own_account.sign_out_everywhere),
+    Page("GET", "/accounts", "viewer", accounts.list_accounts),
+    Page("GET", "/accounts/{account_id:path}/settings", "viewer", setting_pages.show_settings),
+    Page("POST", "/accounts/{account_id:path}/settings", "operator", setting_pages.save_settings),
+    Page("GET", "/tokens", "operator", tokens.list_tokens),
+    Page("POST", "/tokens", "operator", tokens.make_token),
+    Page("POST", "/tokens/{token_id}/revoke", "operator", tokens.revoke_token),
+    Page("GET", "/users", "owner", users.list_users),
+    Page("POST", "/users", "owner", users.invite_user),
+    Page("POST", "/users/{name}/link", "owner", users.make_link),
+    Page("POST", "/users/{name}/role", "owner", users.change_role),
+    Page("POST", "/users/{name}/unlock", "owner", users.unlock_user),
+    Page("POST", "/users/{name}/remove", "owner", users.remove_one_user),
+)

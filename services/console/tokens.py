@@ -1,0 +1,92 @@
+"""The page of store tokens: made, shown once, revoked."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sqlalchemy import select
+from starlette.responses import Response
+
+from orderbridge.api_tokens import (
+    LONGEST_DAYS,
+    SCOPES,
+    TokenRefused,
+    all_tokens,
+    create_token,
+    read_token_name,
+    revoke_tokens,
+    state_of,
+)
+from orderbridge.database.models import Account
+from services.console.visit import Visit
+
+
+def list_tokens(visit: Visit) -> Response:
+    """All tokens, and the form for a new one."""
+    return _page(visit)
+
+
+def make_token(visit: Visit) -> Response:
+    """A new token, whose secret is on the page that answers, and nowhere else ever after."""
+    accounts = [str(one) for one in visit.form.getlist("account") if one]
+    scopes = [str(one) for one in visit.form.getlist("scope")]
+    days = visit.said("days").strip()
+    if not re.fullmatch(r"[0-9]{1,4}", days):
+        return _page(visit, 422, problem=f"Days: expected a number from 1 to {LONGEST_DAYS}.")
+    try:
+        name = read_token_name(visit.said("name"))
+        with visit.database.unit_of_work() as work:
+            _, secret = create_token(work, name, scopes, accounts=accounts, days=int(days))
+    except TokenRefused as refusal:
+        return _page(visit, 422, problem=str(refusal))
+    return _page(visit, secret=secret, secret_of=name)
+
+
+def revoke_token(visit: Visit) -> Response:
+    """End a token at once."""
+    with visit.database.unit_of_work() as work:
+        revoked = revoke_tokens(work, visit.parameters["token_id"])
+    return _page(visit, notice="The token is revoked." if revoked else "That token was not good any more.")
+
+
+def _page(
+    visit: Visit,
+    status: int = 200,
+    *,
+    notice: str | None = None,
+    problem: str | None = None,
+    secret: str | None = None,
+    secret_of: str | None = None,
+) -> Response:
+    with visit.database.unit_of_work() as work:
+        now = work.now
+        rows = [
+            {
+                "row": row,
+                "state": state_of(row, now),
+                "accounts": ", ".join(json.loads(row.accounts)) if row.accounts is not None else "all",
+                "scopes": ", ".join(json.loads(row.scopes)),
+            }
+            for row in all_tokens(work)
+        ]
+        accounts = list(work.session.scalars(select(Account.account_id).order_by(Account.account_id)))
+    keep = problem is not None
+    return visit.page(
+        "tokens.html",
+        status,
+        rows=rows,
+        accounts=accounts,
+        scopes=SCOPES,
+        longest_days=LONGEST_DAYS,
+        notice=notice,
+        problem=problem,
+        secret=secret,
+        secret_of=secret_of,
+        typed={
+            "name": visit.said("name") if keep else "",
+            "days": visit.said("days") if keep else str(LONGEST_DAYS),
+            "account": visit.form.getlist("account") if keep else [],
+            "scope": visit.form.getlist("scope") if keep else list(SCOPES),
+        },
+    )
