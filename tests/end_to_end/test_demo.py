@@ -14,7 +14,7 @@ from tests.parts.standing_house import StandingHouse
 
 pytestmark = pytest.mark.timeout(300)
 ORDERS = 25
-SERVICES = {"ticker", "importer", "shipper", "redactor", "api"}
+SERVICES = {"ticker", "importer", "shipper", "redactor", "api", "console"}
 
 Moment = Callable[[StandingHouse], bool]
 
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_it_at_any_moment(demo: StandingHouse, moment: Moment) -> No
 
 def test_ctrl_c_again_while_it_stops(demo: StandingHouse) -> None:
     wait_until(lambda: stands(demo), seconds=60, what="the house stands")
-    assert set(demo.addresses) == {"kafka", "api", "storefront", "sandbox", "health"}
+    assert set(demo.addresses) == {"kafka", "console", "api", "storefront", "sandbox", "health"}
     assert set(demo.addresses["health"]) == SERVICES
     everything = len(demo.processes())
     assert everything == 1 + len(SERVICES | {"storefront", "sandbox"})
