@@ -179,7 +179,9 @@ def test_from_the_first_link_to_every_setting(page: Page, console: ConsoleServer
     assert after["import_from"] == "2026-10-31T23:00:00Z", "midnight in Berlin"
 
 
-def test_a_token_and_a_user_are_made_and_shown_once(page: Page, console: ConsoleServer, database: Database, olga: str) -> None:
+def test_a_token_and_a_user_are_made_and_shown_once(
+    page: Page, console: ConsoleServer, database: Database, olga: str
+) -> None:
     sign_in(page, console, olga)
     page.get_by_role("link", name="Store tokens").click()
     page.get_by_label("Whose it is").fill("web-store")

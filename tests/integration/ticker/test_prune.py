@@ -6,7 +6,16 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from orderbridge.database.models import InboxRow, OutboxRow, Slot, UnknownOrder
+from orderbridge.access.sign_in import LOCKED_FOR
+from orderbridge.database.models import (
+    ConsoleLink,
+    ConsoleSession,
+    InboxRow,
+    LoginFailure,
+    OutboxRow,
+    Slot,
+    UnknownOrder,
+)
 from services.ticker.prune import BATCH, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, UNKNOWN_FOR, prune
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
@@ -29,6 +38,21 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
             assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
             assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
             assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
+
+
+def test_what_lets_nobody_in_any_more_goes(database_url: str) -> None:
+    with migrated(database_url, HandClock(START)) as database:
+        with database.unit_of_work() as work:
+            for name, over in (("old", START - timedelta(seconds=1)), ("new", START + timedelta(seconds=1))):
+                session = ConsoleSession(token_hash=name, user_name="anna", begun_at=START, seen_at=START)
+                session.expires_at = over
+                link = ConsoleLink(token_hash=name, user_name="anna", made_at=START, expires_at=over)
+                failure = LoginFailure(name_hash=name, failures=10, last_at=over - LOCKED_FOR)
+                work.session.add_all([session, link, failure])
+        assert prune(database) == 3
+        with database.unit_of_work() as work:
+            for kept in (ConsoleSession.token_hash, ConsoleLink.token_hash, LoginFailure.name_hash):
+                assert work.session.scalars(select(kept)).all() == ["new"]
 
 
 def test_a_long_backlog_goes_a_batch_at_a_time(sqlite_url: str) -> None:
