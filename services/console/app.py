@@ -13,6 +13,7 @@ from sqlalchemy import text
 from orderbridge.access.links import create_first_owner_link, first_owner_is_awaited
 from orderbridge.bus.health import serve_health
 from orderbridge.database.unit_of_work import Database
+from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
 from services.console.site import Site, read_site
@@ -56,7 +57,8 @@ def main() -> None:
     with socket.create_server((settings.console_host, settings.console_port), family=family) as listening:
         health = serve_health(settings.health_host, settings.health_port, "console", report)
         log.info("started", port=listening.getsockname()[1], health_port=health.server_port)
-        server.run(sockets=[listening])
+        with heartbeat(database, "console", report, settings.instance):
+            server.run(sockets=[listening])
     health.shutdown()
     database.close()
 

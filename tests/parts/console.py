@@ -12,10 +12,13 @@ import uvicorn
 
 from orderbridge.access.links import create_first_owner_link, create_link, use_link
 from orderbridge.access.users import Role, has_owner
+from orderbridge.accounts.settings import AccountSettings
+from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
 from orderbridge.settings import Settings
 from services.console.site import read_site
 from services.console.web import create_console
+from tests.parts.command_line import LIVE
 
 PASSWORD = "correct horse battery"
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
@@ -27,6 +30,21 @@ def add_user(database: Database, name: str, role: Role = "owner") -> str:
         first = role == "owner" and not has_owner(work)
         token = create_first_owner_link(work) if first else create_link(work, name, role)
     return use_link(database, token, name, PASSWORD, PASSWORD)
+
+
+def add_account(database: Database, account_id: str) -> None:
+    """An account of that name: connected, in two marketplaces, not enabled."""
+    with database.unit_of_work() as work:
+        work.session.add(
+            Account(
+                account_id=account_id,
+                marketplace_ids='["ATVPDKIKX0DER", "A2EUQ1WTGCTBG2"]',
+                refresh_token="sealed",
+                settings=AccountSettings().model_dump_json(),
+                connected_at=work.now,
+                **LIVE,
+            )
+        )
 
 
 class ConsoleServer:

@@ -8,11 +8,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from orderbridge.access import passwords
-from orderbridge.accounts.settings import AccountSettings
-from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
-from tests.parts.command_line import LIVE
-from tests.parts.console import ConsoleServer
+from tests.parts.console import ConsoleServer, add_account
 
 
 @pytest.fixture(autouse=True)
@@ -36,18 +33,3 @@ def account(database: Database) -> str:
     """An account that is connected, in two marketplaces, and not enabled."""
     add_account(database, "main")
     return "main"
-
-
-def add_account(database: Database, account_id: str) -> None:
-    """An account of that name."""
-    with database.unit_of_work() as work:
-        work.session.add(
-            Account(
-                account_id=account_id,
-                marketplace_ids='["ATVPDKIKX0DER", "A2EUQ1WTGCTBG2"]',
-                refresh_token="sealed",
-                settings=AccountSettings().model_dump_json(),
-                connected_at=work.now,
-                **LIVE,
-            )
-        )

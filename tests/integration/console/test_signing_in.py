@@ -10,8 +10,6 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
 from orderbridge.access import sign_in as signing
-from orderbridge.access.links import LinkRefused, create_first_owner_link, create_link, find_link, use_link
-from orderbridge.access.passwords import hash_password
 from orderbridge.access.sessions import IDLE_FOR, LONGEST, begin_session, end_session, find_session
 from orderbridge.access.sign_in import (
     LOCKED_FOR,
@@ -24,7 +22,7 @@ from orderbridge.access.sign_in import (
     unlock,
 )
 from orderbridge.access.users import UserRefused, need_user, remove_user, set_role
-from orderbridge.database.models import ConsoleLink, ConsoleSession, ConsoleUser, LoginFailure
+from orderbridge.database.models import ConsoleSession, ConsoleUser, LoginFailure
 from orderbridge.database.unit_of_work import Database
 from tests.parts.console import PASSWORD, add_user
 from tests.parts.hand_clock import HandClock
@@ -214,88 +212,3 @@ def test_two_owners_who_remove_each_other_leave_one(database: Database, anna: st
         thread.join()
     with database.unit_of_work() as work:
         assert len(work.session.scalars(select(ConsoleUser)).all()) == 1
-
-
-# --- links
-
-
-def test_the_first_owner_is_made_once(database: Database, clock: HandClock) -> None:
-    with database.unit_of_work() as work:
-        one, other, late = (create_first_owner_link(work) for _ in range(3))
-        for row in work.session.scalars(select(ConsoleLink)):
-            assert one not in str(vars(row))
-    clock.advance(hours=23)
-    assert user_of(database, use_link(database, one, "Anna", PASSWORD, PASSWORD)) == "anna"
-    for token in (one, other, late):
-        with pytest.raises(LinkRefused):
-            use_link(database, token, "mallory", PASSWORD, PASSWORD)
-    with pytest.raises(UserRefused, match="an owner already"), database.unit_of_work() as work:
-        create_first_owner_link(work)
-
-
-def test_of_many_first_owners_at_once_there_is_one(database: Database) -> None:
-    with database.unit_of_work() as work:
-        tokens = [create_first_owner_link(work) for _ in range(4)]
-    refused: list[str] = []
-
-    def use(number: int, token: str) -> None:
-        try:
-            use_link(database, token, f"user-{number}", PASSWORD, PASSWORD)
-        except LinkRefused:
-            refused.append(token)
-
-    threads = [threading.Thread(target=use, args=one) for one in enumerate(tokens)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 3
-    with database.unit_of_work() as work:
-        assert len(work.session.scalars(select(ConsoleUser)).all()) == 1
-
-
-def test_a_link_ends_after_a_day(database: Database, clock: HandClock) -> None:
-    with database.unit_of_work() as work:
-        token = create_first_owner_link(work)
-    clock.advance(hours=24)
-    with pytest.raises(LinkRefused), database.unit_of_work() as work:
-        find_link(work, token)
-
-
-def test_a_forgotten_password_is_chosen_anew(database: Database, anna: str) -> None:
-    session = sign_in(database, anna, PASSWORD)
-    fail(database, anna, MOST_FAILURES)
-    with database.unit_of_work() as work:
-        older, token = create_link(work, anna, None), create_link(work, anna, None)
-    with pytest.raises(LinkRefused):
-        use_link(database, older, "", OTHER, OTHER)
-    use_link(database, token, "bob", OTHER, OTHER)
-    assert user_of(database, session) is None, "whoever had the old one is out"
-    assert user_of(database, sign_in(database, anna, OTHER)) == anna, "and it is unlocked"
-
-
-def test_a_link_is_only_for_what_it_was_made_for(database: Database, anna: str) -> None:
-    with database.unit_of_work() as work:
-        with pytest.raises(UserRefused, match="no user bob yet"):
-            create_link(work, "bob", None)
-        with pytest.raises(UserRefused, match="a user anna already"):
-            create_link(work, "Anna ", "viewer")
-        with pytest.raises(UserRefused, match="1 to 60 letters"):
-            create_link(work, "<b>", "viewer")
-        invitation = create_link(work, "bob", "viewer")
-        reset = create_link(work, anna, None)
-        assert find_link(work, invitation).user_name == "bob"
-        work.session.add(
-            ConsoleUser(
-                name="bob",
-                password_hash=hash_password(PASSWORD),
-                role="owner",
-                created_at=work.now,
-                password_changed_at=work.now,
-            )
-        )
-        work.session.flush()
-        remove_user(work, anna)
-    for token in (invitation, reset):  # bob is there already; anna is gone
-        with pytest.raises(LinkRefused):
-            use_link(database, token, "", OTHER, OTHER)
