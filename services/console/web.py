@@ -27,7 +27,7 @@ from services.console.templating import render
 from services.console.visit import Stop
 
 log = structlog.get_logger()
-_UNKNOWN = "There is no such page. Perhaps what it showed is gone; begin at the first page."
+_UNKNOWN = "Perhaps what it showed is gone. Begin at the first page."
 
 
 class _Static(StaticFiles):

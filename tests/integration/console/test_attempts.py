@@ -138,6 +138,7 @@ def test_a_cookie_that_is_none_is_nobody(console: ConsoleServer, cookie: str) ->
 def test_signing_out_ends_the_session_in_the_database(console: ConsoleServer) -> None:
     visitor = console.signed_in("anna")
     token = visitor.token
+    assert token is not None
     assert visitor.send("/logout", {}, page="/me").headers["location"] == "/login"
     again = console.visitor()
     again.session.cookies.set("orderbridge", token)

@@ -22,12 +22,12 @@ def pages_with_foreign_words(database: Database) -> list[str]:
     """Every field that comes from elsewhere holds a script; returns the paths that show one."""
     add_account(database, XSS)
     with database.unit_of_work() as work:
-        choice = {"id": XSS[:99], "name": XSS}
+        choice = Choice(id=XSS[:99], name=XSS)
         options = StoreOptions(
             account_id=XSS,
-            statuses=(StatusOption(**choice, kind="new"),),
-            payment_types=(PaymentType(**choice),),
-            shipping_methods=(Choice(**choice),),
+            statuses=(StatusOption(id=choice.id, name=choice.name, kind="new"),),
+            payment_types=(PaymentType(id=choice.id, name=choice.name),),
+            shipping_methods=(choice,),
         )
         keep_options(work, options, work.now)
         raise_attention(work, XSS, MAPPING_GONE, XSS, XSS)
