@@ -15,6 +15,7 @@ from sqlalchemy import Select, delete, select, tuple_
 from orderbridge.bus.envelope import identity, open_envelope, validate
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import InboxRow, OutboxRow
+from orderbridge.database.models.messages import DEAD_LETTER
 from orderbridge.database.unit_of_work import Work
 from schemas.events import event_class
 from schemas.failures import DeadLetter, GivenBack, Original
@@ -95,8 +96,8 @@ def discard(work: Work, letter: Letter) -> None:
 
 
 def _dead_letters(service: str | None = None) -> Select[OutboxRow]:
-    topic = OutboxRow.topic.endswith(".dead-letter") if service is None else OutboxRow.topic == f"{service}.dead-letter"
-    return select(OutboxRow).where(topic).order_by(OutboxRow.position.desc())
+    letters = select(OutboxRow).where(DEAD_LETTER).order_by(OutboxRow.position.desc())
+    return letters if service is None else letters.where(OutboxRow.topic == f"{service}.dead-letter")
 
 
 def _mended(original: Original, text: str, topic_prefix: str, *, drop_id: bool) -> Original:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from orderbridge import dead_letters
+from orderbridge.bus.legible import legible
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
-from orderbridge.cli.events import legible
 from orderbridge.database.unit_of_work import Work
 from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable
 from orderbridge.settings import load_settings

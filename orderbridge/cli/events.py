@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +10,11 @@ from pydantic import ValidationError
 
 from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import original_of
+from orderbridge.bus.legible import legible
 from orderbridge.cli.application import Json, app, done, wrong_values
 from orderbridge.settings import load_settings
 from orderbridge.store import Store
 from schemas.events import all_topics
-from schemas.failures import Original
 from schemas.shipments import OrderShipped
 
 emit_app = typer.Typer(no_args_is_help=True, help="Say an event as a store would.")
@@ -97,22 +96,3 @@ def tail(
         pass
     finally:
         consumer.close()
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def legible(original: Original) -> dict[str, Any]:
-    """Key, headers and value of a message as text, where they are any; what is no UTF-8 as `\\xff`."""
-    return {
-        "key": _text(original.key),
-        "headers": {name: _text(value) for name, value in original.headers},
-        "value": _text(original.value),
-    }
-
-
-def _text(value: bytes | None) -> str | None:
-    """Control characters as `\\x1b`: whoever can write to a topic must not write to the operator's terminal."""
-    if value is None:
-        return None
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value.decode("utf-8", "backslashreplace"))

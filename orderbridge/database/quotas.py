@@ -97,6 +97,18 @@ def next_call_at(work: Work, account_id: str, operation: str) -> datetime:
     return work.now if row is None else max(_may_call_at(row), work.now)
 
 
+def calls_left(work: Work, account_id: str, operation: str) -> tuple[int, int] | None:
+    """How many calls may be made at once just now, and how many at most; None before the first call."""
+    row = work.session.get(Quota, (account_id, operation), populate_existing=True)
+    if row is None:
+        return None
+    now = _us(work.now)
+    if row.closed_until_us > now:
+        return 0, row.burst
+    used = -(-max(row.arrival_us - now, 0) // row.interval_us)
+    return max(row.burst - used, 0), row.burst
+
+
 def _may_call_at(row: Quota, calls: int = 1) -> datetime:
     return moment(max(row.closed_until_us, row.arrival_us - (row.burst - calls) * row.interval_us))
 

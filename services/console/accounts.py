@@ -12,11 +12,6 @@ from orderbridge.database.models import Account, AccountState
 from services.console.visit import Visit
 
 
-def first_page(visit: Visit) -> Response:
-    """Where a login leads."""
-    return visit.redirect("/accounts")
-
-
 def list_accounts(visit: Visit) -> Response:
     """All accounts, those with troubles first."""
     with visit.database.unit_of_work() as work:

@@ -25,6 +25,8 @@ _MOST_FIELDS = 2000
 
 async def admit(request: Request, database: Database, site: Site, role: Role | None) -> Visit:
     """The request, if it may do what needs the role (None: anyone may). Raises Stop."""
+    if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
+        raise Stop(404, "There is no such page", "There is a NUL character in its address.")
     given = request.cookies.get(site.cookie, "")
     known = _TOKEN.fullmatch(given) is not None
     visit = Visit(

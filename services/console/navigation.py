@@ -16,6 +16,8 @@ class Entry(NamedTuple):
 
 
 NAVIGATION: Final = (
+    Entry("Overview", "/", "viewer"),
+    Entry("Dead letters", "/dead-letters", "viewer"),
     Entry("Accounts", "/accounts", "viewer"),
     Entry("Store tokens", "/tokens", "operator"),
     Entry("Users", "/users", "owner"),

@@ -8,7 +8,17 @@ from typing import Final, Literal, NamedTuple
 from starlette.responses import Response
 
 from orderbridge.access.users import Role
-from services.console import accounts, joining, own_account, setting_pages, signing_in, tokens, users
+from services.console import (
+    accounts,
+    dead_letters,
+    joining,
+    overview,
+    own_account,
+    setting_pages,
+    signing_in,
+    tokens,
+    users,
+)
 from services.console.visit import Visit
 
 
@@ -22,7 +32,13 @@ class Page(NamedTuple):
 
 
 PAGES: Final = (
-    Page("GET", "/", "viewer", accounts.first_page),
+    Page("GET", "/", "viewer", overview.show_overview),
+    Page("GET", "/live", "viewer", overview.show_live),
+    Page("GET", "/dead-letters", "viewer", dead_letters.list_letters),
+    Page("POST", "/dead-letters", "operator", dead_letters.settle_all),
+    Page("GET", "/dead-letters/{event_id}", "viewer", dead_letters.show_letter),
+    Page("POST", "/dead-letters/{event_id}/replay", "operator", dead_letters.replay_letter),
+    Page("POST", "/dead-letters/{event_id}/discard", "operator", dead_letters.discard_letter),
     Page("GET", "/login", None, signing_in.show_login),
     Page("POST", "/login", None, signing_in.log_in),
     Page("POST", "/logout", None, signing_in.log_out),

@@ -19,6 +19,8 @@ class Site:
     """Scheme, host and port: `https://console.example.com`."""
     host: str
     """The host alone, in small letters."""
+    topic_prefix: str = ""
+    """Before every topic's name (ORDERBRIDGE_TOPIC_PREFIX)."""
 
     @property
     def secure(self) -> bool:
@@ -52,7 +54,7 @@ def read_site(settings: Settings) -> Site:
         raise BadSettings(
             "ORDERBRIDGE_PUBLIC_URL: expected the console's address without a path, such as https://console.example.com"
         )
-    site = Site(f"{parts.scheme}://{parts.netloc.lower()}", host)
+    site = Site(f"{parts.scheme}://{parts.netloc.lower()}", host, settings.topic_prefix)
     if settings.console_plain_http or site.secure:
         return site
     if not is_loopback(settings.console_host):

@@ -11,6 +11,8 @@ from orderbridge.database.models.base import Base
 from orderbridge.database.types import Counter
 
 _UNPUBLISHED = text("published_at IS NULL")
+DEAD_LETTER = text("replace(topic, '.dead-letter', '') <> topic")
+"""A row of the outbox that is one; in these words, which an index has too, and both databases understand."""
 
 
 class InboxRow(Base):
@@ -37,6 +39,7 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_due", "due_at", "position", postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
+        Index("ix_outbox_dead_letters", "position", postgresql_where=DEAD_LETTER, sqlite_where=DEAD_LETTER),
         Index("uq_outbox_name", "name", unique=True, postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
     )
 

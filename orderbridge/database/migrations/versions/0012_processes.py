@@ -1,4 +1,4 @@
-"""Which processes run, as they tell of themselves."""
+"""Which processes run, as they tell of themselves; and dead letters are found without a look at all events."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+_LETTER = sa.text("replace(topic, '.dead-letter', '') <> topic")
 _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """The table."""
+    """The table and the index."""
     op.create_table(
         "processes",
         sa.Column("process_id", sa.String(36), nullable=False),
@@ -28,8 +29,10 @@ def upgrade() -> None:
         sa.Column("handled", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("process_id", name=op.f("pk_processes")),
     )
+    op.create_index("ix_outbox_dead_letters", "outbox", ["position"], postgresql_where=_LETTER, sqlite_where=_LETTER)
 
 
 def downgrade() -> None:
-    """Without it."""
+    """Without them."""
+    op.drop_index("ix_outbox_dead_letters", table_name="outbox")
     op.drop_table("processes")

@@ -1,0 +1,143 @@
+"""The pages of dead letters: why each was given up, what came, and what is to become of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import islice
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from orderbridge.bus.legible import legible
+from orderbridge.database.unit_of_work import Work
+from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, discard, find_letter, find_letters, replay
+from orderbridge.plural import number_of
+from services.console.visit import Stop, Visit
+
+_SHOWN: Final = 50
+_AT_ONCE: Final = 500
+"""Counted, and settled with one click: more would hold a transaction open for long."""
+_DONE: Final = {"replayed": "It was handed over once more.", "discarded": "It is discarded."}
+
+
+def list_letters(visit: Visit) -> Response:
+    """Those that wait for somebody, newest first, and how many there are for each reason."""
+    return _list(visit)
+
+
+def settle_all(visit: Visit) -> Response:
+    """Replay or discard all of one service and reason, the oldest first."""
+    service, reason, action = visit.said("service"), visit.said("reason"), visit.said("action")
+    if not service or not reason or action not in ("replay", "discard"):
+        return _list(visit, 422, problem="Choose a service and a reason first: only such letters are settled together.")
+    done, refused = 0, ""
+    with visit.database.unit_of_work() as work:
+        found = list(islice(find_letters(work, service=service, reason=reason), _AT_ONCE))
+        for letter in reversed(found):
+            try:
+                _settle(visit, work, letter, action)
+                done += 1
+            except NotReplayable as error:
+                refused = f" {number_of(len(found) - done, 'letter')} stay: {error}"
+                break
+    word = "replayed" if action == "replay" else "discarded"
+    return _list(visit, notice=f"{number_of(done, 'letter')} {word}.{refused}")
+
+
+def show_letter(visit: Visit) -> Response:
+    """One of them, with what came as it came."""
+    return _show(visit)
+
+
+def replay_letter(visit: Visit) -> Response:
+    """Hand it over once more, as it came or as it was mended in the form."""
+    with visit.database.unit_of_work() as work:
+        letter = _find(visit, work)
+        mended = visit.form.get("mended")
+        try:
+            _settle(visit, work, letter, "replay", mended if isinstance(mended, str) else None)
+        except NotReplayable as error:
+            work.rollback()
+            return _show(visit, 422, problem=str(error))
+    return visit.redirect(_path(visit) + "?" + urlencode({"done": "replayed"}))
+
+
+def discard_letter(visit: Visit) -> Response:
+    """Settle it without a replay."""
+    with visit.database.unit_of_work() as work:
+        try:
+            _settle(visit, work, _find(visit, work), "discard")
+        except NotReplayable as error:
+            work.rollback()
+            return _show(visit, 422, problem=str(error))
+    return visit.redirect(_path(visit) + "?" + urlencode({"done": "discarded"}))
+
+
+def _settle(visit: Visit, work: Work, letter: Letter, action: str, mended: str | None = None) -> None:
+    if action == "replay":
+        replay(work, letter, mended=mended, topic_prefix=visit.site.topic_prefix)
+    else:
+        discard(work, letter)
+
+
+def _path(visit: Visit) -> str:
+    return visit.path.rpartition("/")[0]
+
+
+def _find(visit: Visit, work: Work) -> Letter:
+    try:
+        return find_letter(work, visit.parameters["event_id"])
+    except NoSuchLetter:
+        raise Stop(
+            404,
+            "There is no such dead letter",
+            "They are kept for 30 days. The list of dead letters shows what is there.",
+        ) from None
+
+
+def _list(visit: Visit, status: int = 200, *, notice: str | None = None, problem: str | None = None) -> Response:
+    service, reason = (visit.query.get(name) or visit.said(name) or None for name in ("service", "reason"))
+    everything = visit.query.get("all") == "1"
+    with visit.database.unit_of_work() as work:
+        groups = Counter((one.said.service, one.said.reason) for one in islice(find_letters(work), _AT_ONCE))
+        found = list(islice(find_letters(work, everything=everything, service=service, reason=reason), _SHOWN + 1))
+    return visit.page(
+        "dead_letters.html",
+        status,
+        groups=groups.most_common(),
+        counted_all=groups.total() < _AT_ONCE,
+        letters=found[:_SHOWN],
+        more=len(found) > _SHOWN,
+        service=service,
+        reason=reason,
+        everything=everything,
+        notice=notice,
+        problem=problem,
+    )
+
+
+def _show(visit: Visit, status: int = 200, *, problem: str | None = None) -> Response:
+    with visit.database.unit_of_work() as work:
+        letter = _find(visit, work)
+    told = legible(letter.said.original)
+    mended = visit.form.get("mended")
+    return visit.page(
+        "dead_letter.html",
+        status,
+        letter=letter,
+        told=told,
+        pretty=_pretty(told["value"]),
+        typed=mended if isinstance(mended, str) else _pretty(told["value"]),
+        problem=problem,
+        notice=_DONE.get(visit.query.get("done", "")),
+    )
+
+
+def _pretty(value: Any) -> str:
+    """The body with a line for each field, where it is JSON at all."""
+    try:
+        return json.dumps(json.loads(value or ""), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return str(value or "")
