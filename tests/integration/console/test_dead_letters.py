@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
@@ -16,12 +15,6 @@ from tests.parts.pipeline_bench import Bench, MovableClock, original
 
 GOOD = '{"order_id": "114-3941689-8772232", "carrier": "UPS", "tracking_number": "1Z999AA10123456784"}'
 XSS = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def server(database: Database) -> Iterator[ConsoleServer]:
-    with ConsoleServer(database) as server:
-        yield server
 
 
 @pytest.fixture
@@ -46,8 +39,8 @@ def settled(database: Database, letters: list[str]) -> list[str | None]:
     return [rows[one] for one in letters]
 
 
-def test_the_list_and_what_came(server: ConsoleServer, letters: list[str]) -> None:
-    visitor = server.signed_in("vera", "viewer")
+def test_the_list_and_what_came(console: ConsoleServer, letters: list[str]) -> None:
+    visitor = console.signed_in("vera", "viewer")
     page = visitor.get("/dead-letters").text
     assert "<strong>2</strong> of the shipper: invalid" in page
     assert all(f"/dead-letters/{one}" in page for one in letters)
@@ -64,19 +57,19 @@ def test_the_list_and_what_came(server: ConsoleServer, letters: list[str]) -> No
 @pytest.mark.parametrize(
     "query", ["service='%20OR%201=1--", "reason=%22;DROP%20TABLE%20outbox", "all=2", "service=" + "x" * 5000]
 )
-def test_whatever_stands_in_a_filter(server: ConsoleServer, letters: list[str], query: str) -> None:
-    assert server.signed_in("vera", "viewer").get(f"/dead-letters?{query}").status_code == 200
+def test_whatever_stands_in_a_filter(console: ConsoleServer, letters: list[str], query: str) -> None:
+    assert console.signed_in("vera", "viewer").get(f"/dead-letters?{query}").status_code == 200
 
 
 @pytest.mark.parametrize("event_id", ["nobody", "..%2f..%2fetc", "'", "%00", "x" * 3000])
-def test_one_that_is_not_there(server: ConsoleServer, event_id: str) -> None:
-    answer = server.signed_in("vera", "viewer").get(f"/dead-letters/{event_id}")
+def test_one_that_is_not_there(console: ConsoleServer, event_id: str) -> None:
+    answer = console.signed_in("vera", "viewer").get(f"/dead-letters/{event_id}")
     assert answer.status_code == 404
     assert "There is no such" in answer.text
 
 
-def test_replayed_as_it_came(server: ConsoleServer, letters: list[str], database: Database) -> None:
-    visitor = server.signed_in("otto", "operator")
+def test_replayed_as_it_came(console: ConsoleServer, letters: list[str], database: Database) -> None:
+    visitor = console.signed_in("otto", "operator")
     path = f"/dead-letters/{letters[0]}"
     answer = visitor.send(f"{path}/replay", {}, page=path)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=replayed")
@@ -86,8 +79,8 @@ def test_replayed_as_it_came(server: ConsoleServer, letters: list[str], database
     assert one.original.value == f'{{"order_id": 7, "carrier": "{XSS}"}}'.encode()
 
 
-def test_mended_and_replayed(server: ConsoleServer, letters: list[str], database: Database) -> None:
-    visitor = server.signed_in("otto", "operator")
+def test_mended_and_replayed(console: ConsoleServer, letters: list[str], database: Database) -> None:
+    visitor = console.signed_in("otto", "operator")
     path = f"/dead-letters/{letters[2]}"
     refused = visitor.send(f"{path}/replay", {"mended": '{"order_id": 9, "x": "</textarea><b>"}'}, page=path)
     assert refused.status_code == 422
@@ -99,8 +92,8 @@ def test_mended_and_replayed(server: ConsoleServer, letters: list[str], database
     assert one.original.value == GOOD.encode()
 
 
-def test_discarded_once(server: ConsoleServer, letters: list[str], database: Database) -> None:
-    visitor = server.signed_in("otto", "operator")
+def test_discarded_once(console: ConsoleServer, letters: list[str], database: Database) -> None:
+    visitor = console.signed_in("otto", "operator")
     path = f"/dead-letters/{letters[1]}"
     assert visitor.send(f"{path}/discard", {}, page=path).status_code == 303
     again = visitor.send(f"{path}/discard", {}, page=path)
@@ -111,8 +104,10 @@ def test_discarded_once(server: ConsoleServer, letters: list[str], database: Dat
 
 
 @pytest.mark.parametrize(("action", "word"), [("replay", "replayed"), ("discard", "discarded")])
-def test_all_of_a_reason(server: ConsoleServer, letters: list[str], database: Database, action: str, word: str) -> None:
-    visitor = server.signed_in("otto", "operator")
+def test_all_of_a_reason(
+    console: ConsoleServer, letters: list[str], database: Database, action: str, word: str
+) -> None:
+    visitor = console.signed_in("otto", "operator")
     form = {"service": "shipper", "reason": "invalid", "action": action}
     answer = visitor.send("/dead-letters", form)
     assert f"2 letters {word}." in answer.text
@@ -123,8 +118,8 @@ def test_all_of_a_reason(server: ConsoleServer, letters: list[str], database: Da
     assert settled(database, letters) == [word, word, None]
 
 
-def test_a_viewer_settles_nothing(server: ConsoleServer, letters: list[str], database: Database) -> None:
-    visitor = server.signed_in("vera", "viewer")
+def test_a_viewer_settles_nothing(console: ConsoleServer, letters: list[str], database: Database) -> None:
+    visitor = console.signed_in("vera", "viewer")
     for path, form in (
         (f"/dead-letters/{letters[0]}/replay", {}),
         (f"/dead-letters/{letters[0]}/discard", {}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +15,6 @@ from schemas.imports import ImportDue
 from tests.parts.console import ConsoleServer
 from tests.parts.databases import add_order
 from tests.parts.hand_clock import HandClock
-
-
-@pytest.fixture
-def server(database: Database) -> Iterator[ConsoleServer]:
-    with ConsoleServer(database) as server:
-        yield server
 
 
 def beat(database: Database, service: str, *, name: str = "1", ago: float = 0, **more: Any) -> None:
@@ -131,11 +124,11 @@ def account_row(account_id: str) -> Account:
     )
 
 
-def test_the_page_and_its_live_part(server: ConsoleServer, database: Database) -> None:
+def test_the_page_and_its_live_part(console: ConsoleServer, database: Database) -> None:
     add_order(database, "A")
     beat(database, "importer", lag=7)
     beat(database, "shipper", ago=100)
-    visitor = server.signed_in("olga", "viewer")
+    visitor = console.signed_in("olga", "viewer")
     page, live = visitor.get("/"), visitor.get("/live")
     assert (page.status_code, live.status_code) == (200, 200)
     assert "<!doctype html>" not in live.text
@@ -143,4 +136,4 @@ def test_the_page_and_its_live_part(server: ConsoleServer, database: Database) -
         assert "7 behind" in text
         assert re.search(r'class="part part-bad">\s*<rect x="274"', text), "the shipper's box"
     assert len(page.content) < 100_000
-    assert server.visitor().get("/live").status_code == 303
+    assert console.visitor().get("/live").status_code == 303

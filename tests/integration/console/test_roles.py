@@ -12,7 +12,13 @@ from services.console.site import Site
 from services.console.web import create_console
 from tests.parts.console import ConsoleServer, Visitor
 
-_PLACES = {"{account_id:path}": "main", "{token_id}": "none", "{name}": "nobody", "{token}": "none"}
+_PLACES = {
+    "{event_id}": "none",
+    "{account_id:path}": "main",
+    "{token_id}": "none",
+    "{name}": "nobody",
+    "{token}": "none",
+}
 
 
 def path_of(page: Page) -> str:
