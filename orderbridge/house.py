@@ -39,7 +39,11 @@ _LISTENER = "listener"
 _STOREFRONTS = "storefront of this house"
 _LOOK_EVERY = 5.0
 _READY_SECONDS = 60.0
-_SANDBOX_CLIENT = {"amazon_client_id": "sandbox-client", "amazon_client_secret": "sandbox-secret"}
+_SANDBOX_CLIENT = {
+    "amazon_client_id": "sandbox-client",
+    "amazon_client_secret": "sandbox-secret",
+    "amazon_application_id": "amzn1.sp.solution.sandbox",
+}
 _SANDBOX_TOKEN = "sandbox-refresh-token-main"  # noqa: S105  (of our own sandbox, which anyone may read)
 
 
@@ -248,7 +252,8 @@ class House:
         }
         if plan.sandbox:
             url = f"http://127.0.0.1:{kept['sandbox_port']}"
-            values |= {**_SANDBOX_CLIENT, "amazon_api_url": url, "amazon_login_url": f"{url}/auth/o2/token"}
+            addresses = {"amazon_api_url": url, "amazon_login_url": f"{url}/auth/o2/token", "seller_central_url": url}
+            values |= {**_SANDBOX_CLIENT, **addresses}
         return values
 
     def _addresses(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sandbox.marketplaces import BY_COUNTRY, MARKETPLACES
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public, and of no use anywhere else
+PASSWORD = "sandbox-password"  # noqa: S105 - the same
 
 BASE_ROLE = "Inventory and Order Tracking"
 ADDRESS_ROLE = "Direct-to-Consumer Shipping (Restricted)"
@@ -50,6 +51,11 @@ class Account(BaseModel):
     """False once the seller has revoked it: `invalid_grant` at login, 403 elsewhere."""
     secret_expired: bool = False
     """True once Amazon no longer takes the client secret: `invalid_client` at login."""
+    email: str = Field(default_factory=lambda known: f"{known.get('account')}@sandbox.example")
+    password: str = PASSWORD
+    """With these two the seller signs in to the pages of Seller Central."""
+    one_time_code: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    """What the seller's authenticator shows, here always the same; None is an account without 2-step verification."""
 
     @property
     def seller_id(self) -> str:
@@ -61,4 +67,7 @@ DEFAULT_ACCOUNT = Account(
     account="main",
     refresh_token="sandbox-refresh-token-main",  # noqa: S106 - public, and of no use anywhere else
     marketplaces=[BY_COUNTRY[country].marketplace_id for country in ("US", "CA", "MX", "GB", "DE")],
+    one_time_code="123456",
 )
+NEWCOMER = Account(account="newcomer", consent=False)
+"""A seller who has authorised nothing yet, and has no 2-step verification."""

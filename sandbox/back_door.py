@@ -27,6 +27,7 @@ _PAGE = """<!doctype html>
 <p>This program plays Amazon: login, searchOrders, getOrder, confirmShipment, with Amazon's limits and refusals.
 Its orders and people are made up.</p>
 <ul>
+<li><a href="/apps/manage">Manage your apps</a>: what a seller has authorised, and the button that ends it</li>
 <li><a href="/_sandbox/books">Books</a>: every order, and what Amazon was told about it</li>
 <li><a href="/_sandbox/calls">Calls</a>: how often each operation was called, and how often throttled</li>
 <li><a href="/_sandbox/health">Health</a></li>

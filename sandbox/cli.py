@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import requests
 import typer
 
+from sandbox.authorisations import REDIRECT_URI
 from sandbox.marketplaces import BY_COUNTRY, marketplace_named
 from sandbox.odd import ODD
 
@@ -36,11 +38,19 @@ def start(
     sqs_endpoint: Annotated[
         str | None, typer.Option(envvar="SANDBOX_SQS_ENDPOINT", help="URL of the SQS that notifications are sent to.")
     ] = None,
+    redirect_uri: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SANDBOX_REDIRECT_URI",
+            help="Where sellers are sent back to who have authorised the application; unless told,"
+            " /connect/callback below ORDERBRIDGE_PUBLIC_URL.",
+        ),
+    ] = None,
 ) -> None:
     """A local Seller Central: Amazon's login, Orders, Reports and Notifications, with its limits and its refusals.
 
     Without a command it runs the sandbox until Ctrl-C. Client id: sandbox-client, secret: sandbox-secret,
-    refresh token: sandbox-refresh-token-main.
+    refresh token: sandbox-refresh-token-main. Application id: amzn1.sp.solution.sandbox.
 
     At --speed 60 a minute of Amazon's rules is over in a second: searchOrders every 3 s, new orders show after 2 s.
 
@@ -56,8 +66,11 @@ def start(
         return
     from sandbox.server import serve  # FastAPI takes a second to load, which the other commands need not wait for
 
+    if redirect_uri is None:
+        public_url = os.environ.get("ORDERBRIDGE_PUBLIC_URL")
+        redirect_uri = f"{public_url.rstrip('/')}/connect/callback" if public_url else REDIRECT_URI
     try:
-        serve(host, port, speed=speed, seed=seed, data=data, sqs_endpoint=sqs_endpoint)
+        serve(host, port, speed=speed, seed=seed, data=data, sqs_endpoint=sqs_endpoint, redirect_uri=redirect_uri)
     except OSError as error:
         typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None

@@ -1,4 +1,4 @@
-"""Login with Amazon: a refresh token, or an application's own credentials, become an access token for an hour."""
+"""Login with Amazon: an access token for an hour, for a code, a refresh token or an application's own credentials."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.accounts import CLIENT_ID, CLIENT_SECRET, Account
+from sandbox.authorisations import Authorisations
 from sandbox.clock import Clock
 from sandbox.database import Database
 from sandbox.errors import AmazonError, LoginError, unauthorized
@@ -23,8 +24,11 @@ _RESTRICTED = "Atz.sprdt|"
 class Login:
     """Issues access tokens and recognises them."""
 
-    def __init__(self, database: Database, clock: Clock, tokens: SignedTokens, speed: float) -> None:
+    def __init__(
+        self, database: Database, authorisations: Authorisations, clock: Clock, tokens: SignedTokens, speed: float
+    ) -> None:
         self._database = database
+        self._authorisations = authorisations
         self._clock = clock
         self._tokens = tokens
         self._life = ACCESS_TOKEN_LIFE / speed
@@ -40,12 +44,17 @@ class Login:
                 return self._grantless(form)
             case "refresh_token":
                 return self._for_seller(form, account)
+            case "authorization_code":
+                refresh_token = self._authorisations.redeem(form)
+                return self._for_seller({**form, "refresh_token": refresh_token}, account)
             case _:
                 raise LoginError(400, "unsupported_grant_type", "The authorization grant type is not supported")
 
     def account_of(self, form: dict[str, str]) -> Account | None:
-        """The account whose refresh token a form holds."""
-        return self._database.account_of_token(form.get("refresh_token", ""))
+        """The account whose code or refresh token a form holds."""
+        if form.get("grant_type") == "authorization_code":
+            return self._authorisations.account_of_code(form.get("code", ""))
+        return self._authorisations.account_of_token(form.get("refresh_token", ""))
 
     def restricted(self, account: Account, elements: list[str], resources: list[str]) -> tuple[str, int]:
         """A restricted data token (v0 only) for these data elements and paths, and its life in seconds."""
@@ -89,7 +98,7 @@ class Login:
         known |= {(each.client_id, each.client_secret) for each in accounts}
         expired = {(each.client_id, each.client_secret) for each in accounts if each.secret_expired}
         if account is not None and form["client_id"] != account.client_id and self._known_client(form["client_id"]):
-            raise LoginError(400, "invalid_grant", "The refresh token was issued to another client.")
+            raise LoginError(400, "invalid_grant", "The grant was issued to another client.")
         given = (form["client_id"], form["client_secret"])
         if given in expired or not any(
             hmac.compare_digest("\n".join(given).encode(), "\n".join(each).encode()) for each in known
@@ -105,7 +114,7 @@ class Login:
         if account is None or not account.consent:
             raise LoginError(400, "invalid_grant", "The request has an invalid grant parameter : refresh_token")
         token = self._issue("access", {"account": account.account})
-        return self._answer(token) | {"refresh_token": account.refresh_token}
+        return self._answer(token) | {"refresh_token": form["refresh_token"]}
 
     def _grantless(self, form: dict[str, str]) -> dict[str, str | int]:
         if form.get("scope") not in SCOPES:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sandbox.accounts import DEFAULT_ACCOUNT, Account
+from sandbox.accounts import DEFAULT_ACCOUNT, NEWCOMER, Account
+from sandbox.authorisations import REDIRECT_URI, Authorisations
 from sandbox.clock import Clock, to_record
 from sandbox.database import Database, Refusal
 from sandbox.errors import AmazonError, Impossible, invalid_input, order_not_found
@@ -35,27 +36,38 @@ _ORDER_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
 class SellerCentral:
     """One sandbox. `speed` scales rates, lag and the lives of tokens together. To be used by one thread at a time.
 
-    Notifications go to the SQS at `sqs_endpoint` (a URL); without one they only stand at the back door.
+    Notifications go to the SQS at `sqs_endpoint` (a URL); without one they only stand at the back door. Sellers who
+    have authorised the application are sent back to `redirect_uri`.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, speed: float = 1, seed: int = 1, sqs_endpoint: str | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        speed: float = 1,
+        seed: int = 1,
+        sqs_endpoint: str | None = None,
+        redirect_uri: str = REDIRECT_URI,
     ) -> None:
-        tokens = SignedTokens(database.token_key())
+        self.tokens = SignedTokens(database.token_key())
         self.clock = clock
         self.speed = speed
+        self.redirect_uri = redirect_uri
+        records = Records(database)
+        self.authorisations = Authorisations(database, records, clock, self.tokens)
         self.limits = Limits(clock, speed)
-        self.login = Login(database, clock, tokens, speed)
+        self.login = Login(database, self.authorisations, clock, self.tokens, speed)
         self.faults = Faults()
         self._database = database
         self._seed = seed
-        self._search = OrderSearch(database, tokens, speed)
-        records = Records(database)
-        self._search_v0 = OrderSearchV0(database, tokens, speed)
-        self.reports = Reports(database, records, clock, tokens, speed)
+        self._search = OrderSearch(database, self.tokens, speed)
+        self._search_v0 = OrderSearchV0(database, self.tokens, speed)
+        self.reports = Reports(database, records, clock, self.tokens, speed)
         self.notifications = Notifications(records, clock, Queues(sqs_endpoint))
-        if database.account(DEFAULT_ACCOUNT.account) is None:
-            database.save_account(DEFAULT_ACCOUNT)
+        for account in (DEFAULT_ACCOUNT, NEWCOMER):
+            if database.account(account.account) is None:
+                database.save_account(account)
 
     # --- what Amazon's operations do
 
@@ -163,6 +175,15 @@ class SellerCentral:
             raise Impossible(404, f"no order {order_id}")
         (self._database.hide_order if hidden else self._database.show_order)(order_id)
         return order.status
+
+    def account(self, name: str) -> Account | None:
+        """The account of that name."""
+        return self._database.account(name)
+
+    def sign_in(self, email: str, password: str) -> Account | None:
+        """The seller with this e-mail address and password."""
+        wanted = (email.strip().lower(), password)
+        return next((one for one in self._database.accounts() if (one.email.lower(), one.password) == wanted), None)
 
     def change_account(self, name: str, **changes: Any) -> Account:
         """Change an account; raises Impossible (404)."""

@@ -17,9 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.amazon_api import amazon_routes
+from sandbox.authorisations import REDIRECT_URI
 from sandbox.back_door import back_door_routes
 from sandbox.calls import amazon_headers
 from sandbox.clock import Clock, SystemClock
+from sandbox.consent_pages import consent_routes
 from sandbox.database import Database
 from sandbox.errors import AmazonError, Impossible
 from sandbox.notifications_api import notifications_routes
@@ -32,7 +34,7 @@ from sandbox.wire import Connection
 def create_app(seller_central: SellerCentral) -> FastAPI:
     """The application; to be served by `create_server`, whose connections can be dropped."""
     app = FastAPI(title="Sandbox back door", docs_url="/_sandbox/docs", openapi_url="/_sandbox/openapi.json")
-    for routes in (amazon_routes, orders_v0_routes, reports_routes, notifications_routes):
+    for routes in (amazon_routes, orders_v0_routes, reports_routes, notifications_routes, consent_routes):
         app.include_router(routes(seller_central), include_in_schema=False)
     app.include_router(back_door_routes(seller_central))
 
@@ -102,12 +104,20 @@ def serve(
     data: Path | None,
     clock: Clock | None = None,
     sqs_endpoint: str | None = None,
+    redirect_uri: str = REDIRECT_URI,
 ) -> None:
     """Serve until SIGINT or SIGTERM. The first line on standard output says where; raises OSError if it cannot."""
     listener = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     database = Database(data)
-    central = SellerCentral(database, clock or SystemClock(), speed=speed, seed=seed, sqs_endpoint=sqs_endpoint)
+    central = SellerCentral(
+        database,
+        clock or SystemClock(),
+        speed=speed,
+        seed=seed,
+        sqs_endpoint=sqs_endpoint,
+        redirect_uri=redirect_uri,
+    )
     server = create_server(create_app(central))
     # uvicorn raises the signal again when it has stopped: without this the exit status would tell of a violent end.
     for number in (signal.SIGINT, signal.SIGTERM):
