@@ -20,7 +20,7 @@ from sqlalchemy import update
 from orderbridge.accounts import check_endpoint
 from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
 from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
-from orderbridge.accounts.expiry import how_to_tell_a_secret
+from orderbridge.accounts.expiry import how_to_authorise_again, how_to_tell_a_secret
 from orderbridge.amazon import (
     LOGIN,
     AmazonError,
@@ -199,6 +199,7 @@ class AmazonCalls:
 
 def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | ConsentRevoked) -> datetime:
     """The seller is told once; all the account's calls pause, and are tried again seldom."""
+    row = work.session.get_one(Account, account_id)
     waits = "Imports and shipments wait; nothing is lost."
     if isinstance(error, ConsentRevoked):
         raise_attention(
@@ -206,8 +207,7 @@ def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | Cons
             account_id,
             CONSENT_REVOKED,
             f"Amazon no longer takes this account's refresh token: its authorisation was ended. {waits}",
-            "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
-            f"orderbridge accounts connect {account_id}",
+            how_to_authorise_again(row),
         )
     else:
         raise_attention(
@@ -216,7 +216,7 @@ def _after_login_trouble(work: Work, account_id: str, error: LoginRefused | Cons
             SECRET_EXPIRED,
             "Amazon no longer takes the application's client id and secret: the secret has expired, or it was rotated. "
             + waits,
-            how_to_tell_a_secret(work.session.get_one(Account, account_id)),
+            how_to_tell_a_secret(row),
         )
     until = work.now + AFTER_LOGIN_TROUBLE
     quotas.pause(work, account_id, until)

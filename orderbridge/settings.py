@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     amazon_client_secret_expires: date | None = None
     """The day (YYYY-MM-DD) until which the secret must have been rotated: 180 days after it was made."""
     amazon_application_id: str | None = None
+    """Of the application that sellers authorise in Seller Central (`amzn1.sp.solution.…`)."""
+    amazon_application_draft: bool = False
+    """True while Amazon lists the application as a draft: its consent page wants `version=beta` then."""
     sqs_url: str | None = None
     """Another endpoint than AWS's for the queues of Amazon's notifications: a private one, or a test's."""
 

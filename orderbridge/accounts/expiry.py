@@ -46,6 +46,17 @@ def how_to_tell_a_secret(row: Account) -> str:
     )
 
 
+def how_to_authorise_again(row: Account) -> str:
+    """What to do where the seller's consent is missing: by his own application's page, or by the installation's."""
+    command = f"orderbridge accounts connect {row.account_id}"
+    if row.client_id is not None:
+        return (
+            "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
+            + command
+        )
+    return f"Connect the account again: in the console, or with a new refresh token by {command}"
+
+
 def warn_of_expiry(work: Work, settings: Settings, account_id: str) -> None:
     """Tell 30 days ahead that something ends, once, and when it has been renewed."""
     row = work.session.get_one(Account, account_id)
@@ -54,8 +65,7 @@ def warn_of_expiry(work: Work, settings: Settings, account_id: str) -> None:
             CONSENT_EXPIRING,
             consent_expires_at(row),
             "The authorisation of this account",
-            "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
-            f"orderbridge accounts connect {account_id}",
+            how_to_authorise_again(row),
         ),
         (
             SECRET_EXPIRING,

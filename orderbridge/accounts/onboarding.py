@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account, tell_store
@@ -15,25 +14,32 @@ from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
     ORDER_ROLE_MISSING,
     ROLE_MISSING,
-    SAME_SELLER,
     SECRET_EXPIRED,
-    TROUBLES,
     end_attention,
-    open_attentions,
 )
 from orderbridge.accounts.expiry import warn_of_expiry
+from orderbridge.accounts.identity import (
+    opened,
+    other_marketplaces,
+    refuse_a_region_without_marketplaces,
+    refuse_a_token_twice,
+    refuse_another_region,
+    refuse_another_seller,
+    refuse_the_same_seller,
+    same,
+)
 from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
-from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region, marketplace
+from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Account, AccountState, OrderRow, Run, Subscription
+from orderbridge.database.models import Account, AccountState, Run
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.late_shipments import look_at_all
 from orderbridge.settings import Settings
 from orderbridge.shipment_slots import plan_slot
-from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
+from orderbridge.vault.secrets_box import SecretsBox
 from schemas.imports import ImportDue
 
 
@@ -59,38 +65,42 @@ def connect_account(
     client_secret: str | None = None,
     region: Region | None = None,
     secret_expires_at: datetime | None = None,
+    seller_id: str | None = None,
     check_roles: bool = False,
 ) -> Connected:
     """Try the credentials at Amazon (`getMarketplaceParticipations`) and keep the account.
 
     Without a client id the account's own application is used, if it has one, else the installation's. Without a region
-    all are tried, unless ORDERBRIDGE_AMAZON_API_URL says where Amazon is. `check_roles` spends one `searchOrders`.
-    An account that is known keeps its settings and its cursor; what waited for the new token goes on.
+    all are tried, unless ORDERBRIDGE_AMAZON_API_URL says where Amazon is. `seller_id` is Amazon's, where it told that.
+    `check_roles` spends one `searchOrders`. An account that is known keeps its settings and its cursor; what waited for
+    the new token goes on.
 
     Raises AmazonError (`trial.explain` says what to do), ConnectRefused, BadSettings. Nothing is kept then.
     """
     box = SecretsBox(settings.need("secrets_key"))
     with database.unit_of_work() as work:
         known = work.session.get(Account, account_id)
-        _refuse_a_token_twice(work, box, account_id, refresh_token)
-        same_token = known is not None and _same(_opened(box, known), refresh_token)
+        refuse_another_seller(known, seller_id)
+        refuse_a_token_twice(work, box, account_id, refresh_token)
+        same_token = known is not None and same(opened(box, known), refresh_token)
     credentials = _credentials(settings, box, known, client_id, client_secret, refresh_token)
     login_url = settings.amazon_login_url or LOGIN_URL
     tried = Trial(database, account_id, login_url, credentials).run(
         _endpoints(settings, known, region), check_roles=check_roles
     )
-    _refuse_another_region(known, tried)
-    _refuse_a_region_without_marketplaces(region, tried)
+    refuse_another_region(known, tried)
+    refuse_a_region_without_marketplaces(region, tried)
     with database.unit_of_work() as work:
-        _refuse_the_same_seller(work, account_id, tried)
+        refuse_the_same_seller(work, account_id, seller_id, tried)
         row = work.session.get(Account, account_id)
         if row is None:
             row = Account(account_id=account_id, settings=AccountSettings().model_dump_json())
             work.session.add(row)
-        warnings = _warnings(row, tried)
+        warnings = other_marketplaces(row, tried)
         added = set(tried.marketplace_ids) - set(json.loads(row.marketplace_ids or "[]"))
         if account_settings is not None:
             row.settings = account_settings.model_dump_json()
+        row.seller_id = seller_id or (row.seller_id if same_token else None)  # another token may be another seller's
         row.marketplace_ids = json.dumps(tried.marketplace_ids)
         row.refresh_token = box.encrypt(refresh_token, purpose=f"refresh_token:{account_id}")
         if client_id is not None:
@@ -112,25 +122,6 @@ def connect_account(
         if added:
             _read_from_the_start(work, connected)
     return Connected(connected, region_of(tried.api_url), tried.missing_roles, tried.unknown_roles, warnings)
-
-
-def disconnect_account(database: Database, account_id: str) -> bool:
-    """Destroy our token of the account; its orders stay and their redaction goes on. False if there is none."""
-    with database.unit_of_work() as work:
-        row = work.session.get(Account, account_id)
-        if row is None or row.refresh_token is None:
-            return False
-        row.refresh_token = row.client_id = row.client_secret = None
-        row.authorized_at = row.secret_expires_at = None
-        end_attention(work, account_id, *TROUBLES)  # nobody need mend anything for it now
-        for other in open_attentions(work):
-            if other.trouble == SAME_SELLER:  # where another two are one as well, the next import says so again
-                end_attention(work, other.account_id, SAME_SELLER)
-        # Amazon's own ends with the grant; what it sends until then is foreign.
-        work.session.execute(delete(Subscription).where(Subscription.account_id == account_id))
-        tell_store(work, read_account(row))
-        plan_slot(work, account_id)  # the shipper answers what is held: nobody can send it now
-    return True
 
 
 def check_endpoints(settings: Settings, database: Database) -> None:
@@ -176,76 +167,6 @@ def _endpoints(settings: Settings, known: Account | None, region: Region | None)
     if region is not None:
         return [API_URLS[region]]
     return sorted(API_URLS.values(), key=lambda url: known is None or url != known.api_url)
-
-
-def _opened(box: SecretsBox, row: Account) -> str:
-    if row.refresh_token is None:
-        return ""
-    try:
-        return box.decrypt(row.refresh_token, purpose=f"refresh_token:{row.account_id}")
-    except SecretRefused:
-        return ""  # under another ORDERBRIDGE_SECRETS_KEY: it is of no use any more
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
-
-
-def _refuse_a_token_twice(work: Work, box: SecretsBox, account_id: str, refresh_token: str) -> None:
-    for row in work.session.scalars(select(Account).where(Account.account_id != account_id)):
-        if _same(_opened(box, row), refresh_token):
-            raise ConnectRefused(
-                f"This refresh token is connected already, as {row.account_id}: two accounts would import every order "
-                f"twice. Disconnect {row.account_id} first, or give another seller's token."
-            )
-
-
-def _refuse_the_same_seller(work: Work, account_id: str, tried: Tried) -> None:
-    """Amazon tells no seller's id to a private app, but an order has one seller: the importer finds out later ones."""
-    here = (
-        select(OrderRow.account_id)
-        .join(Account, Account.account_id == OrderRow.account_id)
-        .where(OrderRow.order_id.in_(tried.order_ids), OrderRow.account_id != account_id)
-        .where(Account.refresh_token.is_not(None))
-    )
-    if (other := work.session.scalars(here.limit(1)).first()) is not None:
-        raise ConnectRefused(
-            f"This is the same seller as {other}, which has imported orders of his: two accounts would import every "
-            f"order twice. Give {other} the new token with `orderbridge accounts connect {other}`, or disconnect "
-            f"{other} first."
-        )
-
-
-def _refuse_another_region(known: Account | None, tried: Tried) -> None:
-    if known is not None and known.api_url != tried.api_url:
-        here = region_of(tried.api_url)
-        raise ConnectRefused(
-            f"{known.account_id} was connected at {known.api_url}, and this token is for {tried.api_url}: another "
-            "seller, or another region. Connect it under a name of its own"
-            + (f", {known.account_id}-{here} for instance." if here else ".")
-        )
-
-
-def _refuse_a_region_without_marketplaces(region: Region | None, tried: Tried) -> None:
-    """An address of our own (ORDERBRIDGE_AMAZON_API_URL) is of no region: the marketplaces tell."""
-    known = [found for name in tried.marketplace_ids if (found := marketplace(name)) is not None]
-    if region is not None and known and region not in {one.region for one in known}:
-        has = ", ".join(f"{one.country} ({one.region})" for one in known)
-        raise ConnectRefused(
-            f"This seller takes part in no marketplace of the region {region}, but in {has}. Leave --region out, or "
-            "name the right one."
-        )
-
-
-def _warnings(row: Account, tried: Tried) -> tuple[str, ...]:
-    """An account that shares no marketplace with what it was is another seller's, most likely. Amazon tells no id."""
-    before = set(json.loads(row.marketplace_ids or "[]"))
-    if before and not before & set(tried.marketplace_ids):
-        return (
-            f"{row.account_id} had other marketplaces before. If this is another seller, disconnect it and connect it "
-            "under a name of its own: the import would go on from the first one's cursor.",
-        )
-    return ()
 
 
 def _tell_roles(work: Work, account_id: str, tried: Tried) -> None:

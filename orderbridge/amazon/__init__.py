@@ -1,7 +1,7 @@
 """Amazon's selling partner API (SP-API), as far as we use it, and nothing of our own tables or events.
 
-`Login` holds a seller's consent and `GrantlessLogin` the application's own right, `Connection` makes one call, and a
-function for each operation makes it typed:
+`exchange_code` gets a seller's consent, `Login` holds it and `GrantlessLogin` the application's own right; `Connection`
+makes one call, and a function for each operation makes it typed:
 
 | | |
 |---|---|
@@ -35,7 +35,7 @@ from orderbridge.amazon.errors import (
     refuses_ship_date,
     refuses_token,
 )
-from orderbridge.amazon.login import FreshToken, GrantlessLogin, Login, TokenStore
+from orderbridge.amazon.login import FreshToken, GrantlessLogin, Login, TokenStore, exchange_code
 from orderbridge.amazon.marketplaces import get_marketplace_participations, marketplace
 from orderbridge.amazon.notifications import (
     create_destination,
@@ -89,6 +89,7 @@ __all__ = [
     "create_subscription",
     "delete_destination",
     "delete_subscription",
+    "exchange_code",
     "get_destinations",
     "get_marketplace_participations",
     "get_order",

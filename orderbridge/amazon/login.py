@@ -1,7 +1,9 @@
 """Login with Amazon: a seller's refresh token, or the application's own secret, becomes an access token for an hour.
 
-Source: Amazon's "Connecting to the Selling Partner API", step 1, "Grantless operations", and RFC 6749 sections 4.4,
-5 and 6.
+Before that, the code with which a seller comes back from Seller Central becomes his refresh token.
+
+Source: Amazon's "Connecting to the Selling Partner API", step 1, "Website authorization workflow", "Grantless
+operations", and RFC 6749 sections 4.1.3, 4.4, 5 and 6.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ _LONGEST_MARGIN: Final = timedelta(seconds=60)
 """How long before its end a token is renewed, or a tenth of its life if that is less."""
 
 NOTIFICATIONS_SCOPE: Final = "sellingpartnerapi::notifications"
+LONGEST_TOKEN: Final = 2048
+"""Bytes of a token or a code (developer guide, "Connecting to the Selling Partner API")."""
 
 
 class _TokenAnswer(BaseModel):
@@ -42,6 +46,14 @@ class _TokenAnswer(BaseModel):
 
     access_token: Annotated[str, Field(pattern=r"\A[\x21-\x7e]+\z", repr=False)]
     expires_in: Annotated[int, Field(gt=0, le=10_000_000)]
+
+
+class _CodeAnswer(BaseModel):
+    """The same for a code; its access token is left aside, since whoever calls for the seller asks for one anyway."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=LONGEST_TOKEN, repr=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,11 @@ class _AccessTokens:
         with _cache_lock:
             self._cached = _cache.setdefault(digest.digest(), _Cached())
 
+    @property
+    def name(self) -> str:
+        """The name under which a `TokenStore` has the token: a digest of the credentials."""
+        return self._name
+
     def access_token(self, *, now: Callable[[], datetime], before_call: Callable[[], None]) -> str:
         """A token that is valid for a while yet; asks Amazon if there is none. Threads wait for the one that asks.
 
@@ -131,17 +148,7 @@ class _AccessTokens:
             self._store.forget(self._name, refused)
 
     def _exchange(self, before_call: Callable[[], None]) -> _TokenAnswer:
-        reply = wire.send(
-            LOGIN,
-            "POST",
-            self._url,
-            headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "Accept": "application/json"},
-            body=urlencode(self._form).encode(),
-            timeout=self._timeout,
-            before_call=before_call,
-        )
-        if not reply.ok:
-            raise _error_for(reply)
+        reply = _post(self._url, self._form, self._timeout, before_call)
         return read_model(LOGIN, _TokenAnswer, reply.body, status=reply.status, request_id=reply.request_id)
 
 
@@ -193,6 +200,47 @@ class GrantlessLogin(_AccessTokens):
             "client_secret": client_secret,
         }
         super().__init__(url, form, timeout, store)
+
+
+def exchange_code(
+    url: str,
+    client_id: str,
+    client_secret: str,
+    code: str,
+    redirect_uri: str,
+    *,
+    before_call: Callable[[], None],
+    timeout: wire.Timeout = (5, 20),
+) -> str:
+    """The seller's refresh token for the `spapi_oauth_code` that came back with him, which is good once, for 5 minutes.
+
+    `url` is as for `Login`; `redirect_uri` the address that the code was asked for with. Raises as `access_token` does;
+    `ConsentRevoked` means that the code is used, too old, or another application's.
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "client_id": client_id,
+        "client_secret": client_secret,
+    }
+    reply = _post(url, form, timeout, before_call)
+    return read_model(LOGIN, _CodeAnswer, reply.body, status=reply.status, request_id=reply.request_id).refresh_token
+
+
+def _post(url: str, form: Mapping[str, str], timeout: wire.Timeout, before_call: Callable[[], None]) -> wire.Reply:
+    reply = wire.send(
+        LOGIN,
+        "POST",
+        url,
+        headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "Accept": "application/json"},
+        body=urlencode(form).encode(),
+        timeout=timeout,
+        before_call=before_call,
+    )
+    if not reply.ok:
+        raise _error_for(reply)
+    return reply
 
 
 def _error_for(reply: wire.Reply) -> AmazonError:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from orderbridge.accounts import read_account
 from orderbridge.accounts.attentions import open_attentions
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.accounts.facts import account_facts, countries, country
-from orderbridge.accounts.onboarding import connect_account, disconnect_account
+from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.trial import ConnectRefused, explain
 from orderbridge.amazon import AmazonError
 from orderbridge.cli.application import (
@@ -175,18 +176,25 @@ def connect(
 
 @accounts_app.command()
 def disconnect(account: str, as_json: Json = False) -> None:
-    """Destroy our token of an account. Its orders stay, and their redaction goes on.
+    """Destroy our tokens of an account, and end its subscription. Its orders stay, and their redaction goes on.
 
-    Next: end the grant in Seller Central too, under Apps & Services > Manage Your Apps.
+    Nothing is imported any more, and the shipments that wait are answered.
+
+    Next: end the grant in Seller Central too, on the page that this prints.
     """
     with open_database() as database:
-        if not disconnect_account(database, account):
-            fail(f"{account} is not connected. `orderbridge accounts list` shows which are.")
+        disconnected = disconnect_account(load_settings(), database, account)
+    if disconnected is None:
+        fail(f"{account} is not connected. `orderbridge accounts list` shows which are.")
+    left = disconnected.subscription == "left"
     done(
-        f"{account} is disconnected. End the grant in Seller Central too: Apps & Services > Manage Your Apps.",
+        f"{account} is disconnected. End the grant in Seller Central too: {disconnected.grant_url}"
+        + ("\nAmazon did not let us end the subscription to changed orders: it ends with the grant." if left else ""),
         as_json,
         account=account,
         connected=False,
+        grant_url=disconnected.grant_url,
+        subscription=disconnected.subscription,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from orderbridge.access.sign_in import LOCKED_FOR
 from orderbridge.database.models import (
     Attempt,
+    ConsentRequest,
     ConsoleLink,
     ConsoleSession,
     HandlerFailure,
@@ -38,6 +39,8 @@ OPENINGS_FOR = timedelta(days=366)
 """Amazon's Data Protection Policy (2.6): logs are kept for 12 months at least."""
 SILENT_FOR = timedelta(days=1)
 """A killed process is to be seen in the console for a while."""
+CONSENT_REQUESTS_FOR = timedelta(days=1)
+"""After their end, so that whoever comes back late hears that it was too late, and not that he is unknown."""
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -58,6 +61,7 @@ def prune(database: Database) -> int:
         (ConsoleSession.token_hash, _before(ConsoleSession.expires_at, now)),
         (ConsoleLink.token_hash, _before(ConsoleLink.expires_at, now)),
         (LoginFailure.name_hash, _before(LoginFailure.last_at, now - LOCKED_FOR)),
+        (ConsentRequest.state_hash, _before(ConsentRequest.expires_at, now - CONSENT_REQUESTS_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

@@ -8,6 +8,7 @@ from orderbridge.database.models.accounts import (
     Account,
     AccountState,
     Attention,
+    ConsentRequest,
     StoreOptionsRow,
     Subscription,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Attempt",
     "Attention",
     "Base",
+    "ConsentRequest",
     "ConsoleLink",
     "ConsoleSession",
     "ConsoleUser",

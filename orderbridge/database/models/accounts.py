@@ -17,6 +17,7 @@ class Account(Base):
 
     account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     seller_id: Mapped[str | None]
+    """Amazon's, as far as it was told: only with a seller who comes back from Seller Central's consent."""
     marketplace_ids: Mapped[str]
     """JSON list; the first is the account's home."""
     refresh_token: Mapped[str | None]
@@ -103,3 +104,19 @@ class Subscription(Base):
     destination_id: Mapped[str]
     subscription_id: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class ConsentRequest(Base):
+    """A seller on his way through Seller Central's consent. Written by the console: `orderbridge.accounts.consent`."""
+
+    __tablename__ = "consent_requests"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the `state` that he must come back with, in hex."""
+    session_hash: Mapped[str] = mapped_column(String(64))
+    """The same of the browser session that began it: nobody else's is let in."""
+    account_id: Mapped[str] = mapped_column(String(100))
+    marketplace_id: Mapped[str] = mapped_column(String(40))
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

@@ -75,6 +75,8 @@ def test_disconnect(command: Command, account: str, database: Database) -> None:
     assert json.loads(command("accounts", "disconnect", account, "--json").stdout) == {
         "account": account,
         "connected": False,
+        "grant_url": "https://sellercentral.amazon.com/apps/manage",
+        "subscription": "none",
     }
     with database.unit_of_work() as work:
         assert work.session.get_one(Account, account).refresh_token is None

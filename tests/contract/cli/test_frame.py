@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from alembic.script import ScriptDirectory
 from kafka.errors import KafkaTimeoutError
 from typer.core import TyperGroup
 
@@ -26,7 +27,7 @@ def leaves(at: Any, *path: str) -> Iterator[tuple[str, Any]]:
         yield " ".join(path), at
 
 
-NEWEST = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))
+NEWEST = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
 COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts.consenting import Shop
 from tests.parts.in_process import System
 from tests.parts.sandbox_server import SandboxServer
 
@@ -39,3 +40,19 @@ def postgres_system(postgres_url: str, tmp_path: Path, sandbox: SandboxServer) -
     """The system on PostgreSQL, for several threads at once."""
     with closing(System(postgres_url, tmp_path, sandbox)) as system:
         yield system
+
+
+@pytest.fixture
+def shop(system: System, sandbox: SandboxServer) -> Iterator[Shop]:
+    """A person in front of the console, on SQLite."""
+    shop = Shop(system, sandbox)
+    yield shop
+    shop.seller.close()
+
+
+@pytest.fixture
+def shop_anywhere(anywhere: System, sandbox: SandboxServer) -> Iterator[Shop]:
+    """The same on SQLite and on PostgreSQL."""
+    shop = Shop(anywhere, sandbox)
+    yield shop
+    shop.seller.close()

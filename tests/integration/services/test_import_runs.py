@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database import leases
 from orderbridge.database.models import AccountState, OrderRow, Run
@@ -289,7 +289,7 @@ def test_an_import_that_outlives_its_lease_stores_nothing(system: System, monkey
 def test_an_account_that_is_not_to_be_imported_is_skipped_and_counted(start: Start, why: str) -> None:
     system = start(enabled=why != "disabled")
     if why == "disconnected":
-        disconnect_account(system.database, "main")
+        disconnect_account(system.settings, system.database, "main")
     account_id = "somebody" if why == "unknown" else "main"
     body = ImportDue(account_id=account_id, reason="slot").model_dump_json().encode()
     system.produce("import.due", body)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts import find_account
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.database.models import OutboxRow, ShipmentWarning
 from orderbridge.telemetry import SHIPMENTS_DUE_SOON
 from sandbox.clock import to_amazon
@@ -215,7 +215,7 @@ def test_the_setting_counts_for_orders_that_are_here(system: System) -> None:
 
 def test_nobody_is_warned_for_an_account_that_is_not_connected(system: System) -> None:
     (order_id,) = system.imported()
-    disconnect_account(system.database, ACCOUNT)
+    disconnect_account(system.settings, system.database, ACCOUNT)
     advance_to(system, ship_by(system, order_id))
     assert warnings(system) == []
     system.set_account()

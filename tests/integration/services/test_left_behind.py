@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from orderbridge.accounts import find_account
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.amazon import BadAnswer
 from orderbridge.amazon import orders as amazon_orders
@@ -84,7 +84,7 @@ def test_an_open_history_goes_on_after_an_interruption(start: Start, interruptio
     if interruption == "disabled":
         change(system, enabled="no")
     else:
-        disconnect_account(system.database, "main")
+        disconnect_account(system.settings, system.database, "main")
     system.advance(7200)
     assert told(system) == []
     if interruption == "disabled":
@@ -104,7 +104,7 @@ def test_history_that_was_asked_for_in_an_interruption_is_read_after_it(system: 
     if interruption == "disabled":
         change(system, enabled="no")
     else:
-        disconnect_account(system.database, "main")
+        disconnect_account(system.settings, system.database, "main")
     ask(system, reason="history", since=LONG_AGO)  # posted before, read after
     assert system.calls("createReport") == {}
     system.set_account()

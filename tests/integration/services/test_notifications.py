@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.accounts.subscriptions import SubscriptionError, subscribe, subscriptions, unsubscribe
 from orderbridge.database.models import InboxRow, OutboxRow
 from sandbox.notifications import Notifications
@@ -235,7 +235,7 @@ def test_the_quota_of_the_notifications_api_is_kept(system: System) -> None:
 def test_a_disconnected_account_is_not_listened_to(system: System) -> None:
     listening(system)
     system.place_orders()
-    assert disconnect_account(system.database, ACCOUNT)
+    assert disconnect_account(system.settings, system.database, ACCOUNT)
     with system.database.unit_of_work() as work:
         assert subscriptions(work) == []
     assert listen(system) == ["foreign"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orderbridge.accounts.onboarding import connect_account, disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
+from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, OrderRow
@@ -68,7 +69,7 @@ def test_the_import_finds_it_out_leaves_the_orders_alone_and_says_so_once(anywhe
     assert (run.account_id, run.counts.skipped) == ("second", 2)
     assert [why.reason for why in run.skipped_because] == ["of_another_account"]
     assert told(system) == [("second", False)]
-    disconnect_account(system.database, "second")
+    disconnect_account(system.settings, system.database, "second")
     system.run_until_idle()
     assert told(system) == [("second", False), ("second", True)]
 
@@ -76,7 +77,7 @@ def test_the_import_finds_it_out_leaves_the_orders_alone_and_says_so_once(anywhe
 def test_an_account_that_is_disconnected_hands_its_orders_over(system: System) -> None:
     (order_id,) = system.imported()
     authorise_again(system)
-    disconnect_account(system.database, ACCOUNT)
+    disconnect_account(system.settings, system.database, ACCOUNT)
     connect_second(system, check_roles=True)
     system.amazon.change_order(order_id, lambda order, now: order.request_cancel("mistake", now))
     system.advance(180)

@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from orderbridge.accounts import WrongEndpoint
-from orderbridge.accounts.onboarding import check_endpoints, disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
+from orderbridge.accounts.onboarding import check_endpoints
 from orderbridge.amazon import Answer, Connection
 from orderbridge.amazon.operations import SEARCH_ORDERS
 from orderbridge.amazon_calls import AmazonCalls
@@ -183,7 +184,7 @@ def test_orders_placed_while_disconnected_are_imported_after_reconnecting(
 ) -> None:
     earlier = system.imported() if imported_before else []
     system.advance(600)
-    assert disconnect_account(system.database, ACCOUNT)
+    assert disconnect_account(system.settings, system.database, ACCOUNT)
     system.import_now()
     assert system.outcomes_of("import.due")[-1] == "skipped"
     between = system.place_orders(count=2)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.accounts.onboarding import connect_account, disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
+from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import OrderRow, PackageRow
 from schemas.imports import ImportDue
@@ -75,7 +76,7 @@ def test_of_an_unsure_package_nobody_is_told_that_amazon_does_not_have_it(system
     (order_id,) = system.imported()
     system.fault("confirmShipment", "drop_after_effect")
     say(system, order_id)
-    disconnect_account(system.database, ACCOUNT)
+    disconnect_account(system.settings, system.database, ACCOUNT)
     system.advance(120)
     (rejected,) = system.events(ShipmentRejected)
     assert rejected.reason == "account_disconnected"
@@ -152,7 +153,7 @@ def test_a_package_goes_where_its_order_goes(system: System) -> None:
     say(system, order_id, package_id="P1", ship_date="2026-11-26")
     token = "Atzr|another-authorisation"
     system.amazon.change_account(ACCOUNT, refresh_token=token)
-    disconnect_account(system.database, ACCOUNT)
+    disconnect_account(system.settings, system.database, ACCOUNT)
     system.run_until_idle()
     assert [event.reason for event in system.events(ShipmentRejected)] == ["account_disconnected"]
     connect_account(system.settings, system.database, "second", token, AccountSettings(enabled=True))

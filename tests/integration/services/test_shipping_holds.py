@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.amazon import confirm_shipment
 from orderbridge.database.models import OutboxRow, PackageRow
 from sandbox.clock import ManualClock
@@ -102,7 +102,7 @@ def test_disconnecting_answers_all_that_waits_or_is_held(system: System) -> None
     change(system, confirm_shipments=False)
     say(system, order_ids[1])
     say(system, order_ids[2])
-    disconnect_account(system.database, "main")
+    disconnect_account(system.settings, system.database, "main")
     system.run_until_idle()
     assert reasons(system.events(ShipmentRejected)) == ["account_disconnected"] * 3
     system.set_account()

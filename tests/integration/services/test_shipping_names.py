@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.database.models import PackageRow
 from schemas.accounts import AccountSettingsChanged
 from schemas.failures import DeadLetter
@@ -95,7 +95,7 @@ def test_an_unknown_order_while_the_import_is_switched_off_is_rejected(system: S
 
 def test_a_disconnected_account_is_answered(system: System) -> None:
     (order_id,) = system.imported()
-    disconnect_account(system.database, "main")
+    disconnect_account(system.settings, system.database, "main")
     say(system, order_id)
     say(system, "114-1111111-2222222")
     assert [event.reason for event in system.events(ShipmentRejected)] == ["account_not_connected"] * 2
@@ -104,7 +104,7 @@ def test_a_disconnected_account_is_answered(system: System) -> None:
 def test_an_account_that_is_disconnected_while_a_shipment_waits_is_answered(system: System) -> None:
     (order_id,) = system.imported()
     say(system, order_id, ship_date="2026-11-26")
-    disconnect_account(system.database, "main")
+    disconnect_account(system.settings, system.database, "main")
     system.run_until_idle()
     assert one(system.events(ShipmentRejected)).reason == "account_disconnected"
     with system.database.unit_of_work() as work:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.accounts.onboarding import disconnect_account
+from orderbridge.accounts.disconnecting import disconnect_account
 from schemas.shipments import ShipmentConfirmed, ShipmentDue, ShipmentRejected
 from services.shipper.confirm import CLAIM
 from services.shipper.due import wake_all
@@ -40,7 +40,7 @@ def test_disconnecting_while_a_call_is_under_way_answers_the_others_at_once_and_
     set_confirming(system, on=False)
     say(system, second)
     say(system, third)
-    disconnect_account(system.database, "main")
+    disconnect_account(system.settings, system.database, "main")
     system.run_until_idle()
     assert answers(system) == [(second, "account_disconnected"), (third, "account_disconnected")]
     system.advance(CLAIM.total_seconds() + 1)
@@ -50,7 +50,7 @@ def test_disconnecting_while_a_call_is_under_way_answers_the_others_at_once_and_
 def test_a_refused_package_that_is_sent_again_before_its_ship_date_goes_on_that_day(system: System) -> None:
     (order_id,) = system.imported()
     say(system, order_id, ship_date="2026-11-26")
-    disconnect_account(system.database, "main")
+    disconnect_account(system.settings, system.database, "main")
     system.run_until_idle()
     system.set_account()
     with system.database.unit_of_work() as work:  # `orderbridge shipments retry`

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from orderbridge.access.sign_in import LOCKED_FOR
 from orderbridge.database.models import (
+    ConsentRequest,
     ConsoleLink,
     ConsoleSession,
     InboxRow,
@@ -16,7 +17,7 @@ from orderbridge.database.models import (
     Slot,
     UnknownOrder,
 )
-from services.ticker.prune import BATCH, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, UNKNOWN_FOR, prune
+from services.ticker.prune import BATCH, CONSENT_REQUESTS_FOR, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, UNKNOWN_FOR, prune
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
 
@@ -30,14 +31,16 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
                 work.session.add(Slot(account_id="main", starts_at=START - SLOTS_FOR - more))
                 asked_at = START - UNKNOWN_FOR - more
                 work.session.add(UnknownOrder(account_id="main", order_id=str(number), asked_at=asked_at, why=""))
+                work.session.add(_consent(str(number), START - CONSENT_REQUESTS_FOR - more))
             work.session.add(_outbox("waits", None))
-        assert prune(database) == 4
+        assert prune(database) == 5
         assert prune(database) == 0
         with database.unit_of_work() as work:
             assert set(work.session.scalars(select(OutboxRow.event_id))) == {"published-1", "waits"}
             assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
             assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
             assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
+            assert set(work.session.scalars(select(ConsentRequest.state_hash))) == {"1"}
 
 
 def test_what_lets_nobody_in_any_more_goes(database_url: str) -> None:
@@ -81,4 +84,15 @@ def _outbox(event_id: str, published_at: object) -> OutboxRow:
 def _inbox(event_id: str, handled_at: object) -> InboxRow:
     return InboxRow(
         consumer="shipper", source="store", event_id=event_id, digest="0", outcome="handled", handled_at=handled_at
+    )
+
+
+def _consent(state_hash: str, expires_at: datetime) -> ConsentRequest:
+    return ConsentRequest(
+        state_hash=state_hash,
+        session_hash="0",
+        account_id="main",
+        marketplace_id="ATVPDKIKX0DER",
+        asked_at=START,
+        expires_at=expires_at,
     )
