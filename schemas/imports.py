@@ -92,6 +92,12 @@ class RunLine(Model):
     """What needs a person, in plain words, without personal data."""
     note: str | None = None
     """What is worth knowing and needs nobody."""
+    order_number: str | None = None
+    """In a dry run: the number that the store would see, with its prefix."""
+    payment_type: str | None = None
+    """In a dry run: the store's payment option, by name."""
+    shipping_method: str | None = None
+    """In a dry run: the store's shipping method, by name; Amazon's word where none is mapped."""
 
 
 class ImportFinished(AccountKeyed):

@@ -16,9 +16,10 @@ from orderbridge.accounts.attentions import STOPS_IMPORTS, open_attentions
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.cli.application import errors, fail
 from orderbridge.cli.progress_display import progress_display
-from orderbridge.database.models import AccountState, InboxRow, OutboxRow, Run, RunLineRow
+from orderbridge.database.models import AccountState, InboxRow, OutboxRow, Run
 from orderbridge.database.unit_of_work import Database, Work
-from schemas.imports import ImportFinished, RunLine
+from orderbridge.import_requests import InVain, Preview, find_preview, is_handled
+from schemas.imports import ImportFinished
 
 T = TypeVar("T")
 _PATIENCE = 1200.0
@@ -38,7 +39,7 @@ def search(database: Database, account: str, asked: str, position: int) -> Impor
     """The end of the search that was open when we asked, or that our event opened: the first one after our event."""
 
     def look(work: Work) -> ImportFinished | None:
-        _is_handled(work, asked)
+        is_handled(work, asked)
         bodies = work.session.scalars(
             select(OutboxRow.body)
             .where(
@@ -54,21 +55,12 @@ def search(database: Database, account: str, asked: str, position: int) -> Impor
 
 def until_handled(database: Database, account: str, asked: str) -> None:
     """Wait until the importer has handled our event."""
-    _wait(database, account, "", asked, lambda work: _is_handled(work, asked) or None)
+    _wait(database, account, "", asked, lambda work: is_handled(work, asked) or None)
 
 
-def dry_run(database: Database, account: str, asked: str, began: datetime) -> str:
-    """The id of the dry run that our event opened, when it has ended."""
-
-    def look(work: Work) -> str | None:
-        _is_handled(work, asked)
-        return work.session.scalars(
-            select(Run.run_id)
-            .where(Run.account_id == account, Run.kind == "dry_run", Run.finished_at >= began)
-            .order_by(Run.started_at.desc())
-        ).first()
-
-    return _wait(database, account, "dry_run", asked, look)
+def preview(database: Database, account: str, asked: str) -> Preview:
+    """What the next import would do, when the importer has looked."""
+    return _wait(database, account, "dry_run", asked, lambda work: find_preview(work, account, asked))
 
 
 def history(database: Database, account: str, asked: str, began: datetime) -> list[ImportFinished]:
@@ -84,17 +76,8 @@ def history(database: Database, account: str, asked: str, began: datetime) -> li
     return [ImportFinished.model_validate_json(log) for log in latest.values() if log is not None]
 
 
-def lines_of(work: Work, run_id: str) -> tuple[ImportFinished, list[RunLine]]:
-    """A run's log, and its lines."""
-    log = ImportFinished.model_validate_json(work.session.get_one(Run, run_id).log or "")
-    rows = work.session.scalars(
-        select(RunLineRow.line).where(RunLineRow.run_id == run_id).order_by(RunLineRow.rank, RunLineRow.line_id)
-    )
-    return log, [RunLine.model_validate_json(row) for row in rows]
-
-
 def _history_is_through(work: Work, account: str, asked: str) -> bool | None:
-    if not _is_handled(work, asked) or _open_run(work, account, "history") is not None:
+    if not is_handled(work, asked) or _open_run(work, account, "history") is not None:
         return None
     state = work.session.get(AccountState, account)
     return True if state is not None and state.read_again_from is None else None
@@ -111,7 +94,7 @@ def _wait(database: Database, account: str, kind: str, asked: str, look: Callabl
         while True:
             late = not told_so and monotonic() > begun + _TAKEN_UP_WITHIN
             with database.unit_of_work() as work:
-                found = look(work)
+                found = _looked(work, look)
                 run = _open_run(work, account, kind)
                 nobody = late and found is None and run is None and not _is_taken_up(work, account, asked)
             if found is not None:
@@ -127,6 +110,13 @@ def _wait(database: Database, account: str, kind: str, asked: str, look: Callabl
             if monotonic() > end:
                 fail("Nothing has come of it for twenty minutes. Does it run (`orderbridge up`)? See its log.")
             sleep(_EVERY)
+
+
+def _looked(work: Work, look: Callable[[Work], T | None]) -> T | None:
+    try:
+        return look(work)
+    except InVain as in_vain:
+        fail(str(in_vain))
 
 
 @contextmanager
@@ -166,11 +156,3 @@ def _is_taken_up(work: Work, account: str, event_id: str) -> bool:
 def _open_run(work: Work, account: str, kind: str) -> str | None:
     open_run = select(Run.progress).where(Run.account_id == account, Run.kind == kind, Run.finished_at.is_(None))
     return work.session.scalars(open_run).one_or_none()
-
-
-def _is_handled(work: Work, event_id: str) -> bool:
-    """Whether the importer has handled our event, by its inbox."""
-    row = work.session.get(InboxRow, ("importer", SOURCE, event_id))
-    if row is not None and row.outcome != "handled":
-        fail(f"The importer did not take it: {row.reason or row.outcome}.")
-    return row is not None

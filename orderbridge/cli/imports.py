@@ -10,8 +10,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from orderbridge.accounts import ConnectedAccount, find_account
-from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.setting_values import earliest_import
 from orderbridge.cli import following
 from orderbridge.cli.application import (
@@ -26,9 +25,10 @@ from orderbridge.cli.application import (
     wrong_values,
 )
 from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_number
-from orderbridge.cli.runs import print_log, run_cells
+from orderbridge.cli.runs import preview_cells, print_log
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.import_requests import InVain, Preview, account_to_import, ask_preview
 from orderbridge.plural import number_of
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported, OrderUpdated
@@ -42,7 +42,9 @@ def import_orders(
         typer.Option("--from", formats=["%Y-%m-%d"], help="Also what was placed since this day, up to two years ago."),
     ] = None,
     order: Annotated[str | None, typer.Option(help="One order by any of its numbers, whenever it was placed.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what a run would do, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what a run would do, and do nothing; the import may be off.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the import is through.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -64,11 +66,11 @@ def import_orders(
         raise typer.BadParameter("--dry-run only tells something to whoever waits for it")
     with open_database() as database:
         with database.unit_of_work() as work:
-            found = _refuse_what_is_in_vain(work, account)
+            found = _refuse_what_is_in_vain(work, account, dry_run)
             began = work.now
             order = _amazons(work, found, order) if order else order
-            due = _due(found, order, None if since is None else _day(found, since, began), dry_run)
-            asked = work.post(due)
+            due = _due(found, order, None if since is None else _day(found, since, began))
+            asked = ask_preview(work, account) if dry_run else work.post(due)
             position = work.session.scalars(select(OutboxRow.position).where(OutboxRow.event_id == asked)).one()
             if since is not None:
                 work.post(ImportDue(account_id=account, reason="now"))
@@ -77,16 +79,15 @@ def import_orders(
         elif order is not None:
             _report_order(database, account, order, asked, position, began, as_json)
         elif dry_run:
-            run_id = following.dry_run(database, account, asked, began)
-            _report_dry_run(database, run_id, as_json)
+            _report_preview(following.preview(database, account, asked), as_json)
         elif due.since is not None:
             _report(following.history(database, account, asked, began), as_json)
         else:
             _report([following.search(database, account, asked, position)], as_json)
 
 
-def _due(account: ConnectedAccount, order: str | None, since: datetime | None, dry_run: bool) -> ImportDue:
-    reason = "order" if order is not None else "history" if since is not None else "dry_run" if dry_run else "now"
+def _due(account: ConnectedAccount, order: str | None, since: datetime | None) -> ImportDue:
+    reason = "order" if order is not None else "history" if since is not None else "now"
     try:
         return ImportDue.model_validate(
             {"account_id": account.account_id, "reason": reason, "order_id": order, "since": since}
@@ -108,18 +109,11 @@ def _day(account: ConnectedAccount, since: datetime, now: datetime) -> datetime:
     return begins
 
 
-def _refuse_what_is_in_vain(work: Work, account: str) -> ConnectedAccount:
-    found = find_account(work, account)
-    if found is None:
-        fail(f"There is no account {account}. `orderbridge accounts connect {account}` adds it.")
-    if not found.connected:
-        fail(f"{account} is not connected. `orderbridge accounts connect {account}` does it.")
-    if not found.settings.enabled:
-        fail(f"The import of {account} is off. `orderbridge settings set {account} enabled=true` switches it on.")
-    revoked = [one for one in open_attentions(work, account) if one.trouble == CONSENT_REVOKED]
-    if revoked:
-        fail(f"{revoked[0].message} {revoked[0].what_to_do}")
-    return found
+def _refuse_what_is_in_vain(work: Work, account: str, dry_run: bool) -> ConnectedAccount:
+    try:
+        return account_to_import(work, account, enabled=not dry_run)
+    except InVain as in_vain:
+        fail(str(in_vain))
 
 
 def _amazons(work: Work, account: ConnectedAccount, number: str) -> str:
@@ -202,17 +196,16 @@ def _print_missing(run: ImportFinished) -> None:
         )
 
 
-def _report_dry_run(database: Database, run_id: str, as_json: bool) -> None:
+def _report_preview(preview: Preview, as_json: bool) -> None:
     """What a run would do, order by order."""
-    with database.unit_of_work() as work:
-        log, lines = following.lines_of(work, run_id)
+    log, lines = preview.log, preview.lines
     if as_json:
         told = log.model_dump(mode="json", exclude={"lines", "lines_left_out"})
         print_json({**told, "lines": [line.model_dump(mode="json") for line in lines]})
     else:
-        show([run_cells(line) for line in lines], False, "Nothing: no order has changed since the last run.")
+        show([preview_cells(line) for line in lines], False, "Nothing: no order has changed since the last run.")
         counts = ", ".join(f"{number} {name}" for name, number in log.counts.model_dump().items() if number)
-        _print_missing(log.model_copy(update={"lines": tuple(lines)}))
+        _print_missing(log.model_copy(update={"lines": lines}))
         console.print(f"A run would do this: {counts or 'nothing'}. Nothing was done.", markup=False, highlight=False)
         print_log(log, problems=False)
     if log.problems:

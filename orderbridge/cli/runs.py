@@ -140,3 +140,12 @@ def run_cells(line: RunLine) -> dict[str, Any]:
         "mapping missing": ", ".join(line.missing),
         "what": line.problem or line.note or SKIP_REASONS.get(line.reason or "", line.reason),
     }
+
+
+def preview_cells(line: RunLine) -> dict[str, Any]:
+    """A preview's line as a table's row: what the order would be in the store, too."""
+    cells = run_cells(line)
+    return {"order": cells.pop("order"), "number": line.order_number, **cells} | {
+        "payment": line.payment_type,
+        "shipping": line.shipping_method,
+    }

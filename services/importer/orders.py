@@ -111,7 +111,7 @@ def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetim
         reason = why_skipped(account, document, since)
         if reason is not None:
             return line(order, "skipped", reason=reason)
-        return line(order, "imported", document)
+        return _with_choices(line(order, "imported", document), document)
     if access.of_another_account(work, account.account_id, row.account_id):
         return line(order, "skipped", reason="of_another_account")
     if order.last_updated_time < row.amazon_updated_at:
@@ -121,7 +121,20 @@ def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetim
     state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
     document, _ = packages.compare(work, order, to_document(account, order, known), known)
     document, _ = _as_told(document, state)
-    return line(order, "updated" if what_changed(known, document) else "unchanged", document)
+    changed = what_changed(known, document)
+    return _with_choices(line(order, "updated" if changed else "unchanged", document), document)
+
+
+def _with_choices(told: RunLine, document: OrderDocument) -> RunLine:
+    """The line of a preview: also how the account's settings map the order."""
+    store = document.store
+    return told.model_copy(
+        update={
+            "order_number": store.order_number,
+            "payment_type": store.payment_type.name,
+            "shipping_method": store.shipping_method.name or store.shipping_method.amazon,
+        }
+    )
 
 
 def line(order: Order, did: Did, document: OrderDocument | None = None, *, reason: str | None = None) -> RunLine:

@@ -110,6 +110,18 @@ def test_missing_mappings_are_named(command: Command, system: System) -> None:
         assert all("orderbridge settings set main shipping_methods." in line for line in words)
 
 
+def test_a_preview_needs_no_import_that_is_on(command: Command, system: System) -> None:
+    system.set_account(enabled=False, invoice_number_prefix="SHOP-")
+    (order_id,) = system.place_orders()
+    system.advance(180)
+    told = command("import", "--dry-run")
+    assert told.exit_code == 0
+    assert f"SHOP-{order_id}" in told.stdout
+    assert "A run would do this: 1 seen, 1 imported. Nothing was done." in told.stdout
+    (line,) = json.loads(command("import", "--dry-run", "--json").stdout)["lines"]
+    assert (line["did"], line["order_number"]) == ("imported", f"SHOP-{order_id}")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--order", "114-3941689-8772232"], ["--from", "2026-10-01"]])
 def test_ctrl_c_ends_the_watching_alone(
     command: Command, system: System, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
