@@ -28,12 +28,13 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
+from orderbridge.mail.server import mail_server
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
 from orderbridge.supervisor import Supervisor
 
-ENGINE = ("ticker", "importer", "shipper", "redactor", "api", "console")
-_JOINS = ("importer", "shipper", "redactor")
+ENGINE = ("ticker", "importer", "shipper", "redactor", "api", "console", "reporter")
+_JOINS = ("importer", "shipper", "redactor", "reporter")
 """Those that read topics."""
 _LISTENER = "listener"
 _STOREFRONTS = "storefront of this house"
@@ -116,6 +117,7 @@ class House:
         values = self._values()
         self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
         self.settings = load_settings(plan.data, **values)
+        mail_server(self.settings)  # a wrong one is said before anything starts
         self.database = Database(self.settings.database_url)
         self.addresses = self._addresses()
         self.first_owner_link: str | None = None

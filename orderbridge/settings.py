@@ -106,8 +106,12 @@ class Settings(BaseSettings):
     console_plain_http: bool = False
     """Let the console be reached from other machines without TLS: passwords travel in the clear."""
     public_url: str = "http://127.0.0.1:8400"
-    """The console's address as people type it; `https://…` behind a proxy."""
+    """The console's address as people type it; `https://…` behind a proxy. The links of the mails begin with it."""
     smtp_url: SecretStr | None = None
+    """The mail server: `smtp://USER:PASSWORD@HOST:587`, or `smtps://…` for TLS from the start; unset, nothing is
+    mailed (`orderbridge.mail.server`)."""
+    mail_from: str | None = None
+    """Who sends the mails: an address, or `Name <address>`; unset, the user of `smtp_url`."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "127.0.0.1"

@@ -35,6 +35,10 @@ OPENINGS = Counter(
 SWEPT = Counter(
     "orderbridge_swept", "What the nightly sweep found alive past its day: it should be nothing.", ["kind"]
 )  # kind: order | key
+MAILS = Counter(
+    "orderbridge_mails", "Mails to sellers, by what became of a try to send one.", ["outcome"]
+)  # outcome: sent | failed (tried again) | refused | dropped (its address is no longer wanted)
+MAILS_WAITING = Gauge("orderbridge_mails_waiting", "Events that are to be mailed and have not been yet.", ["service"])
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

@@ -51,7 +51,7 @@ class AccountAttention(AccountKeyed):
     """A trouble that a person must mend, or its end."""
 
     event_type: ClassVar[str] = "account.attention"
-    sent_by = ("importer", "shipper", "redactor", "ticker", "console")
+    sent_by = ("importer", "shipper", "redactor", "reporter", "ticker", "console")
     read_by = ("reporter", "console")
     trouble: str
     """A stable code."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import schemas.accounts
 import schemas.failures
 import schemas.imports
+import schemas.mails
 import schemas.orders
 import schemas.privacy
 import schemas.shipments  # noqa: F401  (imported for the events they define)
 from schemas.base import Event, subclasses
 from schemas.failures import DeadLetter, GivenBack
 
-WORKERS = ("importer", "shipper", "redactor")
+WORKERS = ("importer", "shipper", "redactor", "reporter")
 """The services that read events with a worker: each has a retry and a dead-letter topic of its own."""
 
 # Sorted: the order of subclasses is that in which somebody imported their modules.

@@ -93,7 +93,7 @@ class ShipmentHeld(ShipmentAnswer):
 
     event_type: ClassVar[str] = "shipment.held"
     sent_by = ("shipper",)
-    read_by = ("store", "reporter")
+    read_by = ("store",)
     until: Moment
     """It goes by itself then; `OPEN_END` where somebody must first end what `reason` says."""
     reason: str
@@ -113,7 +113,7 @@ class ShipmentConfirmed(ShipmentAnswer):
 
     event_type: ClassVar[str] = "shipment.confirmed"
     sent_by = ("shipper",)
-    read_by = ("store", "reporter")
+    read_by = ("store",)
     package_reference_id: str
     ship_date: Moment
     confirmed_at: Moment
@@ -145,7 +145,7 @@ class ShipmentWarned(ShipmentAnswer):
 
     event_type: ClassVar[str] = "shipment.warned"
     sent_by = ("shipper",)
-    read_by = ("store", "reporter")
+    read_by = ("store",)
     reason: str
     message: str
     what_to_do: str

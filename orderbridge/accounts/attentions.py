@@ -27,6 +27,7 @@ SAME_SELLER: Final = "same_seller"
 MAPPING_MISSING: Final = "mapping_missing"
 MAPPING_GONE: Final = "mapping_gone"
 PERSONAL_DATA_OVERDUE: Final = "personal_data_overdue"
+MAIL_REFUSED: Final = "mail_refused"
 
 TROUBLES: Final[dict[str, str]] = {
     CONSENT_REVOKED: "Amazon no longer takes the account's refresh token: the seller has ended the authorisation.",
@@ -42,6 +43,7 @@ TROUBLES: Final[dict[str, str]] = {
     MAPPING_MISSING: "Words of Amazon's are mapped to nothing of the store's.",
     MAPPING_GONE: "A mapping leads to something that the store no longer has.",
     PERSONAL_DATA_OVERDUE: "The nightly sweep found personal data or keys past their day, and had them erased.",
+    MAIL_REFUSED: 'The mail server refuses an address of "Send log to" for good.',
 }
 """Every trouble by its stable code, and what it means."""
 

@@ -17,8 +17,8 @@ from pydantic import EmailStr, TypeAdapter, ValidationError
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
 from orderbridge.accounts.carrier_mapping import read_carrier_mapping
-from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock
-from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
+from orderbridge.accounts.setting_types import IMPORT_EVERY, LATE_WARNING_HOURS, MOST_DAYS
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import OFFER_OF, Offered, choices_for, words
 from orderbridge.amazon.marketplaces import marketplace, marketplace_of_country
 from orderbridge.database.models import AccountState
@@ -104,10 +104,10 @@ def read_choice(name: str, value: Any, at: Circumstances) -> Choice:
     raise ValueError(_not_offered(name, text, options, at.offered))
 
 
-def doubts(settings: AccountSettings, changed: Set[str], now: datetime) -> tuple[str, ...]:
+def doubts(settings: AccountSettings, changed: Set[str], now: datetime, *, mails: bool) -> tuple[str, ...]:
     """What of the settings that were changed is allowed and yet not what it seems.
 
-    Amazon's words that our lists do not have, a day that lies ahead, an e-mail that nobody sends yet.
+    Amazon's words that our lists do not have, a day that lies ahead, mail without a server (`mails`: one is set).
     """
     found = [
         f"{name}.{key}: Amazon's documents have no such word; known are {', '.join(known)}. It is kept: more may come."
@@ -125,8 +125,8 @@ def doubts(settings: AccountSettings, changed: Set[str], now: datetime) -> tuple
         moment = getattr(settings, name)
         if name in changed and moment is not None and moment > now:
             found.append(f"{name} lies ahead: no order that is placed before it is ever imported.")
-    if "log_email" in changed and settings.log_email is not None:
-        found.append("log_email is kept, but no e-mail is sent yet: `orderbridge runs list` has each run's log.")
+    if "log_email" in changed and settings.log_email is not None and not mails:
+        found.append("log_email is kept, but nothing is mailed until ORDERBRIDGE_SMTP_URL names a mail server.")
     return tuple(found)
 
 
@@ -176,11 +176,10 @@ def _late_warning_hours(value: Any, _: Circumstances) -> int:
     return int(text)
 
 
-def _clock(value: Any, _: Circumstances) -> str:
-    word = str(value).casefold()
-    if word not in get_args(Clock):
-        raise ValueError(f"expected {_written('personal_data_clock')}")
-    return word
+def _one_of(name: str, value: Any) -> str:
+    if (word := str(value).casefold()) in get_args(AccountSettings.model_fields[name].annotation):
+        return word
+    raise ValueError(f"expected {_written(name)}")
 
 
 def _days_kept(value: Any, _: Circumstances) -> int:
@@ -283,10 +282,11 @@ _READERS: Final[dict[str, Any]] = {
     "import_every_minutes": _import_every,
     "import_from": _import_from,
     "late_warning_hours": _late_warning_hours,
-    "personal_data_clock": _clock,
+    "personal_data_clock": lambda value, _: _one_of("personal_data_clock", value),
     "personal_data_days": _days_kept,
     "skip_placed_before": _day_or_moment,
     "log_email": _addresses,
+    "send_log_when": lambda value, _: _one_of("send_log_when", value),
     "skip_marketplaces": _skip_marketplaces,
     "skip_programs": _skip_programs,
 }

@@ -59,8 +59,8 @@ def in_words(name: str, value: Any, account: ConnectedAccount) -> str:
         return _without(name, account)
     if value == "":
         return "none"
-    if name == "log_email":
-        return f"{value} (kept only: no e-mail is sent yet)"
+    if name == "send_log_when":
+        return str(value).replace("_", " ")
     unit = _UNITS.get(name, "")
     return f"{value}{unit}"
 

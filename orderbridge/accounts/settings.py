@@ -5,28 +5,25 @@ How a value is read and what it may be is in `setting_values`, changing it in `c
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
-from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock, Days, Minutes, Prefix, TimeZone
+from orderbridge.accounts.manual_queues import MANUAL_QUEUES
+from orderbridge.accounts.setting_types import (
+    IMPORT_EVERY,
+    LATE_WARNING_HOURS,
+    MOST_DAYS,
+    Clock,
+    Days,
+    Minutes,
+    Prefix,
+    SendLogWhen,
+    TimeZone,
+)
 from schemas.base import Identifier, Moment
 from schemas.orders import Choice
-
-MANUAL_QUEUES: Final = {
-    "new": Choice(id="1", name="New"),
-    "unpaid": Choice(id="9", name="Unpaid"),
-    "processing": Choice(id="2", name="Processing"),
-    "partial": Choice(id="3", name="Partial"),
-    "shipped": Choice(id="4", name="Shipped"),
-    "cancel": Choice(id="5", name="Cancel"),
-    "hold": Choice(id="6", name="Hold"),
-}
-"""The store's order queues as the manual names them, until a store publishes its own."""
-
-IMPORT_EVERY: Final = (60, 30, 15, 5)
-"""Minutes that a seller may choose; the type allows others, since a house on its own sandbox imports every minute."""
 
 
 def _setting(default: Any, name: str, help_: str, written: str, example: str, *, group: str) -> Any:
@@ -76,9 +73,17 @@ class AccountSettings(BaseModel):
     log_email: str | None = _setting(
         None,
         "Send log to (email)",
-        "Who is to get each run's log; several addresses with commas between them. Kept only: no e-mail is sent yet.",
+        "Who is to get each run's log, and troubles at once; several addresses with commas between them.",
         "e-mail addresses; null sends none",
         "log_email=orders@example.com",
+        group=_SCRIPT,
+    )
+    send_log_when: SendLogWhen = _setting(
+        "every_run",
+        "Send log",
+        "After every run, as in the manual; after those that did something or need somebody; or one for a whole day.",
+        "every_run, when_something_happened or daily",
+        "send_log_when=daily",
         group=_SCRIPT,
     )
     status_merchant: Choice = _setting(
@@ -100,8 +105,7 @@ class AccountSettings(BaseModel):
     status_pending: Choice | None = _setting(
         None,
         "Order Status (payment pending)",
-        "The queue of merchant orders whose payment is pending, to reserve stock; without it they come once they are "
-        "paid.",
+        "The queue of merchant orders whose payment is pending, to reserve stock; without it they come once paid.",
         "the store's queue Unpaid, by id or name; null is none",
         "status_pending=Unpaid",
         group=_MAPPING,

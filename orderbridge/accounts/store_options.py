@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from orderbridge.accounts.settings import MANUAL_QUEUES, AccountSettings
+from orderbridge.accounts.manual_queues import MANUAL_QUEUES
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import StoreOptionsRow
 from orderbridge.database.unit_of_work import Work
 from schemas.accounts import StatusOption, StoreOptions

@@ -16,6 +16,7 @@ from orderbridge.cli.application import Json, app, console, done, errors, fail, 
 from orderbridge.cli.setting_lines import last_run_lines, setting_help, setting_lines
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
+from orderbridge.settings import load_settings
 from schemas.accounts import PaymentType, StatusOption
 
 settings_app = typer.Typer(no_args_is_help=True, help="What a seller has set for an account.")
@@ -44,7 +45,7 @@ def show_settings(account: OneAccount = "main", as_json: Json = False) -> None:
         last = {"last_order_imported": last_order, "last_script_run": last_run}
         print_json({**found.settings.model_dump(mode="json"), **last})
         return
-    show(setting_lines(found) + last_run_lines(last_order, last_run), False, "")
+    show(setting_lines(found, mails=_mails()) + last_run_lines(last_order, last_run), False, "")
     for trouble in troubles:
         console.print(f"\n{trouble.message} {trouble.what_to_do}", markup=False, highlight=False, soft_wrap=True)
 
@@ -86,7 +87,7 @@ def set_settings(
             problems += map(str, error.problems)
         if problems:
             raise typer.BadParameter("\n".join(problems))  # and what was changed is taken back
-        slips = doubts(changed, {name.partition(".")[0] for name in changes}, work.now)
+        slips = doubts(changed, {name.partition(".")[0] for name in changes}, work.now, mails=_mails())
     for slip in slips:
         errors.print(f"Note: {slip}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     done("Saved.", as_json, **changed.model_dump(mode="json"))
@@ -128,6 +129,11 @@ def show_options(account: OneAccount = "main", as_json: Json = False) -> None:
     }
     show(rows, False, "")
     console.print(f"\n{said[source]}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _mails() -> bool:
+    """Whether a mail server is set."""
+    return load_settings().smtp_url is not None
 
 
 def _source(offered: Offered) -> str:

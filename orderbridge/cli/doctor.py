@@ -15,6 +15,7 @@ from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor import Finding, error
 from orderbridge.doctor.database import check_clocks, check_personal_data, check_tables, check_troubles
 from orderbridge.doctor.key_ring import check_key_ring
+from orderbridge.doctor.mail import check_mail
 from orderbridge.doctor.secrets import check_secrets
 from orderbridge.doctor.topics import check_topics
 from orderbridge.settings import Settings, load_settings
@@ -24,7 +25,7 @@ _COLOUR = {"ok": "green", "warning": "yellow", "error": "red"}
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Look the installation over: topics, key ring, secrets, database, clocks, standing troubles. Changes nothing.
+    """Look the installation over: topics, key ring, secrets, database, clocks, mail, troubles. Changes nothing.
 
     It sees what this process sees: run it with the services' environment, as their user. Whether a service sees the key
     ring without need, that service says in its own log when it starts.
@@ -55,6 +56,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Finding]:
             return
         with database.unit_of_work() as work:
             yield from check_secrets(settings, work)
+            yield from check_mail(settings, work)
             yield from check_personal_data(work)
             yield from check_troubles(work)
     except SQLAlchemyError as trouble:

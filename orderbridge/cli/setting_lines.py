@@ -10,13 +10,16 @@ from orderbridge.accounts.setting_words import in_words
 from orderbridge.accounts.settings import AccountSettings
 
 
-def setting_lines(account: ConnectedAccount) -> list[dict[str, Any]]:
-    """A row for each setting, and one for each line of a mapping."""
+def setting_lines(account: ConnectedAccount, *, mails: bool) -> list[dict[str, Any]]:
+    """A row for each setting, and one for each line of a mapping. `mails`: whether a mail server is set."""
     rows: list[dict[str, Any]] = []
     for name, field in AccountSettings.model_fields.items():
         value = getattr(account.settings, name)
         changed = "" if value == field.default else "*"
-        rows.append({"name": field.title, "setting": name, "value": in_words(name, value, account), "set": changed})
+        shown = in_words(name, value, account)
+        if name == "log_email" and value is not None and not mails:
+            shown += " (nothing is mailed: no mail server is set)"
+        rows.append({"name": field.title, "setting": name, "value": shown, "set": changed})
         if isinstance(value, dict):
             rows += [
                 {"name": "", "setting": f"{name}.{key}", "value": in_words(name, mapped, account), "set": changed}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orderbridge.accounts.settings import MANUAL_QUEUES, AccountSettings
+from orderbridge.accounts.manual_queues import MANUAL_QUEUES
+from orderbridge.accounts.settings import AccountSettings
 from schemas.orders import Choice, Inventory, OrderDocument, ShippingMethod, StoreView
 
 _PENDING: Final = ("pending_availability", "pending")

@@ -16,6 +16,7 @@ from orderbridge.database.models import (
     HandlerFailure,
     InboxRow,
     LoginFailure,
+    Mail,
     Opening,
     OutboxRow,
     ProcessRow,
@@ -41,6 +42,8 @@ SILENT_FOR = timedelta(days=1)
 """A killed process is to be seen in the console for a while."""
 CONSENT_REQUESTS_FOR = timedelta(days=1)
 """After their end, so that whoever comes back late hears that it was too late, and not that he is unknown."""
+MAILS_FOR = timedelta(days=30)
+"""After its end, sent or not."""
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -62,6 +65,7 @@ def prune(database: Database) -> int:
         (ConsoleLink.token_hash, _before(ConsoleLink.expires_at, now)),
         (LoginFailure.name_hash, _before(LoginFailure.last_at, now - LOCKED_FOR)),
         (ConsentRequest.state_hash, _before(ConsentRequest.expires_at, now - CONSENT_REQUESTS_FOR)),
+        (Mail.event_id, _before(Mail.ended_at, now - MAILS_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

@@ -14,7 +14,7 @@ from tests.parts.standing_house import StandingHouse
 
 pytestmark = pytest.mark.timeout(300)
 ORDERS = 25
-SERVICES = {"ticker", "importer", "shipper", "redactor", "api", "console"}
+SERVICES = {"ticker", "importer", "shipper", "redactor", "api", "console", "reporter"}
 
 Moment = Callable[[StandingHouse], bool]
 

@@ -16,6 +16,7 @@ from orderbridge.database.models.base import Base
 from orderbridge.database.models.calls import Attempt, Lease, Quota
 from orderbridge.database.models.console import ConsoleLink, ConsoleSession, ConsoleUser, LoginFailure
 from orderbridge.database.models.imports import Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
+from orderbridge.database.models.mails import Mail
 from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
 from orderbridge.database.models.orders import OrderRow, PersonalDataRow
 from orderbridge.database.models.processes import ProcessRow
@@ -37,6 +38,7 @@ __all__ = [
     "InboxRow",
     "Lease",
     "LoginFailure",
+    "Mail",
     "Opening",
     "OrderRow",
     "OutboxRow",

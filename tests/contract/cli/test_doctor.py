@@ -35,7 +35,7 @@ def test_all_is_well(command: Command, database: Database) -> None:
     assert result.exit_code == 0
     findings = json.loads(result.stdout)
     assert {one["severity"] for one in findings} == {"ok"}
-    assert {"database", "key ring", "personal data", "secrets", "topics"} == {one["about"] for one in findings}
+    assert {"database", "key ring", "mail", "personal data", "secrets", "topics"} == {one["about"] for one in findings}
     assert set(findings[0]) == {"severity", "about", "what", "what_to_do"}
     told = command("doctor")
     assert told.exit_code == 0

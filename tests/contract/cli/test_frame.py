@@ -42,6 +42,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "topics",
         "resume",
         "doctor",
+        "mail test",
         "recover",
         "import",
         "orders late",

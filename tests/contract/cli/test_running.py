@@ -58,7 +58,7 @@ def test_up_prints_its_addresses_as_json(command: Command) -> None:
     addresses = json.loads(result.stdout)
     assert result.exit_code == 0
     assert addresses.keys() == {"kafka", "console", "api", "storefront", "sandbox", "health"}
-    assert addresses["health"].keys() == {"ticker", "importer", "shipper", "redactor", "api", "console"}
+    assert addresses["health"].keys() == {"ticker", "importer", "shipper", "redactor", "api", "console", "reporter"}
     assert "The house stands." in result.stderr
     assert Supervisor.started[0] == "sandbox"
 
@@ -67,7 +67,16 @@ def test_with_credentials_the_sandbox_is_never_started(command: Command) -> None
     result = command("up", "--json", env=CREDENTIALS)
     assert result.exit_code == 0
     assert "sandbox" not in json.loads(result.stdout)
-    assert Supervisor.started == ("ticker", "importer", "shipper", "redactor", "api", "console", "storefront")
+    assert Supervisor.started == (
+        "ticker",
+        "importer",
+        "shipper",
+        "redactor",
+        "api",
+        "console",
+        "reporter",
+        "storefront",
+    )
 
 
 def test_credentials_without_their_secret_are_refused(command: Command) -> None:

@@ -125,10 +125,15 @@ def test_amazons_words_are_taken_in_small_letters_and_large(command: Command, ac
     assert list(settings["shipping_methods"]) == ["DRONE"]
 
 
-def test_that_no_log_is_mailed_yet_is_said(command: Command, account: str) -> None:
+def test_that_no_log_is_mailed_without_a_mail_server_is_said(command: Command, account: str) -> None:
     told = command("settings", "set", account, "log_email=orders@example.com")
-    assert "Note: log_email is kept, but no e-mail is sent yet" in told.stderr
-    assert "orders@example.com (kept only: no e-mail is sent yet)" in command("settings", "show").stdout
+    assert (
+        "Note: log_email is kept, but nothing is mailed until ORDERBRIDGE_SMTP_URL names a mail server." in told.stderr
+    )
+    assert "orders@example.com (nothing is mailed: no mail server is set)" in command("settings", "show").stdout
+    server = {"ORDERBRIDGE_SMTP_URL": "smtp://127.0.0.1:2525"}
+    assert command("settings", "set", account, "log_email=orders@example.com", env=server).stderr == ""
+    assert "nothing is mailed" not in command("settings", "show", env=server).stdout
 
 
 def test_json_is_taken_too(command: Command, account: str) -> None:

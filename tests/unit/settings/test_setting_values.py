@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.setting_types import IMPORT_EVERY
 from orderbridge.accounts.setting_values import (
     Circumstances,
     doubts,
@@ -18,7 +19,7 @@ from orderbridge.accounts.setting_values import (
     read_value,
     refuse_after_first_run,
 )
-from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import MANUAL_OFFER, Offered, gone_mappings, with_store_words
 from orderbridge.database.models import AccountState
 from schemas.accounts import PaymentType, StatusOption
@@ -65,6 +66,7 @@ def at(offered: Offered = MANUAL_OFFER, *, first_run: bool = False, time_zone: s
         ("late_warning_hours", "1", 1),
         ("late_warning_hours", 72, 72),
         ("personal_data_clock", "Shipped", "shipped"),
+        ("send_log_when", "Daily", "daily"),
         ("personal_data_days", "1", 1),
         ("personal_data_days", 30, 30),
         ("import_from", "2026-11-01", datetime(2026, 10, 31, 23, tzinfo=UTC)),
@@ -109,6 +111,7 @@ def test_a_value_is_read_as_it_is_written(name: str, written: Any, value: Any) -
         ("late_warning_hours", "6 h", OWN, "expected 1 to 72 hours"),
         ("late_warning_hours", "null", OWN, "expected 1 to 72 hours"),
         ("personal_data_clock", "never", OWN, "expected placed, shipped or delivered"),
+        ("send_log_when", "hourly", OWN, "expected every_run, when_something_happened or daily"),
         ("personal_data_clock", "null", OWN, "expected placed, shipped or delivered"),
         ("personal_data_days", "0", OWN, "expected 1 to 30 days"),
         ("personal_data_days", "30.5", OWN, "expected 1 to 30 days"),
@@ -146,10 +149,10 @@ def test_a_leap_day_has_a_day_two_years_before() -> None:
 
 def test_doubts() -> None:
     settings = AccountSettings(payment_types={"Barter": Choice(id="1", name="1")}, import_from=NOW + timedelta(days=1))
-    barter, ahead = doubts(settings, {"payment_types", "import_from"}, NOW)
+    barter, ahead = doubts(settings, {"payment_types", "import_from"}, NOW, mails=True)
     assert "payment_types.Barter" in barter
     assert "lies ahead" in ahead
-    assert doubts(settings, {"enabled"}, NOW) == ()
+    assert doubts(settings, {"enabled"}, NOW, mails=True) == ()
 
 
 @given(st.integers(-10, 1000))
