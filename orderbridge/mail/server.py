@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from email.utils import formataddr, parseaddr
+from email.utils import formataddr, getaddresses
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from pydantic import EmailStr, TypeAdapter, ValidationError
+from pydantic import EmailStr, TypeAdapter
 
 from orderbridge.settings import BadSettings, Settings
 
@@ -109,10 +109,11 @@ def _starttls_required(url: SplitResult) -> bool:
 
 def _sender(settings: Settings, user: str | None) -> tuple[str, str]:
     given = settings.mail_from
-    name, address = parseaddr(given if given is not None else user or "")
+    text = given if given is not None else user or ""
     try:
+        [(name, address)] = getaddresses([text]) if text.isprintable() else []
         return name, _ADDRESS.validate_python(address)
-    except ValidationError:
+    except ValueError:  # not one, or none that could be
         example = "such as orders@shop.com, or Our Shop <orders@shop.com>"
         if given is None:
             raise BadSettings(

@@ -82,6 +82,10 @@ class Store:
 class System:
     """Importer, shipper, redactor and relay on one database, beside a sandbox of their own."""
 
+    services: tuple[Any, ...] = (importer, shipper, redactor)
+    read_by_others: frozenset[str] = frozenset()
+    """Topics that services of ours read and others, too."""
+
     def __init__(self, database_url: str, folder: Path, sandbox: SandboxServer, **account: Any) -> None:
         self.clock = ManualClock(START)
         self._refresh_token = f"Atzr|{uuid.uuid4()}"  # of its own: access tokens are shared within a process
@@ -89,7 +93,8 @@ class System:
         self.amazon = SellerCentral(self._sandbox_database, self.clock)
         self.amazon.save_account(self.amazon_account())
         sandbox.play(self.amazon)
-        self.settings = installation(folder, database_url, sandbox.url, topic_prefix="", key_ring_grid_seconds=3600)
+        more = {"topic_prefix": "", "key_ring_grid_seconds": 3600, **self.more_settings()}
+        self.settings = installation(folder, database_url, sandbox.url, **more)
         self.database = Database(database_url, self.clock)
         upgrade(self.database.engine)
         self.set_account(**account)
@@ -103,6 +108,10 @@ class System:
         self._next_due: datetime | None = None
         self.restart()
 
+    def more_settings(self) -> dict[str, Any]:
+        """Settings of this installation's own."""
+        return {}
+
     def set_account(self, **account: Any) -> None:
         """Connect the account, or give it other settings."""
         wish = AccountSettings(**{"enabled": True, **account})
@@ -110,7 +119,7 @@ class System:
 
     def restart(self) -> None:
         """All processes begin anew; what they had not finished is read again."""
-        workers = [service.wire(self.settings, self.database) for service in (importer, shipper, redactor)]
+        workers = [service.wire(self.settings, self.database) for service in self.services]
         self.pipelines: dict[str, Pipeline] = {}
         for worker in workers:
             self.pipelines |= dict.fromkeys(worker.topics(), worker.pipeline())
@@ -177,7 +186,8 @@ class System:
             self.on_the_wire.append(message.value)
             if message.topic in self.pipelines:
                 self.produce(message.topic, message.value, key=message.key.encode(), headers=message.headers)
-                continue
+                if message.topic not in self.read_by_others:
+                    continue
             event = all_topics()[message.topic].model_validate_json(message.value)
             self.told.append(event)
             self.store.read(event)

@@ -85,6 +85,12 @@ def test_credentials_without_their_secret_are_refused(command: Command) -> None:
     assert "ORDERBRIDGE_AMAZON_CLIENT_SECRET is not set" in result.stderr
 
 
+def test_a_wrong_mail_server_is_refused_before_anything_starts(command: Command) -> None:
+    result = command("up", env={"ORDERBRIDGE_SMTP_URL": "mail.shop.com"})
+    assert (result.exit_code, Supervisor.started) == (1, ())
+    assert result.stderr.startswith("Settings: ORDERBRIDGE_SMTP_URL: expected smtp://")
+
+
 @pytest.mark.parametrize("ring", [".orderbridge", ".orderbridge/ring", "elsewhere/../.orderbridge/ring"])
 def test_a_key_ring_within_the_data_is_refused(command: Command, ring: str) -> None:
     for result in (command("up", "--key-ring", ring), command("up", env={"ORDERBRIDGE_KEY_RING": ring})):

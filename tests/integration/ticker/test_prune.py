@@ -13,11 +13,21 @@ from orderbridge.database.models import (
     ConsoleSession,
     InboxRow,
     LoginFailure,
+    Mail,
     OutboxRow,
     Slot,
     UnknownOrder,
 )
-from services.ticker.prune import BATCH, CONSENT_REQUESTS_FOR, HANDLED_FOR, PUBLISHED_FOR, SLOTS_FOR, UNKNOWN_FOR, prune
+from services.ticker.prune import (
+    BATCH,
+    CONSENT_REQUESTS_FOR,
+    HANDLED_FOR,
+    MAILS_FOR,
+    PUBLISHED_FOR,
+    SLOTS_FOR,
+    UNKNOWN_FOR,
+    prune,
+)
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
 
@@ -32,6 +42,8 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
                 asked_at = START - UNKNOWN_FOR - more
                 work.session.add(UnknownOrder(account_id="main", order_id=str(number), asked_at=asked_at, why=""))
                 work.session.add(_consent(str(number), START - CONSENT_REQUESTS_FOR - more))
+                work.session.add(_mail(f"sent-{number}", START - MAILS_FOR - more))
+            work.session.add(_mail("waits", None))
             work.session.add(_outbox("waits", None))
         assert prune(database) == 5
         assert prune(database) == 0
@@ -39,6 +51,7 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
             assert set(work.session.scalars(select(OutboxRow.event_id))) == {"published-1", "waits"}
             assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
             assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
+            assert set(work.session.scalars(select(Mail.event_id))) == {"sent-1", "waits"}
             assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
             assert set(work.session.scalars(select(ConsentRequest.state_hash))) == {"1"}
 
@@ -78,6 +91,21 @@ def _outbox(event_id: str, published_at: object) -> OutboxRow:
         posted_at=START,
         due_at=START,
         published_at=published_at,
+    )
+
+
+def _mail(event_id: str, ended_at: datetime | None) -> Mail:
+    return Mail(
+        event_id=event_id,
+        address="a@shop.com",
+        account_id="main",
+        mail_id=event_id,
+        about="run:1",
+        event_type="import.finished",
+        body="{}",
+        created_at=START,
+        due_at=START,
+        ended_at=ended_at,
     )
 
 

@@ -74,7 +74,7 @@ def test_retries_are_published_again(database: Database) -> None:
 
 
 def test_what_nobody_of_us_reads_stays(database: Database) -> None:
-    published(database, EVENTS["import.finished"].model_validate(EXAMPLES["import.finished"]))
+    published(database, EVENTS["{service}.dead-letter"].model_validate(EXAMPLES["{service}.dead-letter"]))
     assert republish_after_restart(database) == 0
 
 

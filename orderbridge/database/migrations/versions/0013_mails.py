@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Without it. A release that does not know the reporter's events would never read what is planned: taken back."""
+    """Without it. A release that does not know the reporter's events would never read what is planned: it goes."""
     unpublished = sa.text(
         "DELETE FROM outbox WHERE topic IN ('mail.due', 'reporter.retry', 'reporter.dead-letter') "
         "AND published_at IS NULL"
