@@ -13,4 +13,4 @@ class MailDue(AccountKeyed):
     event_type: ClassVar[str] = "mail.due"
     sent_by = ("reporter",)
     read_by = ("reporter",)
-    mail_id: Identifier
+    letter_id: Identifier

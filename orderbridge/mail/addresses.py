@@ -41,6 +41,6 @@ def address_took(work: Work, account_id: str) -> None:
 
 
 def _stands_refused(work: Work, account_id: str, address: str) -> bool:
-    mine = (Mail.account_id == account_id, Mail.address == address, Mail.state.in_(("sent", "refused")))
+    mine = (Mail.account_id == account_id, Mail.recipient == address, Mail.state.in_(("sent", "refused")))
     latest = select(Mail.state).where(*mine).order_by(Mail.ended_at.desc()).limit(1)
     return work.session.scalars(latest).first() == "refused"

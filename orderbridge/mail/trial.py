@@ -72,9 +72,9 @@ def _try(settings: Settings, database: Database, server: MailServer, account_id:
         work.session.add(
             Mail(
                 event_id=name,
-                address=address,
+                recipient=address,
                 account_id=account_id,
-                mail_id=name,
+                letter_id=name,
                 about="test",
                 event_type="",
                 body="{}",

@@ -67,33 +67,33 @@ class PostOffice:
 
 def mail_due(event: MailDue, work: Work, *, post: PostOffice) -> None:
     """Send the mail if it is really time, else plan it again; nothing if it has gone already."""
-    rows = _waiting(work, event.mail_id)
+    rows = _waiting(work, event.letter_id)
     if not rows:
         return
     account = find_account(work, rows[0].account_id)
-    address = rows[0].address
+    address = rows[0].recipient
     if account is None or address not in addresses_of(account):
         _end(work, rows, "dropped", None)
         return
     not_before = _not_before(work, rows, post)
     if not_before > work.now:
-        plan(work, account.account_id, event.mail_id, not_before)
+        plan(work, account.account_id, event.letter_id, not_before)
         return
     letter = write_letter([(row.event_type, row.body) for row in rows], rows[0].about, account, post.links)
-    claim, name = uuid.uuid4().hex, f"{sha256(rows[0].event_id.encode()).hexdigest()[:16]}.{event.mail_id}"
+    claim, name = uuid.uuid4().hex, f"{sha256(rows[0].event_id.encode()).hexdigest()[:16]}.{event.letter_id}"
     for row in rows:
         row.claimed_by, row.claimed_until = claim, work.now + CLAIM
-    plan(work, account.account_id, event.mail_id, work.now + CLAIM)  # should this process die
+    plan(work, account.account_id, event.letter_id, work.now + CLAIM)  # should this process die
     work.commit()
     try:
         answer = post.send(letter, address, name, work.now)
     except NotDelivered as error:
-        _not_sent(work, account, event.mail_id, claim, error)
+        _not_sent(work, account, event.letter_id, claim, error)
         return
-    rows = _claimed(work, event.mail_id, claim)
+    rows = _claimed(work, event.letter_id, claim)
     _end(work, rows, "sent", answer)
     address_took(work, account.account_id)
-    _go_on(work, account.account_id, event.mail_id)
+    _go_on(work, account.account_id, event.letter_id)
 
 
 def wake_all(database: Database) -> None:
@@ -102,44 +102,44 @@ def wake_all(database: Database) -> None:
         waits = (Mail.state == "waiting", Mail.ended_at.is_(None))
         failed = update(Mail).where(*waits, Mail.failures > 0).values(failures=0, due_at=work.now)
         work.session.execute(failed.execution_options(synchronize_session=False))
-        mails = select(Mail.account_id, Mail.mail_id, Mail.due_at).where(*waits).order_by(Mail.due_at.desc())
-        for mail_id, (account_id, due_at) in {row.mail_id: row[::2] for row in work.session.execute(mails)}.items():
-            plan(work, account_id, mail_id, max(due_at, work.now))
+        mails = select(Mail.account_id, Mail.letter_id, Mail.due_at).where(*waits).order_by(Mail.due_at.desc())
+        for letter_id, (account_id, due_at) in {row.letter_id: row[::2] for row in work.session.execute(mails)}.items():
+            plan(work, account_id, letter_id, max(due_at, work.now))
 
 
-def _waiting(work: Work, mail_id: str) -> Sequence[Mail]:
+def _waiting(work: Work, letter_id: str) -> Sequence[Mail]:
     """The mail's rows that wait, locked: another reporter that has this mail in hand is seen by its claim."""
-    mine = (Mail.mail_id == mail_id, Mail.state == "waiting", Mail.ended_at.is_(None))
+    mine = (Mail.letter_id == letter_id, Mail.state == "waiting", Mail.ended_at.is_(None))
     ordered = select(Mail).where(*mine).order_by(Mail.created_at, Mail.event_id).with_for_update()
     return work.session.scalars(ordered.execution_options(populate_existing=True)).all()
 
 
-def _claimed(work: Work, mail_id: str, claim: str) -> Sequence[Mail]:
-    return [row for row in _waiting(work, mail_id) if row.claimed_by == claim]
+def _claimed(work: Work, letter_id: str, claim: str) -> Sequence[Mail]:
+    return [row for row in _waiting(work, letter_id) if row.claimed_by == claim]
 
 
 def _not_before(work: Work, rows: Sequence[Mail], post: PostOffice) -> datetime:
     in_hand = [row.claimed_until for row in rows if row.claimed_until is not None]
     due = min(row.due_at for row in rows)
-    return max(*in_hand, due, earliest(work, rows[0].mail_id, rows[0].about), post.open_at(work.now))
+    return max(*in_hand, due, earliest(work, rows[0].letter_id, rows[0].about), post.open_at(work.now))
 
 
-def _not_sent(work: Work, account: ConnectedAccount, mail_id: str, claim: str, error: NotDelivered) -> None:
-    rows = _claimed(work, mail_id, claim)
+def _not_sent(work: Work, account: ConnectedAccount, letter_id: str, claim: str, error: NotDelivered) -> None:
+    rows = _claimed(work, letter_id, claim)
     if error.refused:
         _end(work, rows, "refused", error.answer)
-        for address in {row.address for row in rows}:
+        for address in {row.recipient for row in rows}:
             address_refused(work, account.account_id, address, error.answer)
-        _go_on(work, account.account_id, mail_id)
+        _go_on(work, account.account_id, letter_id)
         return
     MAILS.labels("failed").inc()
-    log.warning("mail not sent, tried again", account=account.account_id, mail=mail_id, server_away=error.away)
+    log.warning("mail not sent, tried again", account=account.account_id, mail=letter_id, server_away=error.away)
     for row in rows:
         row.failures += 1
         row.due_at = work.now + min(FIRST_PAUSE * 4 ** min(row.failures - 1, 10), LONGEST_PAUSE)
         row.claimed_by = row.claimed_until = None
         row.answer = error.answer
-    _go_on(work, account.account_id, mail_id)
+    _go_on(work, account.account_id, letter_id)
 
 
 def _end(work: Work, rows: Sequence[Mail], state: str, answer: str | None) -> None:
@@ -151,11 +151,12 @@ def _end(work: Work, rows: Sequence[Mail], state: str, answer: str | None) -> No
     MAILS.labels(state).inc()
 
 
-def _go_on(work: Work, account_id: str, mail_id: str) -> None:
+def _go_on(work: Work, account_id: str, letter_id: str) -> None:
     """Plan what else waits. Else the plan for the claim's end stands, and finds nothing to do.
 
     It is not taken back: whoever adds to this mail just now may have planned it under the same name.
     """
     work.session.flush()
-    if rows := _waiting(work, mail_id):
-        plan(work, account_id, mail_id, max(min(row.due_at for row in rows), earliest(work, mail_id, rows[0].about)))
+    if rows := _waiting(work, letter_id):
+        due = min(row.due_at for row in rows)
+        plan(work, account_id, letter_id, max(due, earliest(work, letter_id, rows[0].about)))

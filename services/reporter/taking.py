@@ -20,7 +20,7 @@ from schemas.accounts import AccountAttention
 from schemas.base import Event
 from schemas.imports import ImportFinished
 from schemas.shipments import ShipmentDueSoon, ShipmentRejected
-from services.reporter.planning import TROUBLE, earliest, mail_id_of, plan
+from services.reporter.planning import TROUBLE, earliest, letter_id_of, plan
 
 STALE: Final = timedelta(days=2)
 """What was said before that is no news: a reporter that begins, or is taken back, does not flood an inbox."""
@@ -105,13 +105,13 @@ def _refuse_stale(work: Work) -> None:
 
 def _keep(work: Work, account: ConnectedAccount, event: Event, about: str, due_at: datetime | None = None) -> None:
     for address in addresses_of(account):
-        mail_id = mail_id_of(account.account_id, address, about)
-        at = due_at or earliest(work, mail_id, about)
+        letter_id = letter_id_of(account.account_id, address, about)
+        at = due_at or earliest(work, letter_id, about)
         row = work.insert(Mail).values(
             event_id=work.cause.event_id,
-            address=address,
+            recipient=address,
             account_id=account.account_id,
-            mail_id=mail_id,
+            letter_id=letter_id,
             about=about,
             event_type=event.event_type,
             body=event.model_dump_json(exclude_none=True),
@@ -119,4 +119,4 @@ def _keep(work: Work, account: ConnectedAccount, event: Event, about: str, due_a
             due_at=at,
         )
         work.session.execute(row.on_conflict_do_nothing())
-        plan(work, account.account_id, mail_id, at)
+        plan(work, account.account_id, letter_id, at)

@@ -65,7 +65,7 @@ class MailingSystem(System):
     def rows(self) -> list[Mail]:
         """The marks, in the order in which they were made."""
         with self.database.unit_of_work() as work:
-            return list(work.session.scalars(select(Mail).order_by(Mail.created_at, Mail.event_id, Mail.address)))
+            return list(work.session.scalars(select(Mail).order_by(Mail.created_at, Mail.event_id, Mail.recipient)))
 
     def set(self, **settings: Any) -> None:
         """Change settings of the account."""

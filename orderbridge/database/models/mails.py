@@ -13,16 +13,17 @@ from orderbridge.database.models.base import Base
 class Mail(Base):
     """An event that one address is to be told of, and the mark that it was. Written by the reporter; pruned.
 
-    Rows of one `mail_id` that wait go together, in one mail. No personal data is in it: events carry none in plain. A
+    Rows of one `letter_id` that wait go together, in one mail. No personal data is in it: events carry none in plain. A
     test mail has a row, too, written by whoever sent it.
     """
 
     __tablename__ = "mails"
 
     event_id: Mapped[str] = mapped_column(String(300), primary_key=True)
-    address: Mapped[str] = mapped_column(String(320), primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(320), primary_key=True)
+    """An address of the seller's ("Send log to"), never a buyer's."""
     account_id: Mapped[str] = mapped_column(String(100), index=True)
-    mail_id: Mapped[str] = mapped_column(String(40), index=True)
+    letter_id: Mapped[str] = mapped_column(String(40), index=True)
     about: Mapped[str] = mapped_column(String(160))
     """What the mail is about: `run:ID`, `day:2026-11-24`, `trouble:CODE` or `test`."""
     event_type: Mapped[str] = mapped_column(String(60))

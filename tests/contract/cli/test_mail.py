@@ -104,9 +104,9 @@ def test_the_doctor_counts_what_waits(command: Command, account: str, server: Ma
             work.session.add(
                 Mail(
                     event_id=str(number),
-                    address="a@shop.com",
+                    recipient="a@shop.com",
                     account_id=account,
-                    mail_id=str(number),
+                    letter_id=str(number),
                     about="run:1",
                     event_type="import.finished",
                     body="{}",

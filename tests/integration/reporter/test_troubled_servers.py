@@ -189,7 +189,7 @@ def test_two_reporters_at_once_send_one_mail(postgres_system: MailingSystem, mon
     system.server.start()
     system.advance(59)
     system.clock.advance(1)
-    due = MailDue(account_id=ACCOUNT, mail_id=system.rows()[0].mail_id).model_dump_json().encode()
+    due = MailDue(account_id=ACCOUNT, letter_id=system.rows()[0].letter_id).model_dump_json().encode()
     pipelines = [reporter.wire(system.settings, system.database).pipeline() for _ in range(4)]
     in_delivery, others_done = threading.Event(), threading.Event()
 
@@ -224,7 +224,7 @@ def test_four_reporters_at_the_same_moment_send_one_mail(postgres_system: Mailin
     system.import_now()
     system.server.start()
     system.clock.advance(60)
-    due = MailDue(account_id=ACCOUNT, mail_id=system.rows()[0].mail_id).model_dump_json().encode()
+    due = MailDue(account_id=ACCOUNT, letter_id=system.rows()[0].letter_id).model_dump_json().encode()
     barrier = threading.Barrier(4)
 
     def process(original: Any) -> str:

@@ -43,7 +43,7 @@ def test_an_import_ends_in_a_mail(anywhere: MailingSystem) -> None:
     assert lines == [f"{first}  imported, New, {totals[first]} USD"]
     assert f'href="https://bridge.shop.com/orders/{first}"' in words(mail, "html")
     (row,) = system.rows()
-    assert (row.state, row.address, row.about, row.answer) == (
+    assert (row.state, row.recipient, row.about, row.answer) == (
         *("sent", SELLER, f"run:{run.run_id}"),
         "250 2.0.0 queued as 1",
     )
@@ -61,7 +61,7 @@ def test_each_address_gets_its_own(start: Start) -> None:
     system.import_now()
     assert sorted(mail["To"] for mail in system.mails) == ["a@shop.com", "b@shop.com"]
     assert len({row.event_id for row in system.rows()}) == 1
-    assert [row.address for row in system.rows()] == ["a@shop.com", "b@shop.com"]
+    assert [row.recipient for row in system.rows()] == ["a@shop.com", "b@shop.com"]
 
 
 def test_the_same_event_again_is_not_mailed_again(system: MailingSystem) -> None:
@@ -72,7 +72,7 @@ def test_the_same_event_again_is_not_mailed_again(system: MailingSystem) -> None
         work.post(run)  # the same log under another event's id is another mail of the same run
     system.run_until_idle()
     assert len(system.mails) == 2
-    assert len({row.mail_id for row in system.rows()}) == 1
+    assert len({row.letter_id for row in system.rows()}) == 1
 
 
 def test_only_when_something_happened(start: Start) -> None:

@@ -97,9 +97,9 @@ def _outbox(event_id: str, published_at: object) -> OutboxRow:
 def _mail(event_id: str, ended_at: datetime | None) -> Mail:
     return Mail(
         event_id=event_id,
-        address="a@shop.com",
+        recipient="a@shop.com",
         account_id="main",
-        mail_id=event_id,
+        letter_id=event_id,
         about="run:1",
         event_type="import.finished",
         body="{}",

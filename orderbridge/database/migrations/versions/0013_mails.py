@@ -18,9 +18,9 @@ def upgrade() -> None:
     op.create_table(
         "mails",
         sa.Column("event_id", sa.String(300), nullable=False),
-        sa.Column("address", sa.String(320), nullable=False),
+        sa.Column("recipient", sa.String(320), nullable=False),
         sa.Column("account_id", sa.String(100), nullable=False),
-        sa.Column("mail_id", sa.String(40), nullable=False),
+        sa.Column("letter_id", sa.String(40), nullable=False),
         sa.Column("about", sa.String(160), nullable=False),
         sa.Column("event_type", sa.String(60), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
@@ -32,9 +32,9 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("ended_at", _MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("event_id", "address", name=op.f("pk_mails")),
+        sa.PrimaryKeyConstraint("event_id", "recipient", name=op.f("pk_mails")),
     )
-    for column in ("account_id", "mail_id", "ended_at"):
+    for column in ("account_id", "letter_id", "ended_at"):
         op.create_index(op.f(f"ix_mails_{column}"), "mails", [column])
 
 
