@@ -77,7 +77,7 @@ def discard_letter(visit: Visit) -> Response:
 
 def _settle(visit: Visit, work: Work, letter: Letter, action: str, mended: str | None = None) -> None:
     if action == "replay":
-        replay(work, letter, mended=mended, topic_prefix=visit.site.topic_prefix)
+        replay(work, letter, mended=mended, topic_prefix=visit.site.settings.topic_prefix)
     else:
         discard(work, letter)
 

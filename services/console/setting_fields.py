@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, get_args
 from orderbridge.accounts.amazon_words import PAYMENT_METHODS, PROGRAMS, SERVICE_LEVELS
 from orderbridge.accounts.change_settings import MAPPINGS
 from orderbridge.accounts.facts import country
-from orderbridge.accounts.setting_types import LATE_WARNING_HOURS, MOST_DAYS, Clock
+from orderbridge.accounts.setting_types import IMPORT_EVERY, LATE_WARNING_HOURS, MOST_DAYS, Clock, SendLogWhen
 from orderbridge.accounts.setting_values import Circumstances, refuse_after_first_run
-from orderbridge.accounts.settings import IMPORT_EVERY, AccountSettings
+from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import OFFER_OF, Offered, choices_for, words
 from schemas.orders import Choice
 
@@ -25,6 +25,11 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {"payment_types": PAYMENT_METHODS, "
 _DATES: Final = ("import_from", "skip_placed_before")
 _BOUNDS: Final = {"personal_data_days": (1, MOST_DAYS), "late_warning_hours": LATE_WARNING_HOURS}
 _CLOCKS: Final = {"placed": "its placing", "shipped": "its shipment", "delivered": "its latest delivery"}
+_LOGS: Final = {
+    "every_run": "after every run",
+    "when_something_happened": "when something happened",
+    "daily": "once a day",
+}
 _AS_WRITTEN: Final = "The store has not said what it offers: write the id, or id:name."
 _MORE: Final[dict[str, str]] = {
     "import_fba": 'The store shows them with "FBA Orders" in place of a name, and without an address.',
@@ -146,6 +151,8 @@ def _control(name: str, value: Any, shown: str, at: Circumstances) -> tuple[Cont
         return "select", tuple(Option(str(one), f"{one} minutes") for one in minutes)
     if name == "personal_data_clock":
         return "select", tuple(Option(one, _CLOCKS[one]) for one in get_args(Clock))
+    if name == "send_log_when":
+        return "select", tuple(Option(one, _LOGS[one]) for one in get_args(SendLogWhen))
     if name == "skip_marketplaces":
         return "several", tuple(Option(one, country(one)) for one in at.account.marketplace_ids)
     if name == "skip_programs":

@@ -60,7 +60,8 @@ def save_settings(visit: Visit) -> Response:
         else:
             context = _context(visit, work, Filled())
             context["saved"] = changes_between(before.account, context["account"])
-            context["notes"] = doubts(changed, {name.partition(".")[0] for name in changes}, work.now)
+            names, mails = {name.partition(".")[0] for name in changes}, visit.site.settings.smtp_url is not None
+            context["notes"] = doubts(changed, names, work.now, mails=mails)
     return visit.page("settings.html", 422 if problems else 200, **context)
 
 

@@ -13,14 +13,13 @@ _TAKEN = "Set ORDERBRIDGE_PUBLIC_URL to the https address of the proxy before it
 
 @dataclass(frozen=True)
 class Site:
-    """The console's address, as browsers send it back."""
+    """The console's address, as browsers send it back, and the installation's settings."""
 
     origin: str
     """Scheme, host and port: `https://console.example.com`."""
     host: str
     """The host alone, in small letters."""
-    topic_prefix: str = ""
-    """Before every topic's name (ORDERBRIDGE_TOPIC_PREFIX)."""
+    settings: Settings
 
     @property
     def secure(self) -> bool:
@@ -54,7 +53,7 @@ def read_site(settings: Settings) -> Site:
         raise BadSettings(
             "ORDERBRIDGE_PUBLIC_URL: expected the console's address without a path, such as https://console.example.com"
         )
-    site = Site(f"{parts.scheme}://{parts.netloc.lower()}", host, settings.topic_prefix)
+    site = Site(f"{parts.scheme}://{parts.netloc.lower()}", host, settings)
     if settings.console_plain_http or site.secure:
         return site
     if not is_loopback(settings.console_host):

@@ -9,12 +9,13 @@ from sqlalchemy.exc import OperationalError
 
 from orderbridge.access.passwords import TooManyAtOnce
 from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings
 from services.console import gate, signing_in
 from services.console.app import invite_first_owner
 from services.console.site import Site
 from tests.parts.console import ConsoleServer, add_user
 
-SITE = Site("https://console.example.com", "console.example.com")
+SITE = Site("https://console.example.com", "console.example.com", Settings(_env_file=None))
 
 
 @pytest.mark.parametrize(

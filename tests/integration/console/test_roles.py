@@ -7,14 +7,17 @@ from starlette.routing import Mount, Route
 
 from orderbridge.access.users import ROLES, may
 from orderbridge.database.unit_of_work import Database
+from orderbridge.settings import Settings
 from services.console.pages import PAGES, Page
-from services.console.site import Site
+from services.console.site import read_site
 from services.console.web import create_console
 from tests.parts.console import ConsoleServer, Visitor
 
 _PLACES = {
     "{event_id}": "none",
     "{account_id:path}": "main",
+    "{account_id}": "main",
+    "{asked}": "none",
     "{token_id}": "none",
     "{name}": "nobody",
     "{token}": "none",
@@ -38,7 +41,7 @@ def ask(visitor: Visitor, page: Page, csrf: str) -> tuple[int, str]:
 
 
 def test_every_route_is_in_the_table(database: Database) -> None:
-    routes = create_console(database, Site("http://127.0.0.1:8400", "127.0.0.1")).routes
+    routes = create_console(database, read_site(Settings(_env_file=None))).routes
     walked = {(method, route.path) for route in routes if isinstance(route, Route) for method in route.methods or ()}
     assert {one for one in walked if one[0] != "HEAD"} == {(page.method, page.path) for page in PAGES}
     assert [route.path for route in routes if isinstance(route, Mount)] == ["/static"]
