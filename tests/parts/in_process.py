@@ -16,9 +16,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, select
@@ -83,8 +84,8 @@ class System:
     """Importer, shipper, redactor and relay on one database, beside a sandbox of their own."""
 
     services: tuple[Any, ...] = (importer, shipper, redactor)
-    read_by_others: frozenset[str] = frozenset()
-    """Topics that services of ours read and others, too."""
+    read_by_others: frozenset[str] = frozenset()  # topics that services of ours read and others, too
+    more_settings: Mapping[str, Any] = MappingProxyType({"topic_prefix": "", "key_ring_grid_seconds": 3600})
 
     def __init__(self, database_url: str, folder: Path, sandbox: SandboxServer, **account: Any) -> None:
         self.clock = ManualClock(START)
@@ -93,8 +94,7 @@ class System:
         self.amazon = SellerCentral(self._sandbox_database, self.clock)
         self.amazon.save_account(self.amazon_account())
         sandbox.play(self.amazon)
-        more = {"topic_prefix": "", "key_ring_grid_seconds": 3600, **self.more_settings()}
-        self.settings = installation(folder, database_url, sandbox.url, **more)
+        self.settings = installation(folder, database_url, sandbox.url, **self.more_settings)
         self.database = Database(database_url, self.clock)
         upgrade(self.database.engine)
         self.set_account(**account)
@@ -107,10 +107,6 @@ class System:
         self._offsets: Counter[str] = Counter()
         self._next_due: datetime | None = None
         self.restart()
-
-    def more_settings(self) -> dict[str, Any]:
-        """Settings of this installation's own."""
-        return {}
 
     def set_account(self, **account: Any) -> None:
         """Connect the account, or give it other settings."""

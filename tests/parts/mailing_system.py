@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from orderbridge.accounts.amazon_words import SERVICE_LEVELS
-from orderbridge.accounts.attentions import end_attention, raise_attention
+from orderbridge.accounts.attentions import MAIL_REFUSED, end_attention, open_attentions, raise_attention
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.database.models import Mail
 from schemas.events import all_topics
@@ -37,16 +37,14 @@ class MailingSystem(System):
 
     def __init__(self, database_url: str, folder: Path, sandbox: SandboxServer, server: MailServer, **account: Any):
         self.server = server
-        mapped = {level: Choice(id="1", name="Standard") for level in SERVICE_LEVELS}  # or that were a trouble, too
-        super().__init__(database_url, folder, sandbox, **{"log_email": SELLER, "shipping_methods": mapped, **account})
-
-    def more_settings(self) -> dict[str, Any]:
-        """The mail server, and where the links lead."""
-        return {
-            "smtp_url": self.server.url(),
+        self.more_settings = {
+            **System.more_settings,
+            "smtp_url": server.url(),
             "mail_from": "Shop <bridge@shop.com>",
             "public_url": "https://bridge.shop.com/",
         }
+        mapped = {level: Choice(id="1", name="Standard") for level in SERVICE_LEVELS}  # or that were a trouble, too
+        super().__init__(database_url, folder, sandbox, **{"log_email": SELLER, "shipping_methods": mapped, **account})
 
     def restart(self) -> None:
         """All processes begin anew, the reporter with what its `main` does first."""
@@ -66,6 +64,11 @@ class MailingSystem(System):
         """The marks, in the order in which they were made."""
         with self.database.unit_of_work() as work:
             return list(work.session.scalars(select(Mail).order_by(Mail.created_at, Mail.event_id, Mail.recipient)))
+
+    def refused_addresses(self) -> list[str]:
+        """What the trouble `mail_refused` says while it stands."""
+        with self.database.unit_of_work() as work:
+            return [one.message for one in open_attentions(work, ACCOUNT) if one.trouble == MAIL_REFUSED]
 
     def set(self, **settings: Any) -> None:
         """Change settings of the account."""

@@ -10,12 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from orderbridge.accounts.attentions import MAIL_REFUSED, ROLE_MISSING, SAME_SELLER, open_attentions
-from orderbridge.database.models import OutboxRow
+from orderbridge.accounts.attentions import MAIL_REFUSED, ROLE_MISSING, SAME_SELLER
 from orderbridge.mail.delivery import deliver
-from orderbridge.mail.trial import CannotMail, send_test_mail
 from orderbridge.telemetry import MAILS
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
@@ -33,11 +30,6 @@ IMPORTED = f"Amazon orders: 1 imported ({ACCOUNT})"
 
 def counted(outcome: str) -> float:
     return float(MAILS.labels(outcome)._value.get())
-
-
-def refused_addresses(system: MailingSystem) -> list[str]:
-    with system.database.unit_of_work() as work:
-        return [one.message for one in open_attentions(work, ACCOUNT) if one.trouble == MAIL_REFUSED]
 
 
 def test_a_server_that_is_away_delays_mails_and_blocks_nothing(anywhere: MailingSystem) -> None:
@@ -100,14 +92,14 @@ def test_not_now_is_tried_again(anywhere: MailingSystem) -> None:
     assert (system.mails, system.rows()[0].answer) == ([], "451 4.7.1 looking at it")
     system.advance(240)
     assert len(system.mails) == 1
-    assert refused_addresses(system) == []
+    assert system.refused_addresses() == []
 
 
 def test_an_address_that_is_refused_for_good_is_a_trouble_until_a_mail_goes_through(anywhere: MailingSystem) -> None:
     system = anywhere
     system.server.to_recipient.append("550 5.1.1 no such user")
     system.import_now()
-    assert refused_addresses(system) == [f"The mail server takes no mail for {SELLER}: 550 5.1.1 no such user"]
+    assert system.refused_addresses() == [f"The mail server takes no mail for {SELLER}: 550 5.1.1 no such user"]
     (told,) = system.events(AccountAttention)
     assert (told.trouble, told.ended_at) == (MAIL_REFUSED, None)
     system.advance(5 * HOUR)
@@ -115,7 +107,7 @@ def test_an_address_that_is_refused_for_good_is_a_trouble_until_a_mail_goes_thro
     assert [row.state for row in system.rows()] == ["refused"]
     system.import_now()
     assert len(system.mails) == 1
-    assert refused_addresses(system) == []
+    assert system.refused_addresses() == []
     assert [one.ended_at is None for one in system.events(AccountAttention)] == [True, False]
     assert system.outcomes_of("account.attention") == ["skipped", "skipped"]
 
@@ -135,13 +127,13 @@ def test_one_of_two_addresses_is_refused(start: Start) -> None:
     system.server.handle_RCPT = only_right  # type: ignore[method-assign]  # the server finds it by its name
     for _ in range(3):
         system.import_now()
-        assert len(refused_addresses(system)) == 1
+        assert len(system.refused_addresses()) == 1
         system.advance(HOUR)
     assert [mail["To"] for mail in system.mails] == ["right@shop.com"] * 3
     assert len(system.events(AccountAttention)) == 1, "it does not come and go with each mail of the other"
     system.set(log_email="right@shop.com")
     system.import_now()
-    assert refused_addresses(system) == []
+    assert system.refused_addresses() == []
 
 
 def test_mail_for_an_address_that_is_no_longer_wanted_is_dropped(system: MailingSystem) -> None:
@@ -267,44 +259,3 @@ def test_what_comes_while_a_mail_is_on_its_way_goes_in_the_next(
     assert len(system.mails) == 1
     system.advance(1)
     assert len(system.mails) == 2
-
-
-# --- without a server, and a mail to try it
-
-
-def test_without_a_server_nothing_is_kept_or_tried(system: MailingSystem) -> None:
-    system.settings = system.settings.model_copy(update={"smtp_url": None})
-    system.restart()
-    system.imported(count=1)
-    system.trouble(ROLE_MISSING)
-    assert system.rows() == []
-    assert set(system.outcomes_of("import.finished") + system.outcomes_of("account.attention")) == {"skipped"}
-    with system.database.unit_of_work() as work:
-        planned = work.session.scalars(select(OutboxRow).where(OutboxRow.topic == "mail.due")).all()
-    assert planned == []
-    with pytest.raises(CannotMail, match="No mail server is set"):
-        send_test_mail(system.settings, system.database, ACCOUNT)
-
-
-def test_a_test_mail_ends_the_trouble(start: Start) -> None:
-    system = start(log_email="a@shop.com, b@shop.com")
-    system.server.to_recipient += ["550 5.1.1 no such user", "450 4.2.1 later"]
-    refused, later = send_test_mail(system.settings, system.database, ACCOUNT)
-    assert (refused.address, refused.taken, refused.answer) == ("a@shop.com", False, "550 5.1.1 no such user")
-    assert (later.address, later.taken, later.answer) == ("b@shop.com", False, "450 4.2.1 later")
-    assert len(refused_addresses(system)) == 1
-    system.clock.advance(1)
-    assert [one.taken for one in send_test_mail(system.settings, system.database, ACCOUNT)] == [True, True]
-    assert refused_addresses(system) == []
-    assert system.subjects() == [f"Test mail of Orderbridge ({ACCOUNT})"] * 2
-    assert {row.state for row in system.rows()} == {"refused", "sent"}
-    system.advance(HOUR)
-    assert len(system.mails) == 2, "no row of a test is sent again"
-
-
-def test_a_test_mail_without_an_address_or_an_account(start: Start) -> None:
-    system = start(log_email=None)
-    with pytest.raises(CannotMail, match="settings set main log_email="):
-        send_test_mail(system.settings, system.database, ACCOUNT)
-    with pytest.raises(LookupError):
-        send_test_mail(system.settings, system.database, "nobody")
