@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import case, delete, or_
+from sqlalchemy import case, delete, or_, update
 
-from orderbridge.access.passwords import check_password, hash_password, is_outdated, is_right
+from orderbridge.access.passwords import TooManyAtOnce, check_password, hash_password, is_outdated, is_right
 from orderbridge.access.sessions import begin_session, end_sessions
 from orderbridge.access.users import find_user, plain_name
 from orderbridge.database.models import LoginFailure
@@ -107,8 +107,13 @@ def _check(database: Database, name: str, password: str) -> str:
             raise Locked(until if until is not None else work.now)
         user = find_user(work, name)
         kept = user.password_hash if user is not None else None
-    if is_right(password, kept) and kept is not None:
-        return kept
+    try:
+        if is_right(password, kept) and kept is not None:
+            return kept
+    except TooManyAtOnce:  # nobody has looked at it: it was no wrong one
+        with database.unit_of_work() as work:
+            _take_back(work, name)
+        raise
     log.warning("wrong password", failures=failures)
     if failures >= MOST_FAILURES:
         with database.unit_of_work() as work:
@@ -133,6 +138,11 @@ def _count(work: Work, name: str) -> int | None:
     )
     failures: int | None = work.session.scalars(counted).one_or_none()
     return failures
+
+
+def _take_back(work: Work, name: str) -> None:
+    counted = update(LoginFailure).where(LoginFailure.name_hash == _hash(name), LoginFailure.failures > 0)
+    work.session.execute(counted.values(failures=LoginFailure.failures - 1))
 
 
 def _forget(work: Work, name: str) -> None:

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
 from orderbridge.access import sign_in as signing
-from orderbridge.access.passwords import is_right
+from orderbridge.access.passwords import TooManyAtOnce, is_right
 from orderbridge.access.sessions import IDLE_FOR, LONGEST, begin_session, end_session, find_session
 from orderbridge.access.sign_in import (
     LOCKED_FOR,
@@ -109,6 +109,20 @@ def test_many_guesses_at_once_are_ten_guesses(database: Database, anna: str, mon
     for thread in threads:
         thread.join()
     assert len(tried) == MOST_FAILURES
+
+
+def test_what_nobody_had_time_to_check_counts_for_nothing(
+    database: Database, anna: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> bool:
+        raise TooManyAtOnce
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signing, "is_right", busy)
+        for _ in range(MOST_FAILURES + 1):
+            with pytest.raises(TooManyAtOnce):
+                sign_in(database, anna, PASSWORD)
+    assert sign_in(database, anna, PASSWORD)
 
 
 def test_a_wrong_present_password_counts_too(database: Database, anna: str) -> None:
