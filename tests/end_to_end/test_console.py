@@ -32,6 +32,7 @@ AXE = Axe()
 PAGES = ["/", "/dead-letters", "/accounts", "/accounts/main/settings", "/tokens", "/users", "/me", "/nothing-here"]
 ANOTHER = {
     "log_email": "orders@example.com, boss@example.com",
+    "send_log_when": "daily",
     "status_merchant": "9",
     "status_fba": "4",
     "status_pending": "9",
