@@ -63,6 +63,24 @@ def read_topics(
         consumer.close()
 
 
+def follow_topics(settings: Settings, topics: Iterable[str], *, since_start: bool) -> KafkaConsumer:
+    """A consumer that brings every record of the topics (named without prefix) from now on, or from their beginning.
+
+    Raises KafkaError if the broker does not answer within ten seconds. Whoever asks closes it.
+    """
+    consumer = KafkaConsumer(
+        **client_options(settings),
+        group_id=None,
+        auto_offset_reset="earliest" if since_start else "latest",
+        bootstrap_timeout_ms=10_000,
+    )
+    consumer.subscribe([settings.topic_prefix + topic for topic in topics])
+    # kafka-python 3.0.12 may miss what it was subscribed to while it bootstraps, and then looks again after five
+    # minutes; asked for the topics it looks now.
+    consumer.topics()
+    return consumer
+
+
 def _starts(
     consumer: KafkaConsumer, partitions: list[TopicPartition], since: datetime | None, ends: dict[TopicPartition, int]
 ) -> dict[TopicPartition, int]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from kafka import KafkaConsumer
 from pydantic import ValidationError
 
-from orderbridge.bus.client_options import client_options
 from orderbridge.bus.envelope import original_of
 from orderbridge.bus.legible import legible
+from orderbridge.bus.reading import follow_topics
 from orderbridge.cli.application import Json, app, done, wrong_values
 from orderbridge.settings import load_settings
 from orderbridge.store import Store
@@ -79,13 +78,7 @@ def tail(
     if event_type is not None and event_type not in known:
         raise typer.BadParameter(f"there is no event {event_type}; known are {', '.join(sorted(known))}")
     names = [event_type] if event_type else list(known)
-    consumer = KafkaConsumer(
-        *(settings.topic_prefix + name for name in names),
-        **client_options(settings),
-        group_id=None,
-        auto_offset_reset="earliest" if since_start else "latest",
-        bootstrap_timeout_ms=10_000,
-    )
+    consumer = follow_topics(settings, names, since_start=since_start)
     try:
         for message in consumer:
             original = original_of(message)

@@ -32,10 +32,16 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[OrderShipped]:
 class Consumer:
     """kafka-python's consumer, with three messages to read before Ctrl-C."""
 
-    topics: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
-    def __init__(self, *topics: str, **_options: Any) -> None:
-        Consumer.topics = topics
+    def __init__(self, **_options: Any) -> None:
+        pass
+
+    def subscribe(self, topics: list[str]) -> None:
+        Consumer.asked = tuple(topics)
+
+    def topics(self) -> set[str]:
+        return set(self.asked)
 
     def __iter__(self) -> Iterator[Any]:
         place = {"topic": "shop.order.imported", "partition": 1, "timestamp": 1_795_510_800_000}
@@ -70,10 +76,10 @@ def test_a_bad_ship_date_is_wrong_usage(command: Command, said: list[OrderShippe
 
 
 def test_tail_prints_lines_that_are_parseable(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orderbridge.cli.events.KafkaConsumer", Consumer)
+    monkeypatch.setattr("orderbridge.bus.reading.KafkaConsumer", Consumer)
     monkeypatch.setenv("ORDERBRIDGE_TOPIC_PREFIX", "shop.")
     result = command("events", "tail", "order.imported", "--json")
-    assert (result.exit_code, Consumer.topics) == (0, ("shop.order.imported",))
+    assert (result.exit_code, Consumer.asked) == (0, ("shop.order.imported",))
     first, second, third = map(json.loads, result.stdout.splitlines())
     assert first == {
         "at": "2026-11-24T09:00:00Z",
@@ -88,7 +94,7 @@ def test_tail_prints_lines_that_are_parseable(command: Command, monkeypatch: pyt
 
 
 def test_tail_for_people(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orderbridge.cli.events.KafkaConsumer", Consumer)
+    monkeypatch.setattr("orderbridge.bus.reading.KafkaConsumer", Consumer)
     first = command("events", "tail").stdout.splitlines()[0]
     assert first == '09:00:00.000000 shop.order.imported {"order_id": "114", "x": "ü"}'
 

@@ -125,7 +125,7 @@ def test_a_broker_that_is_away_is_said(command: Command, monkeypatch: pytest.Mon
     def away(*_topics: str, **_options: Any) -> None:
         raise KafkaTimeoutError("no broker")
 
-    monkeypatch.setattr("orderbridge.cli.events.KafkaConsumer", away)
+    monkeypatch.setattr("orderbridge.bus.reading.KafkaConsumer", away)
     result = command("events", "tail")
     assert result.exit_code == 1
     assert "no broker" in result.stderr
