@@ -33,12 +33,13 @@ from sandbox.database import Database as SandboxDatabase
 from sandbox.seller_central import SellerCentral
 from tests.parts.hooked_service import VARIABLE, FileClock, set_clock
 from tests.parts.leavings import search_everything, store_without_compression
+from tests.parts.mail_server import MailServer
 from tests.parts.needles import Search
 from tests.parts.opener import Opener, Sealed
 from tests.parts.process import wait_until
 from tests.parts.sandbox_server import SandboxServer
 
-WORKERS = ("ticker", "importer", "shipper", "redactor")
+WORKERS = ("ticker", "importer", "shipper", "redactor", "reporter")
 API = "api"
 """It runs from day 0 to the end, without a restart."""
 SPEED = 60
@@ -73,7 +74,11 @@ class CanaryHouse:
         self._hooks = {"clock": str(clock_file), **hooks}
         self.health = {worker: free_port() for worker in (*WORKERS, API)}
         self._api_port = free_port()
+        self.mail = MailServer()
+        self.mail.start()
         values = {
+            "smtp_url": self.mail.url(),
+            "mail_from": "bridge@shop.example",
             "database_url": database_url,
             "kafka_bootstrap_servers": kafka,
             "kafka_embedded": str(embedded).lower(),
@@ -146,6 +151,7 @@ class CanaryHouse:
     def close(self) -> None:
         """Stop everything."""
         self._stop((*WORKERS, API))
+        self.mail.stop()
         self.database.close()
         self._sandbox_database.close()
 
@@ -224,7 +230,8 @@ class CanaryHouse:
                 process.wait(20)
 
     def scrape(self) -> None:
-        """The metrics and health pages of every service, kept for the search."""
+        """The metrics and health pages of every service, and every mail, kept for the search."""
+        self.mail.keep(self.outputs)
         for worker, port in self.health.items():
             for page in ("metrics", "healthz", "readyz"):
                 answer = requests.get(f"http://127.0.0.1:{port}/{page}", timeout=10)

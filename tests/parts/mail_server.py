@@ -62,6 +62,11 @@ class MailServer:
             self._controller.stop()
             self._controller = None
 
+    def keep(self, folder: Path) -> None:
+        """Write every mail into the folder: as it came, and its text and HTML decoded."""
+        for number, mail in enumerate(self.mails):
+            (folder / f"mail-{number}").write_bytes(mail.as_bytes() + (words(mail) + words(mail, "html")).encode())
+
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         """The answer to RCPT TO."""
         self.tries += 1

@@ -36,6 +36,7 @@ from tests.parts.canaries import Flock
 from tests.parts.canary_house import CanaryHouse
 from tests.parts.kafka import with_java
 from tests.parts.leavings import search_rows, search_topics
+from tests.parts.mail_server import words
 from tests.parts.needles import Search
 from tests.parts.postgres import from_wheel
 from tests.parts.requirement import Missing, skip_or_fail
@@ -158,7 +159,14 @@ def _travel(house: CanaryHouse, trade: Trade) -> None:
     house.command("privacy", "where-is", trade.orders[0])
     house.command("privacy", "where-is", trade.orders[0], "--json")
     house.tail(2 * len(trade.orders))
+    house.wait(lambda: _is_mailed(house), seconds=60, what="the log of a run and a refusal are mailed")
     house.scrape()
+
+
+def _is_mailed(house: CanaryHouse) -> bool:
+    _hurry(house, "mail.due")
+    texts = [words(mail) for mail in house.mail.mails]
+    return any("imported" in text for text in texts) and any("NOT-OF-IT" in text for text in texts)
 
 
 def _assert_roads_were_taken(house: CanaryHouse) -> None:
@@ -176,7 +184,9 @@ def _assert_roads_were_taken(house: CanaryHouse) -> None:
 )
 def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path: Path, parts: str, count: int) -> None:
     house = build(parts, breaks=[], once=str(tmp_path / "once"))
-    house.prepare(AccountSettings(enabled=True, import_from=house.clock.now() - 90 * DAY))
+    house.prepare(
+        AccountSettings(enabled=True, import_from=house.clock.now() - 90 * DAY, log_email="boss@shop.example")
+    )
     trade = Trade(house, count)
     house._hooks["breaks"] = [trade.broken]
     day_0 = house.clock.now()
