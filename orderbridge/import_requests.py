@@ -18,11 +18,16 @@ from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.database.models import InboxRow, OutboxRow, Run, RunLineRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.numbers import amazons_number, find_order, no_such_number
 from schemas.imports import ImportDue, ImportFinished, RunLine
 
 
 class InVain(Exception):
-    """The importer would do nothing, or has done nothing; the message says why and what to do."""
+    """The importer would do nothing, or has done nothing: why, what to type, and what to do in the console."""
+
+    def __init__(self, why: str, command: str = "", page: str = "") -> None:
+        super().__init__(f"{why} {command}".strip())
+        self.in_console = f"{why} {page}".strip()
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,59 @@ def account_to_import(work: Work, account_id: str, *, enabled: bool = True) -> C
     """
     found = find_account(work, account_id)
     if found is None:
-        raise InVain(f"There is no account {account_id}. `orderbridge accounts connect {account_id}` adds it.")
+        raise InVain(
+            f"There is no account {account_id}.",
+            f"`orderbridge accounts connect {account_id}` adds it.",
+            "The page Accounts lists those that there are.",
+        )
     if not found.connected:
-        raise InVain(f"{account_id} is not connected. `orderbridge accounts connect {account_id}` does it.")
+        raise InVain(
+            f"{account_id} is not connected.",
+            f"`orderbridge accounts connect {account_id}` does it.",
+            "The page Accounts connects it.",
+        )
     if enabled and not found.settings.enabled:
         raise InVain(
-            f"The import of {account_id} is off. `orderbridge settings set {account_id} enabled=true` switches it on."
+            f"The import of {account_id} is off.",
+            f"`orderbridge settings set {account_id} enabled=true` switches it on.",
+            "Switch it on in the account's settings.",
         )
     _refuse_a_revoked_consent(work, account_id)
     return found
+
+
+def order_to_fetch(work: Work, account: ConnectedAccount, number: str) -> str:
+    """Amazon's number of the order that is meant by any of its numbers.
+
+    Raises InVain for what cannot be one, and for another account's; SeveralOrders.
+    """
+    known = find_order(work, number)
+    if known is None:
+        amazons = amazons_number(number)
+        if amazons is None:
+            raise InVain(no_such_number(number))
+        return amazons
+    if known.account_id != account.account_id:
+        raise InVain(
+            f"{number} is an order of {known.account_id}:",
+            f"`orderbridge import --account {known.account_id} ...`",
+            "choose that account.",
+        )
+    return known.order_id
+
+
+def ask_for_run(work: Work, account_id: str) -> None:
+    """Have the account's import run now. Raises InVain."""
+    account_to_import(work, account_id)
+    work.post(ImportDue(account_id=account_id, reason="now"), name=f"import-now:{account_id}")
+
+
+def ask_for_order(work: Work, account_id: str, number: str) -> str:
+    """Have one order fetched, whenever it was placed, and return Amazon's number of it. Raises InVain, SeveralOrders."""
+    order_id = order_to_fetch(work, account_to_import(work, account_id), number)
+    due = ImportDue(account_id=account_id, reason="order", order_id=order_id)
+    work.post(due, name=f"fetch:{account_id}:{order_id}")
+    return order_id
 
 
 def ask_preview(work: Work, account_id: str) -> str:

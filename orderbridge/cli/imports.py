@@ -24,11 +24,11 @@ from orderbridge.cli.application import (
     show,
     wrong_values,
 )
-from orderbridge.cli.order_numbers import amazons_number, find_order, no_such_number
 from orderbridge.cli.runs import preview_cells, print_log
 from orderbridge.database.models import OrderRow, OutboxRow, UnknownOrder
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.import_requests import InVain, Preview, account_to_import, ask_preview
+from orderbridge.import_requests import InVain, Preview, account_to_import, ask_preview, order_to_fetch
+from orderbridge.orders.numbers import SeveralOrders
 from orderbridge.plural import number_of
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported, OrderUpdated
@@ -66,11 +66,14 @@ def import_orders(
         raise typer.BadParameter("--dry-run only tells something to whoever waits for it")
     with open_database() as database:
         with database.unit_of_work() as work:
-            found = _refuse_what_is_in_vain(work, account, dry_run)
-            began = work.now
-            order = _amazons(work, found, order) if order else order
-            due = _due(found, order, None if since is None else _day(found, since, began))
-            asked = ask_preview(work, account) if dry_run else work.post(due)
+            try:
+                found = account_to_import(work, account, enabled=not dry_run)
+                order = order_to_fetch(work, found, order) if order else order
+                began = work.now
+                due = _due(found, order, None if since is None else _day(found, since, began))
+                asked = ask_preview(work, account) if dry_run else work.post(due)
+            except (InVain, SeveralOrders) as refusal:
+                fail(str(refusal))
             position = work.session.scalars(select(OutboxRow.position).where(OutboxRow.event_id == asked)).one()
             if since is not None:
                 work.post(ImportDue(account_id=account, reason="now"))
@@ -107,21 +110,6 @@ def _day(account: ConnectedAccount, since: datetime, now: datetime) -> datetime:
             f"Amazon tells of orders for two years only: {oldest:%Y-%m-%d} at the earliest", param_hint="--from"
         )
     return begins
-
-
-def _refuse_what_is_in_vain(work: Work, account: str, dry_run: bool) -> ConnectedAccount:
-    try:
-        return account_to_import(work, account, enabled=not dry_run)
-    except InVain as in_vain:
-        fail(str(in_vain))
-
-
-def _amazons(work: Work, account: ConnectedAccount, number: str) -> str:
-    """Amazon's number of the order that is meant. Fails for what cannot be one, and for another account's."""
-    known = find_order(work, number)
-    if known is not None and known.account_id != account.account_id:
-        fail(f"{number} is an order of {known.account_id}: `orderbridge import --account {known.account_id} ...`")
-    return known.order_id if known is not None else amazons_number(number) or fail(no_such_number(number))
 
 
 def _report_order(

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 
 from orderbridge.database.models import (
-    Attempt,
     OrderRow,
     OutboxRow,
     PackageRow,
@@ -16,11 +15,13 @@ from orderbridge.database.models import (
     StoreOrderNumber,
 )
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.timeline import latest_calls
 from orderbridge.plural import number_of
 from schemas.orders import OrderDocument
 from schemas.shipments import ShipmentRejected
 
 _MOST_REFUSALS = 5
+_MOST_CALLS = 1000
 
 
 def order_facts(work: Work, row: OrderRow) -> dict[str, Any]:
@@ -30,19 +31,15 @@ def order_facts(work: Work, row: OrderRow) -> dict[str, Any]:
     """
     numbers = select(StoreOrderNumber.store_order_number).where(StoreOrderNumber.order_id == row.order_id)
     kept = work.session.get(PersonalDataRow, row.order_id)
-    packages = select(PackageRow).where(PackageRow.order_id == row.order_id).order_by(PackageRow.reference_id)
-    calls = (
-        select(Attempt)
-        .where(Attempt.account_id == row.account_id, Attempt.subject.startswith(row.order_id))
-        .order_by(Attempt.started_at)
-    )
+    of_order = select(PackageRow).where(PackageRow.order_id == row.order_id).order_by(PackageRow.reference_id)
+    packages = work.session.scalars(of_order).all()
     return {
         **OrderDocument.model_validate_json(row.document).redacted().model_dump(mode="json"),
         "sequence": row.sequence,
         "store_order_numbers": sorted(work.session.scalars(numbers)),
         "personal_data": kept
         and {"state": "redacted" if kept.redacted_at else "sealed", "at": kept.redacted_at or kept.dies_at},
-        "shipments": [_package(package) for package in work.session.scalars(packages)],
+        "shipments": [_package(package) for package in packages],
         "refusals": _refusals(work, row.order_id),
         "amazon_calls": [
             {
@@ -51,7 +48,7 @@ def order_facts(work: Work, row: OrderRow) -> dict[str, Any]:
                 "outcome": call.outcome or "cut off",
                 "at": call.started_at,
             }
-            for call in work.session.scalars(calls)
+            for call in latest_calls(work, row, packages, _MOST_CALLS)
         ],
     }
 
@@ -113,12 +110,6 @@ def _package_row(package: dict[str, Any]) -> dict[str, Any]:
     elif state == "rejected":
         state = f"refused: {(said.get('refusal') or {}).get('reason', 'see below')}"
     return _row(f"package {package['reference_id']}", f"{how}, {units} ({package['package_key']})", state, at)
-
-
-def refusal_reason(package: PackageRow) -> str | None:
-    """The code of why a package was refused, if it was."""
-    refusal: dict[str, Any] = json.loads(package.content).get("refusal") or {}
-    return refusal.get("reason")
 
 
 def _at_amazon_row(package: dict[str, Any]) -> dict[str, Any]:

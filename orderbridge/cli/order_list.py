@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import select
 
 from orderbridge.accounts.facts import country
 from orderbridge.cli.application import Json, print_json, show, unit_of_work
 from orderbridge.cli.orders import orders_app
-from orderbridge.database.models import OrderRow
+from orderbridge.orders.search import OrderFilter, how_far_shipped, newest, of_any_status
 from schemas.orders import OrderDocument
-
-_AT_ONCE = 200
 
 
 @orders_app.command(name="list")
@@ -32,15 +28,12 @@ def list_orders(
 
     Next: `orderbridge orders show NUMBER` has all of one order.
     """
-    statement = select(OrderRow.document).order_by(OrderRow.placed_at.desc(), OrderRow.order_id)
-    if account is not None:
-        statement = statement.where(OrderRow.account_id == account)
-    if status is None:
-        statement = statement.limit(limit)
     with unit_of_work() as work:
-        documents = work.session.scalars(statement.execution_options(yield_per=_AT_ONCE))
-        told = (_facts(OrderDocument.model_validate_json(document)) for document in documents)
-        orders = list(islice((one for one in told if status is None or _is(one, status)), limit))
+        if status is None:
+            found = newest(work, OrderFilter(account_id=account), limit)
+        else:
+            found = of_any_status(work, account, status, limit)
+    orders = [_facts(order) for order in found]
     if as_json:
         print_json(orders)
         return
@@ -49,9 +42,6 @@ def list_orders(
 
 
 def _facts(order: OrderDocument) -> dict[str, Any]:
-    wanted = sum(line.quantity - line.quantity_cancelled for line in order.lines)
-    shipped = sum(line.quantity_shipped for line in order.lines)
-    whole = order.amazon_status == "shipped" or 0 < wanted <= shipped
     return {
         "order_id": order.order_id,
         "order_number": order.store.order_number,
@@ -63,16 +53,9 @@ def _facts(order: OrderDocument) -> dict[str, Any]:
         "fulfilled_by": order.fulfilled_by,
         "total": str(order.totals.total),
         "currency": order.totals.currency,
-        "shipped": "yes" if whole else "partly" if shipped else "no",
+        "shipped": how_far_shipped(order),
         "ship_by": order.ship_by,
     }
-
-
-def _is(order: dict[str, Any], status: str) -> bool:
-    return status.casefold().replace(" ", "_") in (
-        order["status"].casefold().replace(" ", "_"),
-        order["amazon_status"].casefold(),
-    )
 
 
 def _row(order: dict[str, Any], with_account: bool) -> dict[str, Any]:

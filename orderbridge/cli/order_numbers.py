@@ -1,56 +1,24 @@
-"""The numbers an order goes by: Amazon's, ours with the prefix, and the store's own."""
+"""An order by any of its numbers, and what the command line says where there is none."""
 
 from __future__ import annotations
 
-import re
-
-from sqlalchemy import or_, select
-
 from orderbridge.cli.application import fail
-from orderbridge.database.models import OrderRow, StoreOrderNumber
+from orderbridge.database.models import OrderRow
 from orderbridge.database.unit_of_work import Work
-
-_AMAZONS = re.compile(r"(?<!\d)(?:\d{3}|[A-Z]\d{2})-\d{7}-\d{7}(?!\d)")
-"""What Amazon ships for another channel begins with a letter (`S01-…`)."""
-
-
-def amazons_number(text: str) -> str | None:
-    """Amazon's number in a text, behind our prefix perhaps; None if there is none."""
-    found = _AMAZONS.search(text)
-    return found[0] if found is not None else None
-
-
-def find_orders(work: Work, number: str) -> list[OrderRow]:
-    """The orders that go by the number: several only where the store has used its own number for several."""
-    ours = or_(OrderRow.order_id == number, OrderRow.order_number == number)
-    found = list(work.session.scalars(select(OrderRow).where(ours)))
-    if found:
-        return found
-    named = select(StoreOrderNumber.order_id).where(StoreOrderNumber.store_order_number == number)
-    known = select(OrderRow).where(OrderRow.order_id.in_(named)).order_by(OrderRow.order_id)
-    return list(work.session.scalars(known))
+from orderbridge.orders import numbers
 
 
 def find_order(work: Work, number: str) -> OrderRow | None:
     """The order of that number. Fails if the store has used it for several."""
-    found = find_orders(work, number)
-    if len(found) > 1:
-        several = ", ".join(row.order_id for row in found)
-        fail(f"The store has used {number} for several orders: {several}. Name one by Amazon's number.")
-    return found[0] if found else None
+    try:
+        return numbers.find_order(work, number)
+    except numbers.SeveralOrders as several:
+        fail(str(several))
 
 
 def not_here(number: str) -> str:
     """What to say where no order goes by a number."""
-    amazons = amazons_number(number)
+    amazons = numbers.amazons_number(number)
     if amazons is None:
-        return no_such_number(number)
+        return numbers.no_such_number(number)
     return f"There is no order {number}. `orderbridge import --order {amazons}` fetches it."
-
-
-def no_such_number(number: str) -> str:
-    """What is wrong with a number that no order goes by, and that is none of Amazon's."""
-    return (
-        f"No order goes by {number}, with Amazon, with us or with the store, and it cannot be one of Amazon's "
-        "numbers: those are 3, 7 and 7 digits, like 114-3941689-8772232."
-    )

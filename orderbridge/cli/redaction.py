@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 import typer
 
 from orderbridge.cli.application import Json, console, fail, open_database, print_json
-from orderbridge.cli.order_numbers import amazons_number, find_orders
 from orderbridge.cli.privacy import privacy_app
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Database, Work
+from orderbridge.orders.numbers import amazons_number, find_orders
 from orderbridge.plural import number_of
 from orderbridge.privacy.asking import redact_early
 from orderbridge.settings import load_settings

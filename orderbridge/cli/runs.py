@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from orderbridge.cli.application import Json, app, console, fail, print_json, show, unit_of_work
-from orderbridge.database.models import Run, RunLineRow
+from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.runs import RunFilter, latest_runs, lines_of, log_of, number_of_lines, summary_of
 from orderbridge.plural import number_of
 from orderbridge.skip_reasons import SKIP_REASONS
 from schemas.imports import ImportFinished, RunLine
@@ -32,11 +32,8 @@ def list_runs(
 
     Next: `orderbridge runs show RUN` has one run's log, a line per order.
     """
-    statement = select(Run).order_by(Run.started_at.desc()).limit(limit)
-    if account is not None:
-        statement = statement.where(Run.account_id == account)
     with unit_of_work() as work:
-        rows = [_summary(run) for run in work.session.scalars(statement)]
+        rows = [summary_of(run) for run in latest_runs(work, RunFilter(account_id=account), limit)]
     shown = rows if as_json else [_row(row) for row in rows]
     show(shown, as_json, "No run yet: `orderbridge import` starts one.")
 
@@ -55,12 +52,10 @@ def show_run(
     """
     with unit_of_work() as work:
         found = _find(work, run)
-        of_run = select(RunLineRow).where(RunLineRow.run_id == found.run_id)
-        rows = work.session.scalars(of_run.order_by(RunLineRow.rank, RunLineRow.line_id).limit(lines)).all()
-        total = work.session.scalar(select(func.count()).select_from(of_run.subquery())) or 0
-    told = [RunLine.model_validate_json(row.line) for row in rows]
-    summary = _summary(found)
-    log = ImportFinished.model_validate_json(found.log) if found.log else None
+        told = [line for _, line in lines_of(work, found.run_id, lines)]
+        total = number_of_lines(work, found.run_id)
+    summary = summary_of(found)
+    log = log_of(found)
     if as_json:
         whole = log.model_dump(mode="json", exclude={"lines", "lines_left_out"}) if log else summary
         rows_told = [line.model_dump(mode="json") for line in told]
@@ -96,21 +91,6 @@ def _find(work: Work, run: str) -> Run:
     if len(found) > 1 and run != "last":
         fail(f"Several runs begin with {run}: give some more of its id.")
     return found[0]
-
-
-def _summary(run: Run) -> dict[str, Any]:
-    told = json.loads(run.log or run.progress)
-    return {
-        "run_id": run.run_id,
-        "account_id": run.account_id,
-        "kind": run.kind,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "counts": told["counts"],
-        "amazon_calls": told["amazon_calls"],
-        "waited_seconds": round(told["waited_seconds"]),
-        "problems": len(told["problems"]),
-    }
 
 
 def _row(summary: dict[str, Any]) -> dict[str, Any]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
 
 from orderbridge.cli.application import Json, app, done, fail, show, unit_of_work
-from orderbridge.cli.order_facts import refusal_reason
 from orderbridge.cli.order_numbers import find_order, not_here
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.shipments import State, package_name, refusal_of, send_again, to_send_again
 from orderbridge.plural import number_of
-from schemas.shipments import ShipmentDue
 
 shipments_app = typer.Typer(no_args_is_help=True, help="Look at shipments, and send refused ones again.")
 app.add_typer(shipments_app, name="shipments")
 
-State = Literal["waiting", "held", "confirmed", "rejected"]
 Account = Annotated[str | None, typer.Option(help="Only this account's.")]
 
 
@@ -61,12 +59,8 @@ def retry(
     if package is not None and order is None:
         raise typer.BadParameter("--package needs an order")
     with unit_of_work() as work:
-        rows = _of_order(work, order, package) if order is not None else _refused(work, account)
-        for row in rows:
-            again = ShipmentDue(
-                account_id=row.account_id, order_id=row.order_id, package_key=row.package_key, send_again=True
-            )
-            work.post(again)
+        rows = _of_order(work, order, package) if order is not None else to_send_again(work, account)
+        send_again(work, rows)
     if not rows:
         fail("Nothing is refused or held there. `orderbridge shipments list` shows the state of all.")
     names = [f"{row.order_id} {row.package_key}" for row in rows]
@@ -77,19 +71,14 @@ def _of_order(work: Work, order: str, package: str | None) -> list[PackageRow]:
     found = find_order(work, order)
     if found is None:
         fail(not_here(order))
-    rows = [row for row in _refused(work, None, found.order_id) if package in (None, row.package_key, _name(row))]
+    rows = [
+        row
+        for row in to_send_again(work, order_id=found.order_id)
+        if package in (None, row.package_key, package_name(row))
+    ]
     if package is not None and not rows:
         fail(f"{order} has no package {package} that is refused or held. `orderbridge orders show {order}` has them.")
     return rows
-
-
-def _refused(work: Work, account: str | None, order_id: str | None = None) -> list[PackageRow]:
-    statement = select(PackageRow).where(PackageRow.state.in_(("rejected", "held")))
-    if account is not None:
-        statement = statement.where(PackageRow.account_id == account)
-    if order_id is not None:
-        statement = statement.where(PackageRow.order_id == order_id)
-    return list(work.session.scalars(statement.order_by(PackageRow.ship_by, PackageRow.order_id)))
 
 
 def _packages(work: Work, account: str | None, state: State | None, *, limit: int) -> list[PackageRow]:
@@ -101,17 +90,12 @@ def _packages(work: Work, account: str | None, state: State | None, *, limit: in
     return list(work.session.scalars(statement))
 
 
-def _name(row: PackageRow) -> str:
-    """As its store calls it, else its tracking number."""
-    return row.package_key.removeprefix("tracking:")
-
-
 def _row(row: PackageRow) -> dict[str, Any]:
     return {
         "order_id": row.order_id,
-        "package": _name(row),
+        "package": package_name(row),
         "state": row.state,
-        "why": row.held_for or refusal_reason(row),
+        "why": row.held_for or (refusal_of(row) or {}).get("reason"),
         "until": row.hold_until if row.state == "waiting" else None,
         "confirmed_at": row.confirmed_at,
         "failures": row.failures,

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from orderbridge.bus.reading import BrokerSilent, read_topics
 from orderbridge.cli.application import Json, console, errors, fail, open_database, print_json, show
-from orderbridge.cli.order_numbers import amazons_number, find_order, not_here
+from orderbridge.cli.order_numbers import find_order, not_here
 from orderbridge.cli.privacy import privacy_app
+from orderbridge.orders.numbers import amazons_number
 from orderbridge.privacy import places
 from orderbridge.privacy.places import Judge, Place
 from orderbridge.settings import Settings, load_settings

@@ -238,6 +238,7 @@ def columns(document: OrderDocument) -> dict[str, object]:
     """What a row of the table keeps beside the document, so that it can be looked for."""
     return {
         "order_number": document.store.order_number,
+        "queue": document.store.status.name,
         "amazon_status": document.amazon_status,
         "fulfilled_by": document.fulfilled_by,
         "ship_by": document.ship_by,

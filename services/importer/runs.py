@@ -75,7 +75,7 @@ def find_open(work: Work, account_id: str, kind: str) -> Run | None:
 
 def save(work: Work, progress: Progress) -> None:
     """Keep where the run stands; a new one is opened thereby."""
-    values: dict[str, Any] = {"progress": progress.model_dump_json()}
+    values: dict[str, Any] = {"progress": progress.model_dump_json(), "problems": len(progress.problems)}
     work.session.execute(
         work.insert(Run)
         .values(

@@ -15,14 +15,16 @@ from orderbridge.database.models.accounts import (
 from orderbridge.database.models.base import Base
 from orderbridge.database.models.calls import Attempt, Lease, Quota
 from orderbridge.database.models.console import ConsoleLink, ConsoleSession, ConsoleUser, LoginFailure
-from orderbridge.database.models.imports import Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
+from orderbridge.database.models.imports import WITH_PROBLEMS, Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
 from orderbridge.database.models.mails import Mail
 from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
 from orderbridge.database.models.orders import OrderRow, PersonalDataRow
 from orderbridge.database.models.processes import ProcessRow
-from orderbridge.database.models.shipments import PackageRow, ShipmentWarning, StoreOrderNumber
+from orderbridge.database.models.shipments import OPEN_PACKAGES, PackageRow, ShipmentWarning, StoreOrderNumber
 
 __all__ = [
+    "OPEN_PACKAGES",
+    "WITH_PROBLEMS",
     "AccessToken",
     "Account",
     "AccountState",

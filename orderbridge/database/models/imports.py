@@ -11,6 +11,8 @@ from orderbridge.database.models.base import Base
 from orderbridge.database.types import Counter
 
 _OPEN = text("finished_at IS NULL")
+WITH_PROBLEMS = text("problems > 0")
+"""As the index of them has it: SQLite takes it for a query that says the same in the same words."""
 
 
 class Run(Base):
@@ -20,6 +22,8 @@ class Run(Base):
     __table_args__ = (
         Index("uq_open_run", "account_id", "kind", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_runs_account", "account_id", "started_at"),
+        Index("ix_runs_started", "started_at", "run_id"),
+        Index("ix_runs_problems", "started_at", "run_id", postgresql_where=WITH_PROBLEMS, sqlite_where=WITH_PROBLEMS),
     )
 
     run_id: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -28,6 +32,8 @@ class Run(Base):
     """`schemas.imports.RunKind`."""
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
+    problems: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many the run has met with so far."""
     progress: Mapped[str]
     """JSON: where the open run stands."""
     log: Mapped[str | None]
@@ -38,9 +44,10 @@ class RunLineRow(Base):
     """What a run did with one order. Written by the importer, pruned by the ticker."""
 
     __tablename__ = "run_lines"
+    __table_args__ = (Index("ix_run_lines_rank", "run_id", "rank", "line_id"),)
 
     line_id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
-    run_id: Mapped[str] = mapped_column(String(100), index=True)
+    run_id: Mapped[str] = mapped_column(String(100))
     rank: Mapped[int]
     """0 a problem, 1 a mapping is missing, 2 all else."""
     line: Mapped[str]

@@ -40,6 +40,7 @@ class OutboxRow(Base):
     __table_args__ = (
         Index("ix_outbox_due", "due_at", "position", postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
         Index("ix_outbox_dead_letters", "position", postgresql_where=DEAD_LETTER, sqlite_where=DEAD_LETTER),
+        Index("ix_outbox_key", "key", "position"),
         Index("uq_outbox_name", "name", unique=True, postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
     )
 

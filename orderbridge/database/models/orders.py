@@ -16,10 +16,19 @@ class OrderRow(Base):
     """An order as last told to the store, without personal data. Written by the importer; `sequence` is shared."""
 
     __tablename__ = "orders"
+    __table_args__ = (
+        Index("ix_orders_placed", "placed_at", "order_id"),
+        Index("ix_orders_account_placed", "account_id", "placed_at", "order_id"),
+        Index("ix_orders_queue", "queue", "placed_at", "order_id"),
+        Index("ix_orders_amazon_status", "amazon_status", "placed_at", "order_id"),
+        Index("ix_orders_to_ship", "fulfilled_by", "amazon_status", "ship_by"),
+    )
 
     order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(100), index=True)
+    account_id: Mapped[str] = mapped_column(String(100))
     order_number: Mapped[str] = mapped_column(index=True)
+    queue: Mapped[str] = mapped_column(default="", server_default="")
+    """The name of the store's status, as in the document."""
     amazon_status: Mapped[str] = mapped_column(String(40))
     fulfilled_by: Mapped[str] = mapped_column(String(20))
     ship_by: Mapped[datetime | None]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orderbridge.database.models.base import Base
+
+OPEN_PACKAGES = text("state <> 'confirmed'")
+"""As the index of them has it: SQLite takes it for a query that says the same in the same words."""
 
 
 class PackageRow(Base):
@@ -17,6 +20,16 @@ class PackageRow(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "reference_id"),
         Index("ix_packages_ready", "account_id", "state", "hold_until"),
+        Index("ix_packages_state", "state", "ship_by", "order_id", "package_key"),
+        Index("ix_packages_confirmed", "confirmed_at", "order_id", "package_key"),
+        Index(
+            "ix_packages_open",
+            "ship_by",
+            "order_id",
+            "package_key",
+            postgresql_where=OPEN_PACKAGES,
+            sqlite_where=OPEN_PACKAGES,
+        ),
     )
 
     order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
