@@ -38,6 +38,7 @@ _JOINS = ("importer", "shipper", "redactor", "reporter")
 """Those that read topics."""
 _LISTENER = "listener"
 _STOREFRONTS = "storefront of this house"
+_CONSOLES = "console of this house"
 _LOOK_EVERY = 5.0
 _READY_SECONDS = 60.0
 _SANDBOX_CLIENT = {
@@ -142,7 +143,8 @@ class House:
         connected elsewhere.
         """
         upgrade(self.database.engine)
-        self._give_the_storefront_a_token()
+        self.environment[f"{PREFIX}API_TOKEN"] = self._new_token(_STOREFRONTS)
+        consoles = {f"{PREFIX}API_TOKEN": self._new_token(_CONSOLES)}
         self._await_the_first_owner()
         tell(self.plan.data, self.environment, self.addresses)
         if self.plan.sandbox:
@@ -163,18 +165,19 @@ class House:
         for service in ENGINE:
             health = self.addresses["health"][service]
             port = {f"{PREFIX}HEALTH_PORT": health.rsplit(":", 1)[1]}
-            self._supervisor.start(service, [], {**self.environment, **port})
+            own = consoles if service == "console" else {}
+            self._supervisor.start(service, [], {**self.environment, **own, **port})
         self._supervisor.start("storefront", [], self.environment)
         self._wait("storefront", f"{self.addresses['storefront']}/healthz")
         for service in ENGINE:
             self._wait(service, f"{self.addresses['health'][service]}/readyz", joined=service in _JOINS)
 
-    def _give_the_storefront_a_token(self) -> None:
-        """A new one at each start, in the place of the last."""
+    def _new_token(self, name: str) -> str:
+        """A token to open personal data by, new at each start, in the place of the last of that name."""
         with self.database.unit_of_work() as work:
-            revoke_tokens(work, _STOREFRONTS)
-            _, secret = create_token(work, _STOREFRONTS, [OPEN_PERSONAL_DATA])
-        self.environment[f"{PREFIX}API_TOKEN"] = secret
+            revoke_tokens(work, name)
+            _, secret = create_token(work, name, [OPEN_PERSONAL_DATA])
+        return secret
 
     def _await_the_first_owner(self) -> None:
         """A link for whoever started this house, until the console has an owner."""

@@ -93,7 +93,7 @@ def ask_for_run(work: Work, account_id: str) -> None:
 
 
 def ask_for_order(work: Work, account_id: str, number: str) -> str:
-    """Have one order fetched, whenever it was placed, and return Amazon's number of it. Raises InVain, SeveralOrders."""
+    """Have one order fetched, whenever it was placed; returns Amazon's number of it. Raises InVain, SeveralOrders."""
     order_id = order_to_fetch(work, account_to_import(work, account_id), number)
     due = ImportDue(account_id=account_id, reason="order", order_id=order_id)
     work.post(due, name=f"fetch:{account_id}:{order_id}")

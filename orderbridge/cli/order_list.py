@@ -30,7 +30,7 @@ def list_orders(
     """
     with unit_of_work() as work:
         if status is None:
-            found = newest(work, OrderFilter(account_id=account), limit)
+            found = [order for _, order in newest(work, OrderFilter(account_id=account), limit)]
         else:
             found = of_any_status(work, account, status, limit)
     orders = [_facts(order) for order in found]

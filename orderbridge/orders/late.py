@@ -87,7 +87,7 @@ def late_orders(
 
 def _awaiting(
     work: Work, account_id: str | None, farthest: timedelta, most: int | None
-) -> Iterable[tuple[OrderRow, PersonalDataRow | None]]:
+) -> list[tuple[OrderRow, PersonalDataRow | None]]:
     """The orders with a deadline so near, each with its personal data. By two indexes: an OR would use neither."""
     awaits = (OrderRow.fulfilled_by == "merchant", OrderRow.amazon_status.in_(TO_SHIP))
     own = () if account_id is None else (OrderRow.account_id == account_id,)
@@ -105,14 +105,15 @@ def _awaiting(
         .limit(most)
     )
     ids = list(dict.fromkeys([*work.session.scalars(by_ship_by), *work.session.scalars(by_death)]))
+    found: list[tuple[OrderRow, PersonalDataRow | None]] = []
     for some in _batches(ids):
         rows = (
             select(OrderRow, PersonalDataRow)
             .outerjoin(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
             .where(OrderRow.order_id.in_(some))
         )
-        for row, kept in work.session.execute(rows):
-            yield row, kept
+        found += [(row, kept) for row, kept in work.session.execute(rows)]
+    return found
 
 
 def _packages(work: Work, order_ids: list[str]) -> dict[str, list[PackageRow]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from orderbridge.database.models import WITH_PROBLEMS, Run, RunLineRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.keyset import above, below
 from schemas.imports import ImportFinished, RunLine
 
 Place = tuple[datetime, str]
@@ -38,7 +39,7 @@ def latest_runs(work: Work, wanted: RunFilter, limit: int, after: Place | None =
     if wanted.with_problems:
         statement = statement.where(WITH_PROBLEMS)
     if after is not None:
-        statement = statement.where(tuple_(Run.started_at, Run.run_id) < after)
+        statement = statement.where(below((Run.started_at, Run.run_id), after))
     return list(work.session.scalars(statement))
 
 
@@ -48,7 +49,7 @@ def lines_of(work: Work, run_id: str, limit: int, after: LinePlace | None = None
         select(RunLineRow).where(RunLineRow.run_id == run_id).order_by(RunLineRow.rank, RunLineRow.line_id).limit(limit)
     )
     if after is not None:
-        statement = statement.where(tuple_(RunLineRow.rank, RunLineRow.line_id) > after)
+        statement = statement.where(above((RunLineRow.rank, RunLineRow.line_id), after))
     rows = work.session.scalars(statement)
     return [((row.rank, row.line_id), RunLine.model_validate_json(row.line)) for row in rows]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Select, or_, select, tuple_
+from sqlalchemy import Select, or_, select
 from sqlalchemy import text as sql
 
 from orderbridge.database.models import OrderRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.keyset import below
 from schemas.orders import AmazonStatus, OrderDocument
 
 AMAZON_STATUSES: tuple[str, ...] = get_args(get_args(AmazonStatus)[0])
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 Place = tuple[datetime, str]
 """Where a page ends: when its last order was placed, and that order's id."""
 # Each step finds the next name in the index: a DISTINCT would read as many entries as there are orders.
@@ -43,16 +45,19 @@ def queues(work: Work) -> list[str]:
     return sorted((name for name in work.session.scalars(_QUEUES) if name), key=str.casefold)
 
 
-def newest(work: Work, wanted: OrderFilter, limit: int, after: Place | None = None) -> list[OrderDocument]:
-    """The newest orders that pass the filter, at most `limit`, behind `after` where that is given."""
-    statement = _filtered(select(OrderRow.document), wanted)
+def newest(
+    work: Work, wanted: OrderFilter, limit: int, after: Place | None = None
+) -> list[tuple[Place, OrderDocument]]:
+    """The newest orders that pass the filter, each with its place; at most `limit`, behind `after` if it is given."""
+    statement = _filtered(select(OrderRow.placed_at, OrderRow.order_id, OrderRow.document), wanted)
     if after is not None:
-        statement = statement.where(tuple_(OrderRow.placed_at, OrderRow.order_id) < after)
+        statement = statement.where(below((OrderRow.placed_at, OrderRow.order_id), after))
     statement = statement.order_by(OrderRow.placed_at.desc(), OrderRow.order_id.desc()).limit(limit)
-    return [OrderDocument.model_validate_json(document) for document in work.session.scalars(statement)]
+    rows = work.session.execute(statement)
+    return [((row.placed_at, row.order_id), OrderDocument.model_validate_json(row.document)) for row in rows]
 
 
-def _filtered(statement: Select[Any], wanted: OrderFilter) -> Select[Any]:
+def _filtered(statement: S, wanted: OrderFilter) -> S:
     columns = {
         OrderRow.account_id: wanted.account_id,
         OrderRow.queue: wanted.queue,

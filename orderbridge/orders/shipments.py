@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 
 from orderbridge.database.models import OPEN_PACKAGES, PackageRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.keyset import above, below
 from schemas.shipments import ShipmentDue
 
 State = Literal["waiting", "held", "confirmed", "rejected"]
@@ -62,10 +63,10 @@ def unconfirmed(
     found: list[PackageRow] = []
     if after is None or after[0] is not None:
         if after is not None:
-            dated = dated.where(tuple_(PackageRow.ship_by, *_ID) > after)
+            dated = dated.where(above((PackageRow.ship_by, *_ID), after))
         found += work.session.scalars(dated.order_by(PackageRow.ship_by, *_ID).limit(limit))
     elif after is not None:
-        dateless = dateless.where(tuple_(*_ID) > after[1:])
+        dateless = dateless.where(above(_ID, after[1:]))
     if len(found) < limit:
         found += work.session.scalars(dateless.order_by(*_ID).limit(limit - len(found)))
     return found
@@ -76,7 +77,7 @@ def confirmed(work: Work, account_id: str | None, limit: int, after: Place | Non
     statement = _of(select(PackageRow).where(PackageRow.state == "confirmed"), account_id)
     statement = statement.where(PackageRow.confirmed_at.is_not(None))
     if after is not None:
-        statement = statement.where(tuple_(PackageRow.confirmed_at, *_ID) < after)
+        statement = statement.where(below((PackageRow.confirmed_at, *_ID), after))
     newest_first = [column.desc() for column in (PackageRow.confirmed_at, *_ID)]
     return list(work.session.scalars(statement.order_by(*newest_first).limit(limit)))
 

@@ -19,10 +19,10 @@ from schemas.failures import DeadLetter
 from schemas.orders import OrderImported, OrderRedacted, OrderUpdated
 
 Tone = Literal["", "good", "warn", "bad"]
-_MOST_TOLD: Final = 100
-_MOST_CALLS: Final = 50
-_MOST_OPENINGS: Final = 50
-_TOLD = (OrderImported.event_type, OrderUpdated.event_type, OrderRedacted.event_type, *shipment_moments.TOPICS)
+_MOST_TOLD: Final = 60
+_MOST_CALLS: Final = 30
+_MOST_OPENINGS: Final = 30
+_OF_ORDERS = (OrderImported.event_type, OrderUpdated.event_type, OrderRedacted.event_type)
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,16 @@ def life_of(work: Work, row: OrderRow, packages: Iterable[PackageRow], kept: Per
     What was told lies in the outbox for 30 days after it was published, and calls as long.
     """
     packages = list(packages)
-    told = list(work.session.scalars(_told(row.order_id)))
+    told = list(reversed(work.session.scalars(_told(row.order_id)).all()))
     calls = latest_calls(work, row, packages)
-    openings = list(work.session.scalars(_openings(row.order_id)))
+    openings = list(reversed(work.session.scalars(_openings(row.order_id)).all()))
     moments = [
         Moment(row.placed_at, "Ordered at Amazon"),
-        *(moment for one in told for moment in _of_event(one)),
+        *(_of_order_event(one) for one in told if one.topic in _OF_ORDERS),
+        # Of one moment: first what was said, then the call that it led to, then the answer.
         *(Moment(one.at, one.what, one.more, one.to_do, one.tone) for one in shipment_moments.heard(packages)),
         *map(_of_call, calls),
+        *(_of_other_event(one) for one in told if one.topic not in _OF_ORDERS),
         *map(_of_opening, openings),
         *_of_personal_data(kept),
     ]
@@ -82,7 +84,7 @@ def _told(order_id: str) -> Select[OutboxRow]:
         select(OutboxRow)
         .where(
             OutboxRow.key == order_id,
-            OutboxRow.topic.in_(_TOLD) | OutboxRow.topic.endswith(".dead-letter"),
+            OutboxRow.topic.in_((*_OF_ORDERS, *shipment_moments.TOPICS)) | OutboxRow.topic.endswith(".dead-letter"),
         )
         .order_by(OutboxRow.position.desc())
         .limit(_MOST_TOLD)
@@ -93,21 +95,22 @@ def _openings(order_id: str) -> Select[Opening]:
     return select(Opening).where(Opening.order_id == order_id).order_by(Opening.opening_id.desc()).limit(_MOST_OPENINGS)
 
 
-def _of_event(row: OutboxRow) -> Iterator[Moment]:
+def _of_order_event(row: OutboxRow) -> Moment:
     at = row.posted_at
     if row.topic == OrderImported.event_type:
-        yield Moment(at, "Imported", "The store was told of the new order.", tone="good")
-    elif row.topic == OrderUpdated.event_type:
-        changes = OrderUpdated.model_validate_json(row.body).changes
-        words = ", ".join(changes).replace("_", " ")
-        yield Moment(at, "Changed", f"The store was told what is new: {words or 'as it is now'}.")
-    elif row.topic == OrderRedacted.event_type:
-        yield Moment(at, "Personal data replaced", "The store was told that it reads Amazon Replaced from now on.")
-    elif row.topic in shipment_moments.TOPICS:
-        said = shipment_moments.told(row.topic, row.body)
-        yield Moment(at, said.what, said.more, said.to_do, said.tone)
-    else:
-        yield _of_dead_letter(row)
+        return Moment(at, "Imported", "The store was told of the new order.", tone="good")
+    if row.topic == OrderRedacted.event_type:
+        return Moment(at, "Personal data replaced", "The store was told that it reads Amazon Replaced from now on.")
+    changes = OrderUpdated.model_validate_json(row.body).changes
+    words = ", ".join(changes).replace("_", " ")
+    return Moment(at, "Changed", f"The store was told what is new: {words or 'as it is now'}.")
+
+
+def _of_other_event(row: OutboxRow) -> Moment:
+    if row.topic not in shipment_moments.TOPICS:
+        return _of_dead_letter(row)
+    said = shipment_moments.told(row.topic, row.body)
+    return Moment(row.posted_at, said.what, said.more, said.to_do, said.tone)
 
 
 def _of_dead_letter(row: OutboxRow) -> Moment:

@@ -17,6 +17,9 @@ class Entry(NamedTuple):
 
 NAVIGATION: Final = (
     Entry("Overview", "/", "viewer"),
+    Entry("Orders", "/orders", "viewer"),
+    Entry("Shipments", "/shipments", "viewer"),
+    Entry("Runs", "/runs", "viewer"),
     Entry("Dead letters", "/dead-letters", "viewer"),
     Entry("Accounts", "/accounts", "viewer"),
     Entry("Store tokens", "/tokens", "operator"),
