@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args
 from urllib.parse import quote
 
@@ -140,7 +141,10 @@ def _page(
 
 def package_row(package: PackageRow, now: Any) -> dict[str, Any]:
     """A package as the pages show it: how it stands, why it was refused, and whether it may be sent again."""
+    content = json.loads(package.content)
+    said = {one: content.get(one) or "" for one in ("carrier", "tracking_number", "package_id")}
     return {
+        **said,
         "package": package,
         "name": package_name(package),
         "stands": standing(package, now),

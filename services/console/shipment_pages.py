@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.responses import Response
@@ -60,7 +59,7 @@ def list_shipments(visit: Visit) -> Response:
             for one in late[:_MOST_LATE]
         ],
         more_late=len(late) > _MOST_LATE,
-        rows=[{**package_row(one, now), "content": json.loads(one.content)} for one in found[:PAGE]],
+        rows=[package_row(one, now) for one in found[:PAGE]],
         now=now,
         accounts=accounts,
         states=tuple(_STATES),
