@@ -16,7 +16,7 @@ from tests.parts.console import ConsoleServer, Visitor
 from tests.parts.in_process import System
 from tests.parts.open_call import OpenCalls
 
-_ROW = re.compile(r'data-label="Order"><a href="/orders/([^"?]+)"')
+_ROW = re.compile(r'data-label="Order" class="id"><a href="/orders/([^"?]+)"')
 _NEXT = re.compile(r'href="([^"]+)">Next page')
 
 

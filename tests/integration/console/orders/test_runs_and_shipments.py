@@ -16,9 +16,9 @@ from schemas.orders import OrderDocument
 from tests.parts.console import ConsoleServer, Visitor
 from tests.parts.in_process import System
 
-_RUN = re.compile(r'data-label="Began"><a href="/runs/([^"?]+)"')
-_PACKAGE = re.compile(r'data-label="Order"><a href="/orders/([^"?]+)">\1<')
-_LINE = re.compile(r'data-label="Order">(?:<a href="/orders/[^"]+">)?([^<]+)<')
+_RUN = re.compile(r'data-label="Began" class="whole"><a href="/runs/([^"?]+)"')
+_PACKAGE = re.compile(r'data-label="Order" class="id"><a href="/orders/([^"?]+)">\1<')
+_LINE = re.compile(r'data-label="Order" class="id">(?:<a href="/orders/[^"]+">)?([^<]+)<')
 _NEXT = re.compile(r'href="([^"]+)">Next page')
 CANARY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
