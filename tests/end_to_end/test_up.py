@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from sqlalchemy import select
 
+from orderbridge.database.models import ApiTokenRow
+from orderbridge.database.unit_of_work import Database
 from orderbridge.demo.books import compare
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
@@ -51,6 +57,23 @@ def test_it_survives_a_power_cut_in_the_middle_of_a_run(tmp_path: Path) -> None:
     finally:
         again.close()
     assert again.processes() == []
+
+
+def test_storefront_and_console_open_personal_data_by_a_token_each(tmp_path: Path) -> None:
+    house = StandingHouse(tmp_path, "up")
+    try:
+        house.wait_until_it_stands()
+        (file,) = tmp_path.rglob("orderbridge.sqlite")
+        with closing(Database(f"sqlite:///{file}")) as database, database.unit_of_work() as work:
+            tokens = {row.secret_hash: row.name for row in work.session.scalars(select(ApiTokenRow))}
+        started = {}
+        for process in psutil.Process(house.process.pid).children(recursive=True):
+            if (service := process.cmdline()[-1:]) in (["console"], ["storefront"]):
+                secret = process.environ()["ORDERBRIDGE_API_TOKEN"]
+                started[service[0]] = tokens[hashlib.sha256(secret.encode()).hexdigest()]
+    finally:
+        house.close()
+    assert started == {"console": "console of this house", "storefront": "storefront of this house"}
 
 
 def _orders(house: StandingHouse) -> list[dict[str, Any]]:

@@ -129,3 +129,37 @@ def test_orders_that_await_shipment_are_looked_at_after_0006(database_url: str) 
         command.downgrade(_config(connection), "0005")
         assert connection.execute(planned).all() == []
     engine.dispose()
+
+
+def test_orders_get_their_queue_and_runs_their_problems(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0012")
+        for order_id, document in (("A", '{"store": {"status": {"name": "On \u00e9t\u00e9"}}}'), ("B", "{}")):
+            connection.execute(
+                text(
+                    "INSERT INTO orders (order_id, account_id, order_number, amazon_status, fulfilled_by, sequence, "
+                    "document, placed_at, amazon_updated_at) VALUES (:id, 'main', :id, 'unshipped', 'merchant', 1, "
+                    ":document, '2026-11-24 09:00', '2026-11-24 09:00')"
+                ),
+                {"id": order_id, "document": document},
+            )
+        for run_id, log, progress in (
+            ("open", None, '{"problems": ["a"]}'),
+            ("ended", '{"problems": ["a", "b"]}', "{}"),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO runs (run_id, account_id, kind, started_at, progress, log) VALUES "
+                    "(:id, :id, 'search', '2026-11-24 09:00', :progress, :log)"
+                ),
+                {"id": run_id, "log": log, "progress": progress},
+            )
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert dict(connection.execute(text("SELECT order_id, queue FROM orders")).all()) == {
+            "A": "On \u00e9t\u00e9",
+            "B": "",
+        }
+        assert dict(connection.execute(text("SELECT run_id, problems FROM runs")).all()) == {"open": 1, "ended": 2}
+    engine.dispose()
