@@ -18,6 +18,8 @@ _PLACES = {
     "{account_id:path}": "main",
     "{account_id}": "main",
     "{asked}": "none",
+    "{order_id:path}": "114-0000000-0000000",
+    "{run_id}": "none",
     "{token_id}": "none",
     "{name}": "nobody",
     "{token}": "none",
