@@ -139,7 +139,7 @@ def test_orders_get_their_queue_and_runs_their_problems(database_url: str) -> No
             connection.execute(
                 text(
                     "INSERT INTO orders (order_id, account_id, order_number, amazon_status, fulfilled_by, sequence, "
-                    "document, placed_at, amazon_updated_at) VALUES (:id, 'main', :id, 'unshipped', 'merchant', 1, "
+                    "document, placed_at, amazon_updated_at) VALUES (:id, 'main', 'AMZ', 'unshipped', 'merchant', 1, "
                     ":document, '2026-11-24 09:00', '2026-11-24 09:00')"
                 ),
                 {"id": order_id, "document": document},
@@ -151,9 +151,9 @@ def test_orders_get_their_queue_and_runs_their_problems(database_url: str) -> No
             connection.execute(
                 text(
                     "INSERT INTO runs (run_id, account_id, kind, started_at, progress, log) VALUES "
-                    "(:id, :id, 'search', '2026-11-24 09:00', :progress, :log)"
+                    "(:id, :account, 'search', '2026-11-24 09:00', :progress, :log)"
                 ),
-                {"id": run_id, "log": log, "progress": progress},
+                {"id": run_id, "account": run_id, "log": log, "progress": progress},
             )
     upgrade(engine)
     with engine.connect() as connection:
