@@ -26,7 +26,7 @@ _MOST_FIELDS = 2000
 async def admit(request: Request, database: Database, site: Site, role: Role | None) -> Visit:
     """The request, if it may do what needs the role (None: anyone may). Raises Stop."""
     if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
-        raise Stop(404, "There is no such page", "There is a NUL character in its address.")
+        raise Stop(400, "This address cannot be read", "There is a NUL character in it. Begin at the first page.")
     given = request.cookies.get(site.cookie, "")
     known = _TOKEN.fullmatch(given) is not None
     visit = Visit(

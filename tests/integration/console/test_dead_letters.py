@@ -61,7 +61,7 @@ def test_whatever_stands_in_a_filter(console: ConsoleServer, letters: list[str],
     assert console.signed_in("vera", "viewer").get(f"/dead-letters?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("event_id", ["nobody", "..%2f..%2fetc", "'", "%00", "x" * 3000])
+@pytest.mark.parametrize("event_id", ["nobody", "..%2f..%2fetc", "'", "x" * 3000])
 def test_one_that_is_not_there(console: ConsoleServer, event_id: str) -> None:
     answer = console.signed_in("vera", "viewer").get(f"/dead-letters/{event_id}")
     assert answer.status_code == 404

@@ -1,35 +1,34 @@
-"""A console over each database, with the clock that the test moves, and an account to look at."""
+"""The console of a whole system that runs in this process, with somebody of each role."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
-from orderbridge.access import passwords
-from orderbridge.database.unit_of_work import Database
-from tests.parts.console import ConsoleServer, add_account
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hashes of a millisecond: how strong they are is tests/unit/console's."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    passwords.nobodys_hash.cache_clear()
-    yield
-    passwords.nobodys_hash.cache_clear()
+from tests.parts.console import ConsoleServer, Visitor
+from tests.parts.in_process import System
+from tests.parts.sandbox_server import SandboxServer
 
 
 @pytest.fixture
-def console(database: Database) -> Iterator[ConsoleServer]:
-    """The console."""
-    with ConsoleServer(database) as server:
+def anywhere(database_url: str, tmp_path: Path, sandbox: SandboxServer) -> Iterator[System]:
+    """The system, on SQLite and on PostgreSQL."""
+    with closing(System(database_url, tmp_path, sandbox)) as system:
+        yield system
+
+
+@pytest.fixture
+def console(anywhere: System) -> Iterator[ConsoleServer]:
+    """Its console, at Amazon's own addresses: links to Seller Central are shown."""
+    with ConsoleServer(anywhere.database) as server:
         yield server
 
 
 @pytest.fixture
-def account(database: Database) -> str:
-    """An account that is connected, in two marketplaces, and not enabled."""
-    add_account(database, "main")
-    return "main"
+def operator(console: ConsoleServer) -> Visitor:
+    """Somebody who may act."""
+    console.signed_in("owner")
+    return console.signed_in("olga", "operator")
