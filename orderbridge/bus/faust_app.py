@@ -115,7 +115,7 @@ async def _until_done(original: Original, pipeline: Pipeline, progress: Progress
     """Handle one message, waiting in place while the service is paused or the database away."""
     loop = asyncio.get_running_loop()
     wait = 0.1
-    with progress.at_work_on(original):
+    with progress.at_work():
         while True:
             try:
                 if await loop.run_in_executor(pool, pipeline.process_unless_paused, original):

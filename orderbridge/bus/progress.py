@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from schemas.failures import Original
-
 STUCK_AFTER = 90.0
 """Seconds a single message, or a partition with lag, may stand still before the worker counts as stuck."""
 
@@ -23,7 +21,7 @@ class Progress:
         self._stuck_after = stuck_after
         self._waiting_for: str | None = None
         self._lock = threading.Lock()
-        self._at_work: dict[str, float] = {}
+        self._at_work: dict[object, float] = {}
         self._handled = 0
         self._standing: dict[str, tuple[int, float]] = {}
 
@@ -41,16 +39,20 @@ class Progress:
         self._waiting_for = what
 
     @contextmanager
-    def at_work_on(self, original: Original) -> Iterator[None]:
-        """Marks a message as being handled."""
+    def at_work(self) -> Iterator[None]:
+        """Marks a message as being handled.
+
+        After a rebalance the same one may be in hand twice, for a moment: read again while the first is let go of.
+        """
+        mark = object()
         with self._lock:
-            self._at_work[original.place()] = time.monotonic()
+            self._at_work[mark] = time.monotonic()
         try:
             yield
         finally:
             self.waiting_for = None  # if it was taken from us while it waited; others that still wait say so again
             with self._lock:
-                del self._at_work[original.place()]
+                del self._at_work[mark]
                 self._handled += 1
 
     def report(self) -> dict[str, Any]:

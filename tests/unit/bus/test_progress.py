@@ -12,7 +12,6 @@ import pytest
 
 from orderbridge.bus.health import serve_health
 from orderbridge.bus.progress import Progress
-from tests.parts.pipeline_bench import original
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_no_lag_is_never_stuck(now: list[float]) -> None:
 
 def test_a_message_too_long_in_hand_is_stuck(now: list[float]) -> None:
     progress = Progress()
-    with progress.at_work_on(original(b"")):
+    with progress.at_work():
         now[0] += 91
         assert progress.report()["state"] == "stuck"
     assert progress.report()["state"] == "ok"
@@ -68,8 +67,8 @@ def test_a_message_too_long_in_hand_is_stuck(now: list[float]) -> None:
 def test_waiting_is_alive_however_long_and_counts_for_nobody_afterwards(now: list[float]) -> None:
     progress = Progress()
     progress.lag_of = lambda: {"order.shipped/0": (3, 5)}
-    with progress.at_work_on(original(b"", offset=1)):
-        with progress.at_work_on(original(b"", offset=2)):
+    with progress.at_work():
+        with progress.at_work():
             progress.waiting_for = "the database"
             progress.report()
             now[0] += 3600
@@ -106,3 +105,14 @@ def ask(port: int, path: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_one_message_may_be_in_hand_twice() -> None:
+    """A rebalance had it read again while the first was let go of: that crashed the worker."""
+    progress = Progress()
+    first, second = progress.at_work(), progress.at_work()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert progress.report()["handled"] == 2
