@@ -17,18 +17,16 @@ from orderbridge.database.models import (
     Account,
     AccountState,
     HandlerFailure,
-    OrderRow,
     OutboxRow,
     PackageRow,
     PersonalDataRow,
     ProcessRow,
     ServiceState,
-    ShipmentWarning,
 )
 from orderbridge.database.models.messages import DEAD_LETTER
 from orderbridge.database.unit_of_work import Work
 from orderbridge.heartbeat import SILENT_AFTER
-from orderbridge.late_shipments import TO_SHIP
+from orderbridge.orders.late import late_orders
 from orderbridge.plural import number_of
 
 State = Literal["well", "waiting", "bad", "off"]
@@ -36,6 +34,8 @@ NEEDED: Final = ("importer", "shipper", "redactor", "ticker")
 """Without one of these nothing goes on."""
 SERVICES: Final = (*NEEDED, "reporter", "listener", "api", "console")
 LATELY: Final = timedelta(hours=1)
+LATE_COUNTED: Final = 100
+"""More late orders than these are not counted."""
 _BEHIND: Final = 1_000
 """So many events not handled yet are worth a look."""
 _SLOW: Final = timedelta(minutes=1)
@@ -85,6 +85,7 @@ class Overview:
     shipments_waiting: int
     shipments_held: int
     late_soon: int
+    """At most `LATE_COUNTED`."""
     alive: int
     """Orders whose personal data can be opened."""
     last_day: datetime | None
@@ -118,7 +119,7 @@ def overview(work: Work) -> Overview:
         oldest_due_at=oldest_due_at,
         shipments_waiting=waiting.get("waiting", 0),
         shipments_held=waiting.get("held", 0),
-        late_soon=_late_soon(work),
+        late_soon=len(late_orders(work, most=LATE_COUNTED)),
         alive=alive_count,
         last_day=last_day,
         accounts=tuple(_accounts(work)),
@@ -185,15 +186,6 @@ def _state(
     if lag is not None and lag > _BEHIND:
         return "waiting", f"{lag:,} behind"
     return "well", running if lag is None else f"{running}, {lag:,} behind"
-
-
-def _late_soon(work: Work) -> int:
-    warned = (
-        select(func.count(ShipmentWarning.order_id.distinct()))
-        .join(OrderRow, OrderRow.order_id == ShipmentWarning.order_id)
-        .where(OrderRow.fulfilled_by == "merchant", OrderRow.amazon_status.in_(TO_SHIP))
-    )
-    return int(work.session.execute(warned).scalar_one())
 
 
 def _accounts(work: Work) -> list[AccountView]:

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from orderbridge.accounts.attentions import open_attentions
-from orderbridge.overview import Overview, Part, overview
+from orderbridge.overview import LATE_COUNTED, Overview, Part, overview
 from services.console.visit import Visit
 
 
@@ -54,6 +54,7 @@ def _page(visit: Visit, template: str) -> Response:
     return visit.page(
         template,
         now=now,
+        most_late=LATE_COUNTED,
         parts=parts,
         boxes=[(box, now.parts[box.service], _WORDS[now.parts[box.service].state]) for box in _BOXES],
         words=_WORDS,

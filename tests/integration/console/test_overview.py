@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
-from orderbridge.database.models import Account, HandlerFailure, PersonalDataRow, ProcessRow, Quota, ServiceState
+from orderbridge.database.models import (
+    Account,
+    HandlerFailure,
+    OrderRow,
+    PersonalDataRow,
+    ProcessRow,
+    Quota,
+    ServiceState,
+)
 from orderbridge.database.unit_of_work import Database
 from orderbridge.overview import SERVICES, Overview, overview
 from schemas.imports import ImportDue
+from schemas.orders import OrderDocument
 from tests.parts.console import ConsoleServer
+from tests.parts.contract import EXAMPLES
 from tests.parts.databases import add_order
 from tests.parts.hand_clock import HandClock
 
@@ -137,3 +147,21 @@ def test_the_page_and_its_live_part(console: ConsoleServer, database: Database) 
         assert re.search(r'class="part part-bad">\s*<rect x="274"', text), "the shipper's box"
     assert len(page.content) < 100_000
     assert console.visitor().get("/live").status_code == 303
+
+
+def test_late_orders_are_those_of_the_page_of_shipments(database: Database, clock: HandClock) -> None:
+    """A deadline that is near counts; one that is far, and an order that Amazon ships, do not."""
+    example = OrderDocument.model_validate(EXAMPLES["order.imported"])
+    with database.unit_of_work() as work:
+        work.session.add(account_row("main"))
+    for order_id, hours, fulfilled_by in (("near", 1, "merchant"), ("far", 500, "merchant"), ("fba", 1, "amazon")):
+        add_order(database, order_id)
+        with database.unit_of_work() as work:
+            row = work.session.get_one(OrderRow, order_id)
+            values: dict[str, Any] = {"fulfilled_by": fulfilled_by, "amazon_status": "unshipped"}
+            values |= {"ship_by": work.now + timedelta(hours=hours)}
+            document = example.model_copy(update={"order_id": order_id, "account_id": "main", **values})
+            row.account_id, row.document = "main", document.model_dump_json(exclude_none=True)
+            for name, value in values.items():
+                setattr(row, name, value)
+    assert seen(database).late_soon == 1
