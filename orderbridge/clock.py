@@ -25,13 +25,17 @@ class HostClock:
         return datetime.now(UTC)
 
 
+Measure = Callable[[], tuple[datetime, float]]
+"""The database's time, and at which moment of `time.monotonic()` it told it."""
+
+
 class DatabaseClock:
     """The database's time: the host's monotonic clock plus an offset, measured at the first use and every minute.
 
-    `measure` asks the database for its time. While the database is away the last offset serves on.
+    While the database is away the last offset serves on.
     """
 
-    def __init__(self, measure: Callable[[], datetime], *, every: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(self, measure: Measure, *, every: timedelta = timedelta(minutes=1)) -> None:
         self._measure = measure
         self._every = every.total_seconds()
         self._measured_at: float | None = None
@@ -56,14 +60,11 @@ class DatabaseClock:
                 self._measuring.release()
 
     def _synchronise(self) -> None:
-        before = time.monotonic()
         try:
-            theirs = self._measure()
+            theirs, told_at = self._measure()
         except Exception:
             if self._measured_at is None:
                 raise
-            self._measured_at = before
-            return
-        after = time.monotonic()
-        self._origin = theirs.astimezone(UTC) - timedelta(seconds=(before + after) / 2)
-        self._measured_at = after
+        else:
+            self._origin = theirs.astimezone(UTC) - timedelta(seconds=told_at)
+        self._measured_at = time.monotonic()

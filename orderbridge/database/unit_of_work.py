@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database import outbox
-from orderbridge.database.engine import connect, connect_unpooled, database_time
+from orderbridge.database.engine import connect, connect_unpooled, measure_time
 from orderbridge.database.models import OrderRow
 from schemas.base import Event
 
@@ -197,7 +197,7 @@ class Work:
 
 def _database_clock(url: str) -> DatabaseClock:
     engine = connect_unpooled(url)
-    return DatabaseClock(lambda: database_time(engine))
+    return DatabaseClock(lambda: measure_time(engine))
 
 
 _open_work = threading.local()

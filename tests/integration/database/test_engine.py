@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from orderbridge.clock import DatabaseClock, HostClock
-from orderbridge.database.engine import database_time, is_outage
+from orderbridge.database.engine import connect_unpooled, database_time, is_outage, measure_time
 from orderbridge.database.models import Lease, Slot
 from orderbridge.database.unit_of_work import Database, TransactionOpen, refuse_open_transaction
 from tests.parts.databases import aged, post
@@ -198,3 +198,10 @@ def test_postgres_tells_the_time_and_sqlite_takes_the_hosts(postgres_url: str, s
     assert abs(on_postgres.clock.now() - database_time(on_postgres.engine)) < timedelta(seconds=1)
     on_postgres.close()
     on_sqlite.close()
+
+
+def test_how_long_a_connection_takes_to_open_does_not_put_the_clock_wrong(postgres_url: str) -> None:
+    slow, quick = connect_unpooled(postgres_url), connect_unpooled(postgres_url)
+    event.listen(slow, "do_connect", lambda *_: time.sleep(0.5))
+    clock = DatabaseClock(lambda: measure_time(slow))
+    assert abs(clock.now() - database_time(quick)) < timedelta(seconds=0.2)

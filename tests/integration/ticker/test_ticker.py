@@ -78,7 +78,8 @@ def test_a_dated_event_is_published_at_its_date(build: Build, kafka: Kafka, data
     due = house.database.clock.now() + timedelta(seconds=1.5)
     house.wait_for(post(house.database, aged("A"), at=due))
     late = house.database.clock.now() - due
-    assert timedelta(0) <= late < timedelta(seconds=1)
+    apart = timedelta(milliseconds=50)  # two processes' measures of the database's time, on a busy machine
+    assert -apart <= late < timedelta(seconds=1)
 
 
 @pytest.mark.timeout(180)

@@ -21,7 +21,7 @@ class FakeDatabase:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monotonic = 1000.0
         self.offset = timedelta(0)
-        self.round_trip = 0.0
+        self.connecting = 0.0
         self.away = False
         self.measured = 0
         monkeypatch.setattr(time, "monotonic", lambda: self.monotonic)
@@ -29,14 +29,14 @@ class FakeDatabase:
     def time(self) -> datetime:
         return START + self.offset + timedelta(seconds=self.monotonic - 1000)
 
-    def measure(self) -> datetime:
+    def measure(self) -> tuple[datetime, float]:
         self.measured += 1
         if self.away:
             raise Away
-        self.monotonic += self.round_trip / 2
-        theirs = self.time()
-        self.monotonic += self.round_trip / 2
-        return theirs
+        self.monotonic += self.connecting
+        told = self.time(), self.monotonic
+        self.monotonic += self.connecting
+        return told
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_it_tells_the_databases_time(fake: FakeDatabase) -> None:
     assert fake.measured == 1
 
 
-def test_the_way_there_and_back_is_taken_into_account(fake: FakeDatabase) -> None:
-    fake.round_trip = 2.0
+def test_how_long_it_takes_to_be_told_makes_no_difference(fake: FakeDatabase) -> None:
+    fake.connecting = 2.0
     clock = DatabaseClock(fake.measure)
     assert clock.now() == fake.time()
 
@@ -103,8 +103,11 @@ def test_never_measured_it_cannot_tell(fake: FakeDatabase) -> None:
 
 
 def test_it_tells_utc_whatever_zone_the_database_answers_in(fake: FakeDatabase) -> None:
-    zone = timezone(timedelta(hours=-8))
-    now = DatabaseClock(lambda: fake.measure().astimezone(zone)).now()
+    def measure() -> tuple[datetime, float]:
+        theirs, told_at = fake.measure()
+        return theirs.astimezone(timezone(timedelta(hours=-8))), told_at
+
+    now = DatabaseClock(measure).now()
     assert now == START
     assert now.tzinfo == UTC
 
