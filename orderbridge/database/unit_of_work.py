@@ -70,6 +70,9 @@ class Cause:
         return _EPOCH + timedelta(microseconds=int(self.rank.partition("/")[0]))
 
 
+_OTHER_WAYS = ("bitmapscan", "sort")
+
+
 class Work:
     """A unit of work: session, clock, and the events it posts."""
 
@@ -162,6 +165,16 @@ class Work:
         if self._dialect == "sqlite":
             return True
         return bool(self.session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0)))))
+
+    def read_in_index_order(self) -> None:
+        """Have PostgreSQL read by the index that has the rows in order, for the rest of this transaction.
+
+        Of a table that is a queue it does not know how much of it lies behind, and may gather and sort all that
+        matches. That way it never forgets index entries of rows that no longer match, as it does one after the other
+        in the order of the index: until the next vacuum each look would cost more than the one before.
+        """
+        if self._dialect == "postgresql":
+            self.session.execute(select(*(func.set_config(f"enable_{way}", "off", True) for way in _OTHER_WAYS)))
 
     def next_sequence(self, order_id: str) -> Row[int, str] | None:
         """The next `sequence` of the order's one counter, with its `document`; None where there is no such order.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
@@ -51,20 +51,30 @@ def _destroy(moment: datetime, work: Work, ring: KeyRing) -> None:
         _plan(work, one, now)
 
 
-def _redact(event: KeyExpired, work: Work) -> None:
-    now = work.now
-    under_the_key = (
+def next_under_the_key(event: KeyExpired) -> Select[str]:
+    """The next batch of orders under the key, in their order.
+
+    Both tables are told where it begins: PostgreSQL, which merges them, would go through the other one from its first
+    row on, and a night of a million orders would look at 5,000,000,000.
+    """
+    after = event.after or ""
+    return (
         select(PersonalDataRow.order_id)
         .join(OrderRow, OrderRow.order_id == PersonalDataRow.order_id)
         .where(
             PersonalDataRow.dies_at == event.moment,
             PersonalDataRow.redacted_at.is_(None),
-            PersonalDataRow.order_id > (event.after or ""),
+            PersonalDataRow.order_id > after,
+            OrderRow.order_id > after,
         )
         .order_by(PersonalDataRow.order_id)
         .limit(AT_ONCE)
     )
-    found = work.session.scalars(under_the_key).all()
+
+
+def _redact(event: KeyExpired, work: Work) -> None:
+    now = work.now
+    found = work.session.scalars(next_under_the_key(event)).all()
     redacted = redact_many(found, work) if found else 0
     if redacted and now >= event.moment + LOOK_AGAIN:
         log.warning("personal data was overdue", orders=redacted, moment=event.moment.isoformat())

@@ -65,6 +65,7 @@ class Relay:
             lease_ends = self._take_lease(work, began)
             if lease_ends is None:
                 return Tick(active=False)
+            work.read_in_index_order()
             now = work.now
             self._held_back = {key: until for key, until in self._held_back.items() if until > now}
             rows, more_due = self._rows(work, now)
@@ -160,10 +161,16 @@ class Relay:
 def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:
     # What was posted for now is due, whatever the clock of its sender said: those clocks differ by milliseconds, and
     # an order's events must not overtake each other. Held-back keys stay out, or enough of them would fill the batch.
-    due = (OutboxRow.due_at <= now) | ((OutboxRow.due_at == OutboxRow.posted_at) & (OutboxRow.due_at <= now + AHEAD))
+    # The bound stands by itself, and not in the OR, so that the rows come from their index, in its order.
+    posted_for_now = OutboxRow.due_at == OutboxRow.posted_at
     return (
         select(OutboxRow)
-        .where(OutboxRow.published_at.is_(None), due, tuple_(OutboxRow.topic, OutboxRow.key).not_in(held_back))
+        .where(
+            OutboxRow.published_at.is_(None),
+            OutboxRow.due_at <= now + AHEAD,
+            (OutboxRow.due_at <= now) | posted_for_now,
+            tuple_(OutboxRow.topic, OutboxRow.key).not_in(held_back),
+        )
         .order_by(OutboxRow.due_at, OutboxRow.position)
         .limit(BATCH)
     )
