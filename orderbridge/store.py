@@ -42,6 +42,8 @@ from schemas.failures import Original
 from schemas.openings import OpenedSeal, Purpose
 from schemas.shipments import OrderShipped
 
+__all__ = ["STORE_EVENTS", "NotOpened", "NotSent", "Received", "Settings", "Store", "Unreadable", "load_settings"]
+
 log = logging.getLogger(__name__)
 
 STORE_EVENTS: dict[str, type[Event]] = {name: event for name, event in EVENTS.items() if "store" in event.read_by}
@@ -115,8 +117,18 @@ class Store:
         self._producer: Any = None
 
     @classmethod
-    def from_settings(cls, settings: Settings | None = None, *, group: str = "store", name: str = "store") -> Self:
-        """The store of this installation, as the `ORDERBRIDGE_…` variables have it. Raises BadSettings."""
+    def from_settings(
+        cls,
+        settings: Settings | None = None,
+        *,
+        group: str = "store",
+        name: str = "store",
+        open_seconds: float = 30.0,
+    ) -> Self:
+        """The store of this installation, as the `ORDERBRIDGE_…` variables have it. Raises BadSettings.
+
+        `open_seconds`: how long `open_personal_data` may wait for an API that is limited or away.
+        """
         settings = settings or load_settings()
         options = client_options(settings)
         return cls(
@@ -126,7 +138,7 @@ class Store:
             name=name,
             session_timeout_seconds=settings.session_timeout_seconds,
             embedded=settings.kafka_embedded,
-            open_call=open_call_of(settings),
+            open_call=open_call_of(settings, wait_seconds=open_seconds),
             **options,
         )
 

@@ -145,8 +145,8 @@ def test_the_way_of_an_order_through_the_store(bridge: Bridge, shop: Shop) -> No
     gone = PersonalDataState.redacted(datetime.now(UTC), "US").model_dump(mode="json", exclude_none=True)
     bridge.say(example("order.redacted", sequence=30, personal_data=gone))
     shop.wait_for_order(personal_data="redacted", sequence=30)
-    assert "<td>Amazon Replaced</td>" in shop.ask("/")[1]
-    assert "<td>Amazon Replaced</td>" in shop.ask(f"/orders/{ORDER}")[1]
+    assert ">Amazon Replaced</td>" in shop.ask("/?queue=Shipped")[1]
+    assert "<dd>Amazon Replaced</dd>" in shop.ask(f"/orders/{ORDER}")[1]
     assert shop.ask("/healthz") == (200, {"trouble": None, "unsent": 0})
 
 
