@@ -74,6 +74,7 @@ def up(
     `orderbridge accounts connect main` first.
     """
     from orderbridge.data_folder import HouseError, one_house
+    from orderbridge.first_look import first_look
     from orderbridge.house import House, plan_to_stand
 
     stop = threading.Event()
@@ -87,9 +88,8 @@ def up(
                 house.start()
                 view.print("\nThe house stands. [bold]Ctrl-C[/bold] stops it.\n")
                 print_json(house.addresses) if as_json else _print_addresses(house.addresses)
-                if house.first_owner_link is not None:
-                    view.print("\nThe console has no owner yet. This link makes you the first, once, for a day:")
-                    view.print(f"  {house.first_owner_link}\n", markup=False, highlight=False, soft_wrap=True)
+                look = first_look(house.addresses, house.first_owner_link)
+                view.print(f"\n{look}\n", markup=False, highlight=False, soft_wrap=True)
                 while not stop.wait(0.5):
                     house.watch()
             finally:

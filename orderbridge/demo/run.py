@@ -21,6 +21,7 @@ from orderbridge.database.models import OutboxRow
 from orderbridge.demo.books import Comparison, compare
 from orderbridge.demo.merchant import DE, Buyers, Merchant
 from orderbridge.demo.view import picture, summary
+from orderbridge.first_look import first_look
 from orderbridge.house import House, Plan, clean
 from orderbridge.plural import number_of
 from schemas.imports import ImportDue
@@ -54,6 +55,8 @@ def run_demo(
     try:
         house.start()
         console.print("[dim]Kafka: librdkafka's embedded broker. Database: SQLite. Amazon: the sandbox.[/dim]")
+        look = first_look(house.addresses, house.first_owner_link)
+        console.print(f"\n{look}\n", markup=False, highlight=False, soft_wrap=True)
         demo = _Demo(house, console, stop)
         demo.go(orders)
         console.print()
@@ -62,11 +65,8 @@ def run_demo(
         if report_file is not None:
             report_file.write_text(json.dumps(report, indent=2) + "\n")
         if stay and not stop.is_set():
-            console.print(
-                f"\nLook around, [bold]Ctrl-C[/bold] ends it:\n  the store    {house.addresses['storefront']}"
-            )
-            console.print(f"  its Amazon   {house.addresses['sandbox']}")
-            console.print(f"  the console  {house.first_owner_link}\n", markup=False, soft_wrap=True)
+            console.print("\nIt stays for a look around; [bold]Ctrl-C[/bold] ends it.\n")
+            console.print(f"{look}\n", markup=False, highlight=False, soft_wrap=True)
             while not stop.wait(0.5):
                 house.watch()
         return comparison.agree and demo.finished, report
