@@ -55,13 +55,13 @@ def create_api(shop: Shop) -> APIRouter:
 
 
 def _brief(order: Order) -> dict[str, Any]:
-    named = {"order_id", "amazon_status", "fulfilled_by", "marketplace_id", "lines", "sequence"}
+    named = ("order_id", "amazon_status", "fulfilled_by", "marketplace_id", "sequence")
     return {
-        **order.event.model_dump(mode="json", include=named),
+        **{name: getattr(order.event, name) for name in named},
+        **order.event.totals.model_dump(mode="json", include={"total", "currency"}),
+        "lines": [line.model_dump(include={"order_item_id", "sku", "title", "quantity"}) for line in order.event.lines],
         "order_number": order.event.store.order_number,
         "status": order.queue(),
-        "total": str(order.event.totals.total),
-        "currency": order.event.totals.currency,
         "personal_data": order.event.personal_data.state,
         "events": Counter(order.received.values()),
         "shipments": [{**summary(shipment), "answers": shipment.answers} for shipment in order.shipments.values()],
