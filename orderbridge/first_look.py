@@ -11,21 +11,11 @@ def first_look(addresses: Mapping[str, Any], owner_link: str | None) -> str:
 
     `owner_link` makes whoever opens it the console's first owner; None once it has one.
     """
-    owner = "This link makes you its owner, once, within a day. " if owner_link else ""
+    owner = "It makes you its owner, once. " if owner_link else ""
     pages = {
-        "The console": (
-            owner_link or addresses["console"],
-            f"{owner}First: the picture on its Overview, then Orders: the whole life of each.",
-        ),
-        "The store": (
-            addresses["storefront"],
-            "First: a queue, and an order in it: its buyer is opened for that page alone, and its packages are sent "
-            "from there.",
-        ),
-        "Its Amazon": (
-            addresses.get("sandbox"),
-            "First: /_sandbox/books, what Amazon was told, order by order.",
-        ),
+        "The console": (owner_link or addresses["console"], f"{owner}First: Overview, then Orders."),
+        "The store": (addresses["storefront"], "First: an order. Its buyer is opened there, its packages are sent."),
+        "Its Amazon": (addresses.get("sandbox"), "First: /_sandbox/books, what it was told, order by order."),
     }
     lines = ["Where to look:"]
     for name, (url, words) in pages.items():
