@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 VARIABLE = "ORDERBRIDGE_TEST_REQUIRE"
-PARTS = frozenset({"kafka", "postgres", "browser", "models", "kcat"})
+PARTS = frozenset({"kafka", "postgres", "browser", "models", "kcat", "node", "php"})
 
 
 class Missing(Exception):

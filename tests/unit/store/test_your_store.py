@@ -80,6 +80,19 @@ def test_every_reason_of_a_warning_is_in_the_table() -> None:
     assert {*table("What is late"), "unknown"} == set(get_args(get_args(LateReason)[0]))
 
 
+def test_every_file_of_the_examples_is_linked() -> None:
+    files = [path.relative_to(REPOSITORY / "docs") for path in (REPOSITORY / "docs/examples").rglob("*.*")]
+    shown = [str(path) for path in files if (REPOSITORY / "docs" / path).is_file() and "__pycache__" not in path.parts]
+    assert sorted(re.findall(r"\]\((examples/[^)]+)\)", PAGE)) == sorted(shown)
+
+
+def test_no_file_of_the_examples_names_a_registry() -> None:
+    lock = json.loads((REPOSITORY / "docs/examples/node/package-lock.json").read_text())
+    fetched = [package for name, package in lock["packages"].items() if name]
+    assert fetched
+    assert all(package["integrity"].startswith("sha512-") and "resolved" not in package for package in fetched)
+
+
 def test_the_retention_is_the_one_of_the_settings() -> None:
     assert f"{Settings.model_fields['topic_retention_days'].default} days" in PAGE
 
