@@ -24,12 +24,13 @@ $(SET_UP): requirements/development.txt pyproject.toml
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "checkout.pth").write_text("$(CURDIR)\n")'  # tests and bench
 	@touch $@
 
-lint: setup ## check style, types, import rules and that the generated schemas are current
+lint: setup ## check style, types, import rules and that what is generated is current
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m docs.generate --check
 
 format: setup ## put the code into the common form
 	$(BIN)/ruff check --fix
@@ -44,8 +45,9 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 bench: setup ## run each benchmark; a JSON object a line
 	@set -e; for name in events latency confirm startup takeover import_orders history redaction; do $(BIN)/python bench/$$name.py --json; done
 
-schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models
+schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models, and the page of variables
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m docs.generate
 
 demo: setup ## the whole loop on this machine; ARGS=--once ends by itself
 	@$(BIN)/orderbridge demo $(ARGS)

@@ -59,20 +59,26 @@ class Settings(BaseSettings):
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,80}$")
     """Put before every topic's and consumer group's name, for a Kafka that already has an `order.shipped`."""
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    """Kafka's brokers, `host:port`, several with commas."""
     kafka_embedded: bool = False
     """The broker is librdkafka's in-process one (`orderbridge up`)."""
     topic_partitions: int = Field(6, ge=1, le=1000)
+    """Of each topic: as many processes of a service can work at once. More may be made later, never fewer."""
     topic_replication: int = Field(1, ge=1, le=9)
-    """3 in production."""
+    """How many brokers keep each event: 3 in production."""
     topic_retention_days: int = Field(14, ge=1, le=30)
     """How long a store may be off without missing an event. Seals in topics are dead after 30 days anyway."""
 
     amazon_api_url: str | None = None
+    """Of Selling Partner API; unset, it follows the account's region."""
     amazon_login_url: str | None = None
+    """Of Login with Amazon; unset, Amazon's own."""
     seller_central_url: str | None = None
-    """The three addresses of Amazon; unset, they follow the marketplace's region."""
+    """Of Seller Central; unset, it follows the marketplace."""
     amazon_client_id: str | None = None
+    """Of the installation's application at Amazon. Unset, `orderbridge up` starts the sandbox."""
     amazon_client_secret: SecretStr | None = None
+    """Its secret."""
     amazon_client_secret_expires: date | None = None
     """The day (YYYY-MM-DD) until which the secret must have been rotated: 180 days after it was made."""
     amazon_application_id: str | None = None
@@ -96,6 +102,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     """Where the API listens; beyond loopback put a proxy with TLS before it."""
     api_port: int = Field(8403, ge=0, le=65535)
+    """The API's port."""
     api_url: str | None = None
     """Where a store finds the API, for `orderbridge.store`."""
     api_token: SecretStr | None = None
@@ -103,6 +110,7 @@ class Settings(BaseSettings):
     console_host: str = "127.0.0.1"
     """Where the console listens; beyond loopback put a proxy with TLS before it (docs/console.md)."""
     console_port: int = Field(8400, ge=0, le=65535)
+    """The console's port."""
     console_plain_http: bool = False
     """Let the console be reached from other machines without TLS: passwords travel in the clear."""
     public_url: str = "http://127.0.0.1:8400"
@@ -113,12 +121,17 @@ class Settings(BaseSettings):
     mail_from: str | None = None
     """Who sends the mails: an address, or `Name <address>`; unset, the user of `smtp_url`."""
     log_format: Literal["console", "json"] = "console"
+    """Log lines for people, or a JSON object each."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
     health_host: str = "127.0.0.1"
+    """Where a worker's health pages listen. They show no personal data and ask for no password."""
     health_port: int = Field(8410, ge=0, le=65535)
     """`/healthz`, `/readyz` and `/metrics` of a worker; 0 takes a free port."""
     storefront_port: int = Field(8401, ge=0, le=65535)
+    """The example store's port."""
     storefront_database: Path = DATA_FOLDER / "storefront.sqlite"
+    """The example store's own file."""
 
     instance: str | None = None
     """A stable name for this process among its like (Kafka's static membership): restarted within the session

@@ -1,4 +1,4 @@
-"""After a restore of the database, `orderbridge recover` sets right what it has forgotten (docs/operations.md).
+"""After a restore of the database, `orderbridge recover` sets right what it has forgotten (docs/operations/backup.md).
 
 Topics, Amazon and the key ring lie outside the database and have gone on since the dump: consumed offsets are ahead of
 it, packages have numbers at Amazon that it does not know, and keys have died.

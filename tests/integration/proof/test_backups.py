@@ -34,7 +34,7 @@ def system(database_url: str, tmp_path: Path) -> Iterator[System]:
 
 
 class Backup:
-    """What `docs/operations.md` says to do: `pg_dump` and `pg_restore`, or SQLite's own backup."""
+    """What `docs/operations/backup.md` says to do: `pg_dump` and `pg_restore`, or SQLite's own backup."""
 
     def __init__(self, system: System, folder: Path) -> None:
         self._url = system.settings.database_url
