@@ -11,6 +11,8 @@ import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from orderbridge.accounts import ConnectedAccount, attentions, lock_account
 from orderbridge.amazon import OrderPackage, Package, confirm_shipment, get_order
 from orderbridge.amazon.operations import CONFIRM_SHIPMENT, GET_ORDER
@@ -21,10 +23,10 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from services.shipper import answers, outcome
-from services.shipper.content import Content, as_text, content_of
+from services.shipper.content import Content, Refusal, as_text, content_of
 from services.shipper.holding import Hold, forbidden, hold_reason
 from services.shipper.planning import look_again, name_of
-from services.shipper.rules import check_account, plan_ship_date
+from services.shipper.rules import check_account, check_elsewhere, plan_ship_date
 
 CLAIM = timedelta(seconds=85)
 """Longer than a call can take (`SEND_WITHIN` and the longest exchange); a worker that dies in a call blocks its package
@@ -83,7 +85,7 @@ def _may_go(work: Work, row: PackageRow, account: ConnectedAccount | None, order
         look_again(work, row, row.claimed_until)  # a call is in flight; its outcome looks for this revision too
         return False
     content = content_of(row.content)
-    refusal = forbidden(row, account, order)
+    refusal = forbidden(row, account, order) or _elsewhere(work, row, order, content)
     if refusal is not None:
         work.withdraw(name_of(row))
         answers.refused(work, row, content, refusal)
@@ -95,6 +97,19 @@ def _may_go(work: Work, row: PackageRow, account: ConnectedAccount | None, order
         answers.held(work, row, content, held.reason, held.why, what_to_do=held.what_to_do)
         return False
     return True
+
+
+def _elsewhere(work: Work, row: PackageRow, order: OrderDocument, content: Content) -> Refusal | None:
+    """The refusal of a parcel that somebody else has told Amazon of while this package was held."""
+    if row.unsure or content.taken or not order.packages:
+        return None
+    others = select(PackageRow).where(PackageRow.order_id == row.order_id, PackageRow.package_key != row.package_key)
+    told = [one for one in work.session.scalars(others) if one.unsure or content_of(one.content).taken]
+    try:
+        check_elsewhere(content.tracking_number, order, {str(one.reference_id) for one in told})
+    except Rejected as rejected:
+        return answers.as_refusal(rejected)
+    return None
 
 
 def _hold(
