@@ -16,7 +16,15 @@ from orderbridge.database.models import Account, ApiTokenRow
 from orderbridge.database.unit_of_work import Work
 
 OPEN_PERSONAL_DATA: Final = "personal-data:read"
-SCOPES: Final[dict[str, str]] = {OPEN_PERSONAL_DATA: "Open the seals of buyers' personal data."}
+NAME_THE_PERSON: Final = "personal-data:on-behalf"
+REPLAY: Final = "replay"
+DEAD_LETTERS: Final = "dead-letters"
+SCOPES: Final[dict[str, str]] = {
+    OPEN_PERSONAL_DATA: "Open the seals of buyers' personal data.",
+    NAME_THE_PERSON: "Say who looks, for the audit log: for the console's own token.",
+    REPLAY: "Have orders sent to the store again.",
+    DEAD_LETTERS: "Read what a store said that was given up; replay, mend or discard it.",
+}
 """Every scope, and what it allows."""
 LONGEST_DAYS: Final = 365
 """Amazon's Data Protection Policy (1.4.2): programmatic credentials are rotated at least once a year."""

@@ -21,7 +21,7 @@ from orderbridge.accounts import find_account
 from orderbridge.accounts.onboarding import check_endpoints, connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import AmazonError
-from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token, revoke_tokens
+from orderbridge.api_tokens import NAME_THE_PERSON, OPEN_PERSONAL_DATA, create_token, revoke_tokens
 from orderbridge.bus.embedded import EmbeddedBroker
 from orderbridge.data_folder import HouseError, kept_values, tell
 from orderbridge.database.engine import is_outage
@@ -144,7 +144,7 @@ class House:
         """
         upgrade(self.database.engine)
         self.environment[f"{PREFIX}API_TOKEN"] = self._new_token(_STOREFRONTS)
-        consoles = {f"{PREFIX}API_TOKEN": self._new_token(_CONSOLES)}
+        consoles = {f"{PREFIX}API_TOKEN": self._new_token(_CONSOLES, NAME_THE_PERSON)}
         self._await_the_first_owner()
         tell(self.plan.data, self.environment, self.addresses)
         if self.plan.sandbox:
@@ -172,11 +172,11 @@ class House:
         for service in ENGINE:
             self._wait(service, f"{self.addresses['health'][service]}/readyz", joined=service in _JOINS)
 
-    def _new_token(self, name: str) -> str:
-        """A token to open personal data by, new at each start, in the place of the last of that name."""
+    def _new_token(self, name: str, *more: str) -> str:
+        """A token to open personal data by (and more), new at each start, in the place of the last of that name."""
         with self.database.unit_of_work() as work:
             revoke_tokens(work, name)
-            _, secret = create_token(work, name, [OPEN_PERSONAL_DATA])
+            _, secret = create_token(work, name, [OPEN_PERSONAL_DATA, *more])
         return secret
 
     def _await_the_first_owner(self) -> None:

@@ -28,18 +28,20 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata
 
 from orderbridge.bus.client_options import client_options
+from orderbridge.bus.committing import commit_handled
 from orderbridge.bus.envelope import open_envelope, original_of, validate
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.opening import NotOpened, OpenCall, open_call_of
+from orderbridge.replay_call import NotReplayed, ReplayCall, replay_call_of
 from orderbridge.settings import Settings, load_settings
 from schemas.accounts import StoreOptions
 from schemas.base import Event
 from schemas.events import EVENTS
 from schemas.failures import Original
 from schemas.openings import OpenedSeal, Purpose
+from schemas.replays import ReplayAnswer
 from schemas.shipments import OrderShipped
 
 __all__ = ["STORE_EVENTS", "NotOpened", "NotSent", "Received", "Settings", "Store", "Unreadable", "load_settings"]
@@ -92,6 +94,7 @@ class Store:
         session_timeout_seconds: int = 10,
         embedded: bool = False,
         open_call: OpenCall | None = None,
+        replay_call: ReplayCall | None = None,
         **kafka: Any,
     ) -> None:
         """Nothing is connected yet.
@@ -99,9 +102,8 @@ class Store:
         `bootstrap_servers`: `host:port`, several with commas. `group` remembers how far the store has read: processes
         that share the work share it. `name` is the store's in every event it sends (CloudEvents `source`).
         `answer_seconds` bounds the wait for Kafka's answer, `session_timeout_seconds` the time after which a dead
-        process's share goes to the others. `embedded`: the broker is the one of `orderbridge up`. `open_call`: the
-        API that opens personal data. `kafka`: connection
-        options of kafka-python, such as `security_protocol`.
+        process's share goes to the others. `embedded`: the broker is the one of `orderbridge up`. `open_call`,
+        `replay_call`: the API's calls. `kafka`: connection options of kafka-python, such as `security_protocol`.
         """
         version = {"api_version": (2, 3)} if embedded else {}  # that broker does not tell its own
         self._options = {"bootstrap_servers": bootstrap_servers.split(","), **version, **kafka}
@@ -112,6 +114,7 @@ class Store:
         self._session_timeout_ms = session_timeout_seconds * 1000
         self._embedded = embedded
         self._open_call = open_call
+        self._replay_call = replay_call
         self._closed = threading.Event()
         self._producer_lock = threading.Lock()
         self._producer: Any = None
@@ -139,6 +142,7 @@ class Store:
             session_timeout_seconds=settings.session_timeout_seconds,
             embedded=settings.kafka_embedded,
             open_call=open_call_of(settings, wait_seconds=open_seconds),
+            replay_call=replay_call_of(settings),
             **options,
         )
 
@@ -169,6 +173,14 @@ class Store:
         if self._open_call is None:
             raise NotOpened("No API is known: set ORDERBRIDGE_API_URL and ORDERBRIDGE_API_TOKEN.")
         return self._open_call.open(seals, purpose)
+
+    def replay(
+        self, *, order_id: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> ReplayAnswer:
+        """Have the bridge send orders again; see `orderbridge.replay_call`. Raises NotReplayed."""
+        if self._replay_call is None:
+            raise NotReplayed("No API is known: set ORDERBRIDGE_API_URL and ORDERBRIDGE_API_TOKEN.")
+        return self._replay_call.ask(order_id=order_id, since=since, until=until)
 
     def publish_options(self, options: StoreOptions) -> str:
         """Tell what the store offers; the newest of an account stands. Raises NotSent."""
@@ -222,9 +234,9 @@ class Store:
                                 yield received
                             handled[partition] = message.offset + 1
                             idle_since = time.monotonic()
-                    _commit(consumer, handled)
+                    commit_handled(consumer, handled)
             finally:
-                _commit(consumer, handled)
+                commit_handled(consumer, handled)
                 consumer.close(autocommit=False, timeout_ms=1000)
 
     def _consumer(self, topics: list[str]) -> Any:
@@ -296,14 +308,3 @@ def _receive(original: Original, expected: type[Event]) -> Received:
         raise Rejected("unexpected_type", f"{expected.event_type} was expected, the event says {envelope.type}.")
     event = validate(expected, envelope.body)
     return Received(event, envelope.event_id, envelope.source, envelope.time or original.timestamp, original.place())
-
-
-def _commit(consumer: Any, handled: dict[TopicPartition, int]) -> None:
-    """Commit and forget; where Kafka does not take it, those events come again."""
-    offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in handled.items()}
-    handled.clear()
-    try:
-        if offsets:
-            consumer.commit(offsets, timeout_ms=2000)
-    except KafkaError as error:
-        log.warning("handled events are not committed and may come again: %s", type(error).__name__)

@@ -8,6 +8,7 @@ import schemas.imports
 import schemas.mails
 import schemas.orders
 import schemas.privacy
+import schemas.replays
 import schemas.shipments  # noqa: F401  (imported for the events they define)
 from schemas.base import Event, subclasses
 from schemas.failures import DeadLetter, GivenBack

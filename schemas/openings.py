@@ -45,6 +45,8 @@ class OpenRequest(Model):
 
     model_config = ConfigDict(extra="forbid")
     purpose: Purpose
+    on_behalf_of: Identifier | None = None
+    """Who looks: a user of the console. Only tokens with the scope `personal-data:on-behalf` may say so."""
     seals: Annotated[tuple[SealToOpen, ...], Field(min_length=1, max_length=MOST_SEALS)]
 
 

@@ -57,6 +57,7 @@ def audit(
                 "order_id": row.order_id,
                 "account_id": row.account_id,
                 "by": row.token_name,
+                "on_behalf_of": row.on_behalf_of,
                 "token_id": row.token_id,
                 "purpose": row.purpose,
                 "state": row.state,
@@ -69,7 +70,7 @@ def audit(
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
     """What fits on the line of a terminal."""
-    return {name: row[name] for name in ("at", "order_id", "by", "purpose", "state", "reason")}
+    return {name: row[name] for name in ("at", "order_id", "by", "on_behalf_of", "purpose", "state", "reason")}
 
 
 def _moment(text: str) -> datetime:

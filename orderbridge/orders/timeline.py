@@ -98,6 +98,8 @@ def _openings(order_id: str) -> Select[Opening]:
 def _of_order_event(row: OutboxRow) -> Moment:
     at = row.posted_at
     if row.topic == OrderImported.event_type:
+        if OrderImported.model_validate_json(row.body).replay:
+            return Moment(at, "Sent again", "The store was sent the order once more, as it was then.")
         return Moment(at, "Imported", "The store was told of the new order.", tone="good")
     if row.topic == OrderRedacted.event_type:
         return Moment(at, "Personal data replaced", "The store was told that it reads Amazon Replaced from now on.")
@@ -138,7 +140,8 @@ def _of_call(call: Attempt) -> Moment:
 def _of_opening(one: Opening) -> Moment:
     became = {"open": "Opened"}.get(one.state, one.state.capitalize())
     why = f", {one.reason}" if one.reason else ""
-    more = f"By {one.token_name}, for {one.purpose.replace('_', ' ')}. {became}{why.replace('_', ' ')}."
+    who = f"{one.on_behalf_of} through {one.token_name}" if one.on_behalf_of is not None else one.token_name
+    more = f"By {who}, for {one.purpose.replace('_', ' ')}. {became}{why.replace('_', ' ')}."
     return Moment(one.asked_at, "Personal data asked for", more)
 
 

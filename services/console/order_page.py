@@ -91,7 +91,7 @@ def open_personal_data(visit: Visit) -> Response:
         return _page(visit, 422, problem="There is nothing to be opened, or no way to: see below.")
     log.info("personal data is asked for", order_id=row.order_id, purpose=purpose, user=visit.name)
     try:
-        (opened,) = call.open([(row.order_id, seal)], purpose)
+        (opened,) = call.open([(row.order_id, seal)], purpose, on_behalf_of=visit.name)
     except NotOpened as reason:
         return _page(visit, 502, problem=f"It was not opened: {reason}")
     return _page(visit, opened=opened)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from orderbridge.api_tokens import (
     LONGEST_DAYS,
+    OPEN_PERSONAL_DATA,
     SCOPES,
     TokenRefused,
     all_tokens,
@@ -87,6 +88,6 @@ def _page(
             "name": visit.said("name") if keep else "",
             "days": visit.said("days") if keep else str(LONGEST_DAYS),
             "account": visit.form.getlist("account") if keep else [],
-            "scope": visit.form.getlist("scope") if keep else list(SCOPES),
+            "scope": visit.form.getlist("scope") if keep else [OPEN_PERSONAL_DATA],
         },
     )

@@ -17,8 +17,10 @@ from orderbridge.vault.keys import installation_key
 from schemas.accounts import StoreOptions
 from schemas.imports import ImportDue
 from schemas.privacy import SealDue, SealsDue
+from schemas.replays import OrdersReplay
 from services.importer.imports import run_import
 from services.importer.one_order import import_order
+from services.importer.replay import replay_orders
 from services.importer.seals import look_at_seal, look_at_seals
 from services.importer.store_options import options_said
 
@@ -35,6 +37,7 @@ def wire(settings: Settings, database: Database) -> Worker:
     worker.on(ImportDue, import_due)
     worker.on(StoreOptions, options_said)
     worker.on(SealsDue, partial(look_at_seals, ring=ring))
+    worker.on(OrdersReplay, partial(replay_orders, ring=ring))
     worker.on(SealDue, partial(look_at_seal, ring=ring))
     return worker
 

@@ -63,7 +63,7 @@ def _store(
             return line(order, "skipped", reason=reason)
         if _insert(work, document):
             kept = personal_data.keep(work, ring, account, order, document, None)
-            document, state = _as_told(document, kept.state)
+            document, state = personal_data.as_told(document, kept.state)
             document = _with_differences(work, order, document, None)
             imported = work.session.get_one(OrderRow, order.order_id)
             _update(imported, document)
@@ -87,7 +87,7 @@ def _store(
     hours = account.settings.late_warning_hours
     planned = deadlines(known, dies_at(kept_before), hours)
     kept = personal_data.keep(work, ring, account, order, document, kept_before)
-    document, state = _as_told(document, kept.state)
+    document, state = personal_data.as_told(document, kept.state)
     document = _with_differences(work, order, document, known)
     changes = what_changed(known, document, sealed=kept.changes)
     _update(row, document)
@@ -120,7 +120,7 @@ def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetim
     kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
     document, _ = packages.compare(work, order, to_document(account, order, known), known)
-    document, _ = _as_told(document, state)
+    document, _ = personal_data.as_told(document, state)
     changed = what_changed(known, document)
     return _with_choices(line(order, "updated" if changed else "unchanged", document), document)
 
@@ -157,18 +157,6 @@ def document_line(document: OrderDocument, did: Did) -> RunLine:
         currency=document.totals.currency,
         missing=missing_mappings(document),
     )
-
-
-def _as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
-    """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax).
-
-    The buyer's words on a wish to cancel come only with a seal, whose death takes them along.
-    """
-    if state.state in ("none", "missing"):
-        return document.redacted(), state
-    if state.redacted_at is None:
-        return document, state
-    return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
 
 
 def _with_differences(work: Work, order: Order, document: OrderDocument, known: OrderDocument | None) -> OrderDocument:

@@ -114,7 +114,7 @@ def keep(
         return Kept(as_kept(row))
     now = work.now
     dies_at = ring.moment_for(dies_by_now(work, document, account.settings))
-    if _is_gone(ring, order.order_id, now):
+    if is_gone(ring, order.order_id, now):
         if row is None:
             return Kept(_upsert(work, order.order_id, None, min(dies_at, now), now), ("personal_data",))
         redact_early(work, order.order_id)  # the database was restored: the redactor sets its row right
@@ -155,7 +155,7 @@ def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_
     """
     if row.redacted_at is not None or row.seal is None:
         return Kept(as_kept(row))
-    if _is_gone(ring, row.order_id, work.now):
+    if is_gone(ring, row.order_id, work.now):
         redact_early(work, row.order_id)
         return Kept(PersonalDataState.redacted(work.now))
     newest = ring.refused_after(row.order_id)
@@ -180,7 +180,7 @@ def move(work: Work, ring: KeyRing, account_id: str, row: PersonalDataRow, dies_
     return Kept(state, ("personal_data",))
 
 
-def _is_gone(ring: KeyRing, order_id: str, now: datetime) -> bool:
+def is_gone(ring: KeyRing, order_id: str, now: datetime) -> bool:
     """Whether the ring knows that it died, though the database, restored perhaps, does not."""
     newest = ring.refused_after(order_id)
     return ring.is_redacted(order_id) or (newest is not None and newest <= now)
@@ -226,6 +226,18 @@ def _that_fits(data: PersonalData) -> PersonalData:
             break
         data = data.model_copy(update=left_out)
     return data
+
+
+def as_told(document: OrderDocument, state: PersonalDataState) -> tuple[OrderDocument, PersonalDataState]:
+    """What the store is told: once its personal data is gone, nothing of the buyer's but the country (for tax).
+
+    The buyer's words on a wish to cancel come only with a seal, whose death takes them along.
+    """
+    if state.state in ("none", "missing"):
+        return document.redacted(), state
+    if state.redacted_at is None:
+        return document, state
+    return document.redacted(), PersonalDataState.redacted(state.redacted_at, document.ship_to_country or "")
 
 
 def as_kept(row: PersonalDataRow | None) -> PersonalDataState:

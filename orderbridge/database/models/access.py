@@ -53,3 +53,5 @@ class Opening(Base):
     """open | redacted | expired | refused."""
     reason: Mapped[str | None] = mapped_column(String(40))
     """Why it was refused."""
+    on_behalf_of: Mapped[str | None] = mapped_column(String(100))
+    """The person who looked, as a token with the scope for it says: a user of the console."""
