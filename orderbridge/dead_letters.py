@@ -5,6 +5,7 @@ They lie in the outbox for 30 days and need no Kafka to be read. For the command
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.models.messages import DEAD_LETTER
 from orderbridge.database.unit_of_work import Work
+from orderbridge.orders.numbers import find_orders
 from schemas.events import event_class
 from schemas.failures import DeadLetter, GivenBack, Original
 
 _AT_ONCE = 200
+_LONGEST_NUMBER = 200
 _REUSED = "event_id_reused"
 
 
@@ -41,13 +44,20 @@ class NotReplayable(ValueError):
 
 
 def find_letters(
-    work: Work, *, everything: bool = False, service: str | None = None, reason: str | None = None
+    work: Work,
+    *,
+    everything: bool = False,
+    service: str | None = None,
+    reason: str | None = None,
+    before: int | None = None,
 ) -> Iterator[Letter]:
-    """The dead letters, newest first: those that wait for somebody, or everything of the last 30 days."""
+    """The dead letters, newest first: those that wait for somebody, or everything of the last 30 days.
+
+    `before`: only those whose row lies before this position.
+    """
     statement = _dead_letters(service)
     if not everything:
         statement = statement.where(OutboxRow.settled_at.is_(None))
-    before: int | None = None
     while True:
         page = statement if before is None else statement.where(OutboxRow.position < before)
         rows = work.session.scalars(page.limit(_AT_ONCE)).all()
@@ -66,6 +76,28 @@ def find_letter(work: Work, event_id: str) -> Letter:
     if row is None:
         raise NoSuchLetter(event_id)
     return Letter(row, DeadLetter.model_validate_json(row.body))
+
+
+def is_a_stores(letter: Letter, topic_prefix: str = "") -> bool:
+    """Whether a store said what was given up."""
+    event = event_class(letter.said.original.topic.removeprefix(topic_prefix))
+    return event is not None and "store" in event.sent_by
+
+
+def account_of(work: Work, value: bytes | None) -> str | None:
+    """The account that a store's event is about, as it names it, or that of its order; None if neither can be told."""
+    try:
+        body = json.loads(value or b"")
+    except (ValueError, RecursionError):
+        return None
+    said = body if isinstance(body, dict) else {}
+    account_id, number = said.get("account_id"), said.get("order_id")
+    if isinstance(account_id, str):
+        return account_id
+    if not isinstance(number, str) or "\0" in number or len(number) > _LONGEST_NUMBER:
+        return None
+    accounts = {row.account_id for row in find_orders(work, number)}
+    return accounts.pop() if len(accounts) == 1 else None
 
 
 def replay(work: Work, letter: Letter, *, mended: str | None = None, topic_prefix: str = "") -> None:

@@ -61,3 +61,5 @@ class ReplayAnswer(Model):
     """How many it sends."""
     sent: Count
     done: bool
+    given_up: str | None = None
+    """Why the importer gave it up, if it did."""

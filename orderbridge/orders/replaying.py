@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, func, select
 from orderbridge.accounts import find_account, tell_store
 from orderbridge.database.models import Account, OrderRow, OutboxRow
 from orderbridge.database.unit_of_work import Work
-from orderbridge.import_requests import is_handled
+from orderbridge.import_requests import InVain, is_handled
 from orderbridge.orders.numbers import find_orders
 from schemas.replays import OrdersReplay, ReplayAnswer
 
@@ -84,10 +84,7 @@ def ask_for_replay(work: Work, wish: ReplayWish) -> ReplayAnswer:
 
 
 def progress_of(work: Work, replay_id: str, accounts: frozenset[str] | None = None) -> ReplayAnswer | None:
-    """How far a replay is; None if there is none of that id among these accounts, or it is more than 30 days old.
-
-    Raises InVain where the importer gave it up.
-    """
+    """How far a replay is; None if there is none of that id among these accounts, or it is more than 30 days old."""
     latest = (
         select(OutboxRow.event_id, OutboxRow.body)
         .where(OutboxRow.key == replay_id, OutboxRow.topic == OrdersReplay.event_type)
@@ -100,8 +97,12 @@ def progress_of(work: Work, replay_id: str, accounts: frozenset[str] | None = No
     step = OrdersReplay.model_validate_json(row.body)
     if accounts is not None and not accounts.issuperset(step.accounts or ("",)):
         return None
-    done = is_handled(work, row.event_id)  # the last step posts no other
-    return ReplayAnswer(replay_id=replay_id, orders=step.total, sent=step.total if done else step.sent, done=done)
+    so_far = ReplayAnswer(replay_id=replay_id, orders=step.total, sent=step.sent, done=False)
+    try:
+        done = is_handled(work, row.event_id)  # the last step posts no other
+    except InVain as given_up:
+        return so_far.model_copy(update={"given_up": str(given_up)})
+    return so_far.model_copy(update={"sent": step.total, "done": True}) if done else so_far
 
 
 def chosen(step: OrdersReplay) -> Sequence[ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""The api: opens personal data for stores. Several may run beside each other; none knows the console's pages."""
+"""The api: what stores and scripts ask over HTTP. Several may run beside each other; none knows the console's pages."""
 
 from __future__ import annotations
 
@@ -21,4 +21,5 @@ def main() -> None:
     refuse_new_ring(settings, database)
     ring = FolderKeyRing(settings.key_ring, key, settings.key_ring_grid)
     address = (settings.api_host, settings.api_port)
-    serve_http(create_api(database, ring), "api", address, settings, database, look=ring.alive)
+    api = create_api(database, ring, topic_prefix=settings.topic_prefix)
+    serve_http(api, "api", address, settings, database, look=ring.alive)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
+
+PROBLEM: Final = "application/problem+json"
+
+
+class ProblemDetails(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    """The problem's kind."""
+    status: int
+    detail: str
+    """What is wrong, and what to do."""
+    retry_after: int | None = None
+    """Seconds after which to ask again."""
 
 
 class Problem(Exception):
@@ -25,7 +40,7 @@ class Problem(Exception):
     def response(self) -> JSONResponse:
         """The answer."""
         body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, **self.more}
-        return JSONResponse(body, self.status, self.headers, media_type="application/problem+json")
+        return JSONResponse(body, self.status, self.headers, media_type=PROBLEM)
 
 
 def unauthorized(detail: str, *, error: str | None = None) -> Problem:
@@ -42,10 +57,10 @@ def insufficient_scope(scope: str) -> Problem:
 
 
 def limited(until: datetime, now: datetime) -> Problem:
-    """429: the token has opened as many seals as it may for now."""
+    """429: the token has asked for as much as it may for now."""
     seconds = max(1, math.ceil((until - now) / timedelta(seconds=1)))
     problem = Problem(
-        429, "Too Many Requests", f"Ask again in {seconds} s; nothing was opened.", {"Retry-After": str(seconds)}
+        429, "Too Many Requests", f"Ask again in {seconds} s; nothing was done.", {"Retry-After": str(seconds)}
     )
     problem.more["retry_after"] = seconds
     return problem
@@ -56,9 +71,11 @@ def unavailable(what: str) -> Problem:
     return Problem(503, "Service Unavailable", f"{what} is away. Ask again.", {"Retry-After": "5"})
 
 
-def invalid(error: ValidationError) -> Problem:
-    """422: the body is not what was expected; each wrong field is named, its value is not."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+def invalid(found: Sequence[Any]) -> Problem:
+    """422: what was sent is not what was expected; each wrong field is named, its value is not.
+
+    `found` are the errors, as pydantic tells them.
+    """
     known = [one for one in found if one["type"] != "extra_forbidden"]  # a name that the caller made up is his own
     words = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" if one["loc"] else one["msg"] for one in known[:10]]
     if len(known) < len(found):

@@ -25,7 +25,7 @@ from orderbridge.vault.key_ring import key_name
 from orderbridge.vault.seal import seal
 from schemas.openings import OpenAnswer
 from schemas.personal_data import AMAZON_REPLACED, PersonalData
-from services.api import web
+from services.api import asking, opening
 from tests.integration.services.conftest import Start
 from tests.parts.in_process import System
 from tests.parts.open_call import OPEN, OpenCalls
@@ -189,7 +189,7 @@ def test_a_key_ring_whose_folder_is_away_is_not_taken_for_an_empty_one(system: S
 def test_a_body_that_does_not_come_is_not_waited_for(
     system: System, calls_of: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(asking, "BODY_SECONDS", 0.2)
     calls = calls_of(system)
     with socket.create_connection(("127.0.0.1", int(calls.url.rpartition(":")[2])), timeout=30) as connection:
         head = f"POST {OPEN} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {calls.secret}\r\n"
@@ -286,8 +286,8 @@ def test_a_token_that_opens_too_many_is_told_when_it_may_again(
     anywhere: System, monkeypatch: pytest.MonkeyPatch, calls_of: Calls
 ) -> None:
     system = anywhere
-    monkeypatch.setattr(web, "SEALS_AT_ONCE", 10)
-    monkeypatch.setattr(web, "SEALS_A_SECOND", 1.0)
+    monkeypatch.setattr(opening, "SEALS_AT_ONCE", 10)
+    monkeypatch.setattr(opening, "SEALS_A_SECOND", 1.0)
     (order_id,) = system.imported()
     calls, other = calls_of(system), calls_of(system)
     calls.open(*[order_id] * 8)

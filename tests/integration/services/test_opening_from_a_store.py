@@ -15,7 +15,7 @@ from orderbridge.opening import NotOpened, OpenCall
 from orderbridge.settings import Settings
 from orderbridge.store import Store
 from schemas.personal_data import AMAZON_REPLACED
-from services.api import web
+from services.api import opening
 from tests.parts.in_process import System
 from tests.parts.open_call import OpenCalls
 
@@ -81,8 +81,8 @@ def test_a_store_opens_by_its_settings(system: System, calls: OpenCalls) -> None
 
 
 def test_it_waits_as_long_as_it_was_told_to(system: System, calls: OpenCalls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "SEALS_AT_ONCE", 1)
-    monkeypatch.setattr(web, "SEALS_A_SECOND", 0.5)
+    monkeypatch.setattr(opening, "SEALS_AT_ONCE", 1)
+    monkeypatch.setattr(opening, "SEALS_A_SECOND", 0.5)
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
