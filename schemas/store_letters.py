@@ -42,6 +42,16 @@ class StoreLetters(Model):
     """`after` of the next page; a page may be short, or empty, and have a next one."""
 
 
+class PageOfLetters(Model):
+    """Which page. What is mistyped is refused, and not left aside."""
+
+    model_config = ConfigDict(extra="forbid")
+    after: Annotated[int | None, Field(ge=0, lt=2**63)] = None
+    """`next` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    """How many at most."""
+
+
 class ReplayLetter(Model):
     """How a dead letter is replayed: as it came, or mended."""
 

@@ -12,7 +12,7 @@ from orderbridge.api_tokens import DEAD_LETTERS, ApiToken
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable
-from schemas.store_letters import ReplayLetter, StoreLetter, StoreLetters, WholeLetter
+from schemas.store_letters import PageOfLetters, ReplayLetter, StoreLetter, StoreLetters, WholeLetter
 from services.api.asking import admission, answered, body_of, described, safely, token_of
 from services.api.problems import Problem
 
@@ -34,12 +34,8 @@ def dead_letter_calls(database: Database, topic_prefix: str) -> APIRouter:
         response_model=StoreLetters,
         **described(DEAD_LETTERS, more=(422,)),
     )
-    async def listed(
-        after: Annotated[int | None, Query(ge=0, lt=2**63, description="Where the last page ended.")] = None,
-        limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
-        secret: str = admitted,
-    ) -> Response:
-        return answered(await safely(lambda: store.page(secret, after, limit)))
+    async def listed(asked: Annotated[PageOfLetters, Query()], secret: str = admitted) -> Response:
+        return answered(await safely(lambda: store.page(secret, asked.after, asked.limit)))
 
     @calls.get(
         _PATH + "/{event_id}",

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlalchemy import text
+
 from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.clock import Clock
@@ -58,3 +60,14 @@ class ManyAccounts:
         """Close both databases."""
         self.database.close()
         self._sandbox_database.close()
+
+
+def another_account(database: Database) -> None:
+    """Beside `main`, an account named `other`, which has no orders."""
+    with database.unit_of_work() as work:
+        work.session.execute(
+            text(
+                "INSERT INTO accounts (account_id, marketplace_ids, settings, api_url, login_url) "
+                "SELECT 'other', marketplace_ids, settings, api_url, login_url FROM accounts"
+            )
+        )

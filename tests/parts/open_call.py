@@ -42,10 +42,10 @@ class OpenCalls:
         self._thread.join()
         self._listening.close()
 
-    def token(self, name: str = "a-store", **options: Any) -> str:
-        """A new token's secret."""
+    def token(self, name: str = "a-store", *scopes: str, **options: Any) -> str:
+        """A new token's secret; without scopes it may open."""
         with self._system.database.unit_of_work() as work:
-            _, secret = create_token(work, name, [OPEN_PERSONAL_DATA], **options)
+            _, secret = create_token(work, name, scopes or [OPEN_PERSONAL_DATA], **options)
         return secret
 
     def seal(self, order_id: str) -> str:

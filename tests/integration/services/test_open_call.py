@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from orderbridge.accounts.change_settings import change_settings
-from orderbridge.api_tokens import revoke_tokens
+from orderbridge.api_tokens import NAME_THE_PERSON, OPEN_PERSONAL_DATA, revoke_tokens
 from orderbridge.database.models import ApiTokenRow, Opening, PersonalDataRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.vault.key_ring import key_name
@@ -268,6 +268,25 @@ def test_a_token_without_the_scope_is_refused(system: System, calls_of: Calls) -
     answer = calls.ask([(order_id, calls.seal(order_id))])
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
+def test_the_audit_log_names_the_person_where_the_token_may_say_so(anywhere: System, calls_of: Calls) -> None:
+    system = anywhere
+    (order_id,) = system.imported()
+    calls = calls_of(system)
+    body = {
+        "purpose": "display",
+        "on_behalf_of": "olga",
+        "seals": [{"order_id": order_id, "seal": calls.seal(order_id)}],
+    }
+    refused = calls.post(json.dumps(body).encode())
+    assert refused.status_code == 403
+    assert 'scope="personal-data:on-behalf"' in refused.headers["www-authenticate"]
+    assert audit(system) == []
+    secret = calls.token("console", OPEN_PERSONAL_DATA, NAME_THE_PERSON)
+    assert calls.post(json.dumps(body).encode(), Authorization=f"Bearer {secret}").json()["seals"][0]["state"] == "open"
+    calls.open(order_id)
+    assert [(line.token_name, line.on_behalf_of) for line in audit(system)] == [("console", "olga"), ("a-store", None)]
 
 
 def test_a_hundred_at_once_and_no_more(system: System, calls_of: Calls) -> None:

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 from sqlalchemy import select
 
+from orderbridge.api_tokens import NAME_THE_PERSON, OPEN_PERSONAL_DATA
 from orderbridge.database.models import Opening, OutboxRow, PackageRow
 from schemas.imports import ImportDue
 from tests.parts.console import ConsoleServer, Visitor
@@ -81,7 +82,7 @@ def test_personal_data_is_shown_for_a_purpose_by_the_api(anywhere: System) -> No
     buyer = anywhere.opened(order_id)
     at = f"/orders/{order_id}"
     with OpenCalls(anywhere) as api:
-        secret = api.token("console of this house")
+        secret = api.token("console of this house", OPEN_PERSONAL_DATA, NAME_THE_PERSON)
         with ConsoleServer(anywhere.database, api_url=api.url, api_token=secret) as console:
             console.signed_in("owner")
             operator = console.signed_in("olga", "operator")
@@ -92,7 +93,7 @@ def test_personal_data_is_shown_for_a_purpose_by_the_api(anywhere: System) -> No
             assert buyer.last_name in unescape(answer.text)
             assert answer.headers["cache-control"] == "no-store"
             assert buyer.last_name not in operator.get(at).text
-            assert "By console of this house, for customer service. Opened." in operator.get(at).text
+            assert "By olga through console of this house, for customer service. Opened." in operator.get(at).text
             nothing = operator.send(f"{at}/personal-data", {"purpose": "curiosity"}, page=at)
             assert (nothing.status_code, "Say for what it is needed" in nothing.text) == (422, True)
             viewer = console.signed_in("vera", "viewer")
@@ -101,6 +102,7 @@ def test_personal_data_is_shown_for_a_purpose_by_the_api(anywhere: System) -> No
     with anywhere.database.unit_of_work() as work:
         (line,) = work.session.scalars(select(Opening))
         assert (line.order_id, line.purpose, line.state) == (order_id, "customer_service", "open")
+        assert line.on_behalf_of == "olga"
 
 
 def test_without_the_api_the_page_says_what_to_set(anywhere: System, operator: Visitor) -> None:
