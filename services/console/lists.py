@@ -44,7 +44,11 @@ def one_of(visit: Visit, name: str, known: tuple[str, ...]) -> str | None:
 
 def day(visit: Visit, name: str, zone: tzinfo) -> datetime | None:
     """The beginning of a day in that zone; None if none is asked for. Raises Stop for what is no day."""
-    text = asked(visit, name)
+    return day_in(asked(visit, name), zone)
+
+
+def day_in(text: str, zone: tzinfo) -> datetime | None:
+    """The beginning of a day as it was written; None for an empty one. Raises Stop for what is no day."""
     if not text:
         return None
     try:

@@ -41,6 +41,7 @@ _PURPOSES = {
 }
 _TOLD = {
     "fetch": "Amazon is asked for this order. What is new in it is here in some seconds: open the page anew.",
+    "replay": "The order is sent to the store again, as it is now. It stands below in some seconds.",
     "again": "The package is to be sent to Amazon again. What becomes of it stands below in some seconds.",
     "nothing": "That package is neither refused nor held any more: nothing was sent again.",
 }

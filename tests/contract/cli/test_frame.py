@@ -66,6 +66,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "notifications policy",
         "emit order.shipped",
         "events tail",
+        "events replay",
         "privacy where-is",
         "dead-letters list",
         "dead-letters show",
