@@ -119,7 +119,8 @@ def openings(work: Work, order_id: str) -> Iterator[Place]:
     """Who asked to have it opened, when and what for: where it was opened a copy may be with him."""
     asked = select(Opening).where(Opening.order_id == order_id).order_by(Opening.opening_id)
     for row in work.session.scalars(asked):
-        yield Place("asked to open", f"by {row.token_name}, for {row.purpose}", row.state, at=row.asked_at)
+        who = f"{row.on_behalf_of} through {row.token_name}" if row.on_behalf_of is not None else row.token_name
+        yield Place("asked to open", f"by {who}, for {row.purpose}", row.state, at=row.asked_at)
 
 
 def _in_body(place: str, where: str, topic: str, text: str, order_id: str, judged: Judge) -> Iterator[Place]:
