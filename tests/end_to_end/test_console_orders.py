@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from orderbridge.api_tokens import SCOPES
 from tests.parts.console import PASSWORD, ConsoleServer, add_user
 from tests.parts.in_process import System
 from tests.parts.open_call import OpenCalls
@@ -39,7 +40,7 @@ def test_an_order_is_found_its_package_sent_again_and_its_buyer_shown(browser: B
     add_user(system.database, "owner")
     with (
         OpenCalls(system) as api,
-        ConsoleServer(system.database, api_url=api.url, api_token=api.secret) as console,
+        ConsoleServer(system.database, api_url=api.url, api_token=api.token("console", *SCOPES)) as console,
         closing(browser.new_context()) as context,
     ):
         page = context.new_page()
@@ -50,6 +51,8 @@ def test_an_order_is_found_its_package_sent_again_and_its_buyer_shown(browser: B
         expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
         for path in (
             "/orders",
+            "/replays",
+            "/replays?since=2026-11-24",
             "/orders?number=114-0000000-0000000",
             "/shipments",
             "/shipments?state=confirmed",
