@@ -23,11 +23,7 @@ from schemas.imports import ImportDue, ImportFinished, RunLine
 
 
 class InVain(Exception):
-    """The importer would do nothing, or has done nothing: why, what to type, and what to do in the console."""
-
-    def __init__(self, why: str, command: str = "", page: str = "") -> None:
-        super().__init__(f"{why} {command}".strip())
-        self.in_console = f"{why} {page}".strip()
+    """The importer would do nothing, or has done nothing: why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +41,12 @@ def account_to_import(work: Work, account_id: str, *, enabled: bool = True) -> C
     """
     found = find_account(work, account_id)
     if found is None:
-        raise InVain(
-            f"There is no account {account_id}.",
-            f"`orderbridge accounts connect {account_id}` adds it.",
-            "The page Accounts lists those that there are.",
-        )
+        raise InVain(f"There is no account {account_id}. `orderbridge accounts connect {account_id}` adds it.")
     if not found.connected:
-        raise InVain(
-            f"{account_id} is not connected.",
-            f"`orderbridge accounts connect {account_id}` does it.",
-            "The page Accounts connects it.",
-        )
+        raise InVain(f"{account_id} is not connected. `orderbridge accounts connect {account_id}` does it.")
     if enabled and not found.settings.enabled:
         raise InVain(
-            f"The import of {account_id} is off.",
-            f"`orderbridge settings set {account_id} enabled=true` switches it on.",
-            "Switch it on in the account's settings.",
+            f"The import of {account_id} is off. `orderbridge settings set {account_id} enabled=true` switches it on."
         )
     _refuse_a_revoked_consent(work, account_id)
     return found
@@ -79,9 +65,8 @@ def order_to_fetch(work: Work, account: ConnectedAccount, number: str) -> str:
         return amazons
     if known.account_id != account.account_id:
         raise InVain(
-            f"{number} is an order of {known.account_id}:",
-            f"`orderbridge import --account {known.account_id} ...`",
-            "choose that account.",
+            f"{number} is an order of {known.account_id}, not of {account.account_id}: "
+            f"`orderbridge import --order {known.order_id} --account {known.account_id}` fetches it."
         )
     return known.order_id
 

@@ -21,7 +21,12 @@ from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
 
 _SELLER_CENTRAL: Final = "sellercentral.amazon.com"
 _MANAGE_APPS: Final = "/apps/manage"
-"""Seller Central's page "Manage Your Apps" (Apps & Services). From memory: no document that we have names the path."""
+"""Seller Central's page "Manage Your Apps".
+
+Amazon's guides to renewing an authorisation (developer-docs.amazon.com/sp-api, "Renew Your Website Authorization") name
+the page, not its path. The path is that of Amazon's MWS developer guide of 2019 ("Registering to use Amazon MWS,
+Authorizing a developer"), whose copy for Europe has it too; nothing newer of Amazon's that we have read says it.
+"""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def how_to_tell_a_secret(row: Account) -> str:
     if row.client_id is not None:
         return (
             "Take a new client secret in the developer console, and tell it: "
-            f"orderbridge accounts connect {row.account_id} --client-id {row.client_id} --secret-expires DATE"
+            f"`orderbridge accounts connect {row.account_id} --client-id {row.client_id} --secret-expires DATE`."
         )
     return (
         "Take a new client secret in the developer console, set ORDERBRIDGE_AMAZON_CLIENT_SECRET and "
@@ -48,13 +48,13 @@ def how_to_tell_a_secret(row: Account) -> str:
 
 def how_to_authorise_again(row: Account) -> str:
     """What to do where the seller's consent is missing: by his own application's page, or by the installation's."""
-    command = f"orderbridge accounts connect {row.account_id}"
+    command = f"`orderbridge accounts connect {row.account_id}`"
     if row.client_id is not None:
         return (
             "Authorise the application again in Seller Central, and connect the account with the new refresh token: "
-            + command
+            f"{command}."
         )
-    return f"Connect the account again: in the console, or with a new refresh token by {command}"
+    return f"Connect the account again: in the console, or with a new refresh token by {command}."
 
 
 def warn_of_expiry(work: Work, settings: Settings, account_id: str) -> None:

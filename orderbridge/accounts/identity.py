@@ -101,7 +101,7 @@ def refuse_a_region_without_marketplaces(region: Region | None, tried: Tried) ->
         has = ", ".join(f"{one.country} ({one.region})" for one in known)
         raise ConnectRefused(
             f"This seller takes part in no marketplace of the region {region}, but in {has}. Choose the right region, "
-            "or leave --region out."
+            "or name none."
         )
 
 

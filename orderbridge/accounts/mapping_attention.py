@@ -41,6 +41,8 @@ def look_at_unmapped(work: Work, account_id: str, settings: AccountSettings, *, 
         MAPPING_MISSING,
         f"Mapped to none of the store's shipping methods: {', '.join(words)}. Orders with these service levels of "
         "Amazon's are imported without one.",
-        f"orderbridge settings set {account_id} " + " ".join(f"shipping_methods.{word}=METHOD" for word in words),
+        f"Map them: `orderbridge settings set {account_id} "
+        + " ".join(f"shipping_methods.{word}=METHOD" for word in words)
+        + "`.",
         another=another,
     )

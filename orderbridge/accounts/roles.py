@@ -24,7 +24,7 @@ NO_ADDRESSES: Final = (
 )
 _ADD_IT: Final = (
     "Add the role {role} to the application in the developer console, authorise it again in Seller Central, and "
-    "connect the account with the new refresh token: orderbridge accounts connect {account}"
+    "connect the account with the new refresh token: `orderbridge accounts connect {account}`."
 )
 _AWAIT_SHIPMENT: Final = ("UNSHIPPED", "PARTIALLY_SHIPPED")
 _PICKED_UP: Final = "IN_STORE_PICK_UP"

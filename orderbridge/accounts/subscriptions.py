@@ -109,7 +109,7 @@ def subscribe(
         if made.destination_id != destination.destination_id:
             raise SubscriptionError(
                 f"Amazon sends the orders of {account_id} to another queue already (destination "
-                f"{made.destination_id}). End that first: orderbridge notifications unsubscribe {account_id}"
+                f"{made.destination_id}). End that first: `orderbridge notifications unsubscribe {account_id}`."
             ) from None
     with database.unit_of_work() as work:
         if (account := find_account(work, account_id)) is None or not account.connected:
@@ -188,7 +188,7 @@ def _destination(ask: _Asking, queue_arn: str) -> Destination:
             raise
         raise SubscriptionError(
             f"Amazon does not take the queue: {error.message} The queue must exist, be a standard one, and let Amazon "
-            f"send to it. Give it the policy that this prints: orderbridge notifications policy {queue_arn}"
+            f"send to it. Give it the policy that this prints: `orderbridge notifications policy {queue_arn}`."
         ) from None
 
 

@@ -171,7 +171,7 @@ def explain(error: AmazonError) -> str:
     if isinstance(error, AccessDenied):
         return (
             "The login was taken, but no region knows the seller by it, or the application has no role at all. Check "
-            "--region, give the application the roles "
+            "the region, give the application the roles "
             f"{ORDER_ROLE} and {ADDRESS_ROLE}, and authorise it again."
         )
     if isinstance(error, Throttled):

@@ -97,7 +97,7 @@ def begin_preview(visit: Visit) -> Response:
         with visit.database.unit_of_work() as work:
             asked = ask_preview(work, account_id)
     except InVain as vain:
-        return visit.page("preview.html", 422, account_id=account_id, asked=None, preview=None, vain=vain.in_console)
+        return visit.page("preview.html", 422, account_id=account_id, asked=None, preview=None, vain=str(vain))
     return visit.redirect(f"{visit.path}/{asked}")
 
 

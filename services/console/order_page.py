@@ -59,7 +59,7 @@ def fetch_order(visit: Visit) -> Response:
         try:
             ask_for_order(work, row.account_id, row.order_id)
         except InVain as refusal:
-            problem = refusal.in_console
+            problem = str(refusal)
         else:
             return visit.redirect(f"{_path(row.order_id)}?told=fetch")
     return _page(visit, 422, problem=problem)
@@ -168,7 +168,11 @@ def _path(order_id: str) -> str:
 
 
 def _at_amazon(settings: Settings, order: OrderDocument) -> str | None:
-    """The order's page in Seller Central; None where that is not known, as with the sandbox."""
+    """The order's page in Seller Central; None where that is not known, as with the sandbox.
+
+    No document of Amazon's that we have read names the path `/orders-v3/order/NUMBER`: it is where Seller Central's own
+    list of orders leads, and what public programs open, in the marketplaces of all three regions.
+    """
     if settings.seller_central_url is not None:
         base = settings.seller_central_url.rstrip("/")
     else:

@@ -67,8 +67,7 @@ def fetch_by_number(visit: Visit) -> Response:
         with visit.database.unit_of_work() as work:
             order_id = ask_for_order(work, account_id, number)
     except (InVain, SeveralOrders) as refusal:
-        said = refusal.in_console if isinstance(refusal, InVain) else str(refusal)
-        return _nothing(visit, number, said, status=422)
+        return _nothing(visit, number, str(refusal), status=422)
     return visit.redirect(address("/orders", {"number": order_id, "told": "fetch"}))
 
 

@@ -30,7 +30,7 @@ def import_now(visit: Visit) -> Response:
         with visit.database.unit_of_work() as work:
             ask_for_run(work, visit.said("account"))
     except InVain as refusal:
-        return _page(visit, 422, problem=refusal.in_console)
+        return _page(visit, 422, problem=str(refusal))
     return visit.redirect("/runs?told=import")
 
 

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from services.console.commands import in_console
+
 _environment = Environment(
     loader=PackageLoader("services.console"),
     autoescape=True,
@@ -29,4 +31,4 @@ def _moment(value: datetime | None, without: str = "never") -> str:
 
 _environment.filters["moment"] = _moment
 _environment.filters["segment"] = lambda text: quote(text, safe="")
-_environment.filters["prose"] = lambda text: text.replace("`", "")
+_environment.filters["prose"] = in_console

@@ -76,5 +76,5 @@ def same_seller(work: Work, account_id: str, owner: str) -> None:
         account_id,
         SAME_SELLER,
         f"{account_id} is the same seller as {owner}: the orders that {owner} has are left alone here.",
-        f"Disconnect one of the two: orderbridge accounts disconnect {account_id}",
+        f"Disconnect one of the two: `orderbridge accounts disconnect {account_id}`.",
     )

@@ -251,7 +251,7 @@ def _again(work: Work, progress: ReportProgress, problem: str, report: str | Non
     span = progress.spans[0]
     told = (
         f"{problem}, three times: orders from {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d} were not read. Ask again "
-        f"with: orderbridge import --account {progress.account_id} --from {span.start:%Y-%m-%d}"
+        f"with `orderbridge import --account {progress.account_id} --from {span.start:%Y-%m-%d}`."
     )
     runs.go_on(work, progress.with_problem(told).next_span(), work.now)
 

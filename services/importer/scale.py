@@ -34,7 +34,7 @@ def noticed(work: Work, account: ConnectedAccount, state: AccountState, window: 
     else:
         help_is = (
             "Have Amazon send each change as it happens: "
-            f"orderbridge notifications subscribe {account.account_id} (docs/scaling.md)."
+            f"`orderbridge notifications subscribe {account.account_id}` (docs/scaling.md)."
         )
     return window.with_problem(
         f"More orders change than Amazon's search carries, which is {_AN_HOUR} pages of 100 an hour: this run takes "

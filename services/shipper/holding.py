@@ -59,8 +59,8 @@ def hold_reason(account: ConnectedAccount, order: OrderDocument, content: Conten
         return Hold(
             PAUSED,
             "Confirming shipments is paused for this account.",
-            "Nothing: it is sent when it is on again (orderbridge settings set "
-            f"{account.account_id} confirm_shipments=true).",
+            "Nothing: it is sent when it is on again (`orderbridge settings set "
+            f"{account.account_id} confirm_shipments=true`).",
         )
     if account.settings.hold_when_buyer_cancels and asks_to_cancel(order) and not content.despite_cancel_request:
         return Hold(

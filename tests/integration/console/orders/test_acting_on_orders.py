@@ -74,7 +74,10 @@ def test_what_cannot_be_fetched_says_why(anywhere: System, operator: Visitor) ->
     assert "main: " in page
     anywhere.set_account(enabled=False)
     answer = operator.send("/orders/fetch", {"number": "114-0000000-0000001", "account": "main"}, page="/orders")
-    assert "The import of main is off. Switch it on in the account&#39;s settings." in answer.text
+    assert (
+        'The import of main is off. <a href="/accounts/main/settings">Settings of main</a> switches it on.'
+        in answer.text
+    )
 
 
 def test_personal_data_is_shown_for_a_purpose_by_the_api(anywhere: System) -> None:
