@@ -200,7 +200,7 @@ def _accounts(work: Work) -> list[AccountView]:
                 connected=account.connected,
                 last_order=state.last_order_id if state else None,
                 last_run_at=state.last_run_at if state else None,
-                next_import_at=_next_import(account, work.now),
+                next_import_at=next_import(account, work.now),
                 calls_left={
                     operation.name: quotas.calls_left(work, account.account_id, operation.name)
                     or (operation.burst - 1, operation.burst - 1)
@@ -211,7 +211,8 @@ def _accounts(work: Work) -> list[AccountView]:
     return views
 
 
-def _next_import(account: ConnectedAccount, now: datetime) -> datetime | None:
+def next_import(account: ConnectedAccount, now: datetime) -> datetime | None:
+    """When the ticker asks for the account's import next; None while it is off."""
     if not (account.connected and account.settings.enabled):
         return None
     every = timedelta(minutes=account.settings.import_every_minutes)

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from orderbridge.accounts.attentions import open_attentions
+from orderbridge.first_steps import first_steps
 from orderbridge.overview import LATE_COUNTED, Overview, Part, overview
 from services.console.visit import Visit
 
@@ -50,6 +51,7 @@ def _page(visit: Visit, template: str) -> Response:
     with visit.database.unit_of_work() as work:
         now = overview(work)
         troubles = open_attentions(work)
+        ways = first_steps(work, visit.site.settings)
     parts = sorted(now.parts.values(), key=_worst_first)
     return visit.page(
         template,
@@ -60,6 +62,7 @@ def _page(visit: Visit, template: str) -> Response:
         words=_WORDS,
         flows=_flows(now),
         troubles=troubles,
+        ways=ways,
     )
 
 

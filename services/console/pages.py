@@ -12,6 +12,7 @@ from services.console import (
     accounts,
     connecting,
     dead_letters,
+    first_steps,
     joining,
     order_page,
     order_search,
@@ -40,6 +41,7 @@ class Page(NamedTuple):
 PAGES: Final = (
     Page("GET", "/", "viewer", overview.show_overview),
     Page("GET", "/live", "viewer", overview.show_live),
+    Page("GET", "/first-steps", "viewer", first_steps.show_first_steps),
     Page("GET", "/dead-letters", "viewer", dead_letters.list_letters),
     Page("POST", "/dead-letters", "operator", dead_letters.settle_all),
     Page("GET", "/dead-letters/{event_id}", "viewer", dead_letters.show_letter),
@@ -65,6 +67,7 @@ PAGES: Final = (
     Page("GET", "/accounts/{account_id}/preview/{asked}/live", "operator", connecting.show_preview_live),
     Page("GET", "/accounts/{account_id:path}/settings", "viewer", setting_pages.show_settings),
     Page("POST", "/accounts/{account_id:path}/settings", "operator", setting_pages.save_settings),
+    Page("POST", "/accounts/{account_id:path}/test-mail", "operator", setting_pages.send_mail_to_test),
     Page("GET", "/orders", "viewer", order_search.list_orders),
     Page("POST", "/orders/fetch", "operator", order_search.fetch_by_number),
     Page("POST", "/orders/{order_id:path}/fetch", "operator", order_page.fetch_order),

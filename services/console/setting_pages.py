@@ -20,10 +20,15 @@ from orderbridge.accounts.store_options import options_of
 from orderbridge.carriers import TABLE
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
+from orderbridge.mail.addresses import addresses_of
+from orderbridge.mail.trial import NO_SERVER, CannotMail, Tried, TriedTooOften, send_test_mail
+from orderbridge.settings import BadSettings
 from services.console.setting_fields import Filled, setting_fields
 from services.console.visit import Stop, Visit
 
 _NEW_LINE = re.compile(r"new\.([a-z_]+)\.([0-9]{1,3})\.key")
+_MOST_TESTS = 5
+"""Test mails of an account within ten minutes: enough to mend an address, too few to annoy whoever has it."""
 _ZONES = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
 
 
@@ -63,6 +68,24 @@ def save_settings(visit: Visit) -> Response:
             names, mails = {name.partition(".")[0] for name in changes}, visit.site.settings.smtp_url is not None
             context["notes"] = doubts(changed, names, work.now, mails=mails)
     return visit.page("settings.html", 422 if problems else 200, **context)
+
+
+def send_mail_to_test(visit: Visit) -> Response:
+    """Send a mail to each address of the account now, and show what the mail server said."""
+    account_id = visit.parameters["account_id"]
+    with visit.database.unit_of_work() as work:
+        _circumstances(work, account_id)
+    tried: tuple[Tried, ...] = ()
+    refused, status = None, 200
+    try:
+        tried = send_test_mail(visit.site.settings, visit.database, account_id, most_lately=_MOST_TESTS)
+    except TriedTooOften as error:
+        refused, status = str(error), 429
+    except (CannotMail, BadSettings) as error:
+        refused, status = str(error), 422
+    with visit.database.unit_of_work() as work:
+        context = _context(visit, work, Filled())
+    return visit.page("settings.html", status, **{**context, "tried": tried, "mail_refused": refused})
 
 
 def read_form(form: FormData) -> Filled:
@@ -113,4 +136,8 @@ def _context(visit: Visit, work: Work, filled: Filled) -> dict[str, Any]:
         "may_save": visit.user is not None and may(visit.user.role, "operator"),
         "zones": _ZONES,
         "carriers": sorted(TABLE.by_code),
+        "no_mail_server": NO_SERVER if visit.site.settings.smtp_url is None else None,
+        "addresses": addresses_of(at.account),
+        "tried": (),
+        "mail_refused": None,
     }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from confluent_kafka import Producer
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.parts.console import PASSWORD
+from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
 pytestmark = pytest.mark.timeout(240)
@@ -110,6 +114,50 @@ def test_a_private_app_by_its_token(house: StandingHouse, page: Page) -> None:
     page.get_by_role("button", name="Connect", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Amazon did not accept it")
     assert "made-up" not in page.content()
+
+
+def dead_letters(page: Page, house: StandingHouse, reason: str) -> Locator:
+    """The links to the letters of the shipper's with this reason."""
+    page.goto(f"{house.addresses['console']}/dead-letters?service=shipper&reason={reason}")
+    return page.locator('.parts a[href^="/dead-letters/"]')
+
+
+def test_a_poisoned_event_is_found_mended_and_replayed(house: StandingHouse, page: Page) -> None:
+    """Two that a store wrote by hand: one is no JSON and is mended, one has a wrong field and is discarded."""
+    wish = {"count": 1, "fulfilled_by": "merchant", "lines": 1}
+    (order_id,) = house.post("sandbox", "/_sandbox/orders", wish)["order_ids"]
+    said = f'{{"order_id": "{order_id}", "carrier": "UPS", "tracking_number": "1Z12345E0205271688"'
+    store = Producer({"bootstrap.servers": house.addresses["kafka"]})
+    store.produce("order.shipped", said.encode(), order_id.encode())
+    store.produce("order.shipped", f'{{"order": "{order_id}"}}'.encode(), order_id.encode())
+    assert store.flush(30) == 0
+    for reason in ("malformed", "invalid"):
+        letters = partial(dead_letters, page, house, reason)
+        wait_until(lambda: letters().count() == 1, seconds=60, what=f"a letter: {reason}")  # noqa: B023  (within the turn)
+    look(page, "Dead letters")
+    dead_letters(page, house, "malformed").click()
+    look(page, "Dead letter of the shipper")
+    expect(page.get_by_label("The event as it came")).to_contain_text(order_id)
+    page.get_by_label("Mend it, and replay that").fill(said.replace("carrier", "courier") + "}")
+    page.get_by_role("button", name="Replay this").click()
+    expect(page.get_by_role("alert")).to_contain_text("It would be refused again")
+    look(page, "Dead letter of the shipper")
+    page.get_by_label("Mend it, and replay that").fill(said + "}")
+    page.get_by_role("button", name="Replay this").click()
+    expect(page.get_by_role("status")).to_contain_text("It was handed over once more.")
+    assert dead_letters(page, house, "malformed").count() == 0
+    dead_letters(page, house, "invalid").click()
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("status")).to_contain_text("It is discarded.")
+
+    def at_amazon() -> list[Any]:
+        return list(house.get("sandbox", "/_sandbox/books")["orders"][order_id]["packages"].values())
+
+    wait_until(lambda: bool(at_amazon()), seconds=60, what="the package is at Amazon", interval=0.5)
+    (package,) = at_amazon()
+    assert (package["content"]["trackingNumber"], package["calls"]) == ("1Z12345E0205271688", 1)
+    page.goto(f"{house.addresses['console']}/orders?number={order_id}")
+    expect(page.get_by_text("It was replayed.")).to_be_visible()
 
 
 def test_a_part_that_stops_is_red_within_thirty_seconds(house: StandingHouse, page: Page) -> None:
