@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test chaos bench schemas demo lock clean
+.PHONY: help setup lint format test chaos bench pictures schemas demo lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 
 bench: setup ## run each benchmark; a JSON object a line
 	@set -e; for name in events latency confirm startup takeover import_orders history redaction; do $(BIN)/python bench/$$name.py --json; done
+
+pictures: setup ## take a picture of each page of the console, to build/pictures; and those of the README
+	$(BIN)/python docs/pictures/make.py
 
 schemas: setup ## write schemas/json and schemas/asyncapi.yaml from the models, and the page of variables
 	$(BIN)/python -m schemas.generate

@@ -54,9 +54,8 @@ class FirstSteps:
 
     @property
     def next(self) -> Step:
-        """What a person had better do now; the first that waits where there is nothing to do."""
-        left = [step for step in self.steps if step.state != "done"]
-        return min(left, key=lambda step: (step.state != "to do", step.optional))
+        """What a person does next; where all the rest waits, the first import's turn."""
+        return next((step for step in self.steps if step.state == "to do"), self.steps[-1])
 
 
 def first_steps(work: Work, settings: Settings) -> tuple[FirstSteps, ...]:

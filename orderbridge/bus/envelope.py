@@ -156,7 +156,8 @@ def read_object(value: bytes) -> dict[str, Any]:
         raise Rejected("malformed", f"The value is not UTF-8: byte {error.start}.") from None
     except json.JSONDecodeError as error:
         raise Rejected(
-            "malformed", f"The value is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            "malformed",
+            f"The value is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}.",
         ) from None
     except ValueError:  # Python reads no integer of more than 4,300 digits
         raise Rejected("malformed", "The value holds a number with too many digits.") from None

@@ -17,6 +17,7 @@ from orderbridge.amazon.marketplaces import MARKETPLACES
 from orderbridge.database.models import Account
 from orderbridge.import_requests import InVain, ask_preview, find_preview
 from orderbridge.settings import BadSettings
+from orderbridge.skip_reasons import SKIP_REASONS
 from services.console.visit import Stop, Visit
 
 _FIELDS: Final = ("account", "marketplace", "own_account", "client_id")
@@ -97,7 +98,9 @@ def begin_preview(visit: Visit) -> Response:
         with visit.database.unit_of_work() as work:
             asked = ask_preview(work, account_id)
     except InVain as vain:
-        return visit.page("preview.html", 422, account_id=account_id, asked=None, preview=None, vain=str(vain))
+        return visit.page(
+            "preview.html", 422, account_id=account_id, asked=None, preview=None, vain=str(vain), reasons={}
+        )
     return visit.redirect(f"{visit.path}/{asked}")
 
 
@@ -119,7 +122,7 @@ def _preview(visit: Visit, template: str) -> Response:
             preview = find_preview(work, account_id, asked)
     except InVain as error:
         vain = str(error)
-    return visit.page(template, account_id=account_id, asked=asked, preview=preview, vain=vain)
+    return visit.page(template, account_id=account_id, asked=asked, preview=preview, vain=vain, reasons=SKIP_REASONS)
 
 
 def _form(visit: Visit, status: int = 200, *, problem: str | None = None) -> Response:

@@ -64,7 +64,7 @@ def filled_console(folder: Path) -> Iterator[FilledConsole]:
         "import_from": START - timedelta(days=20),
         "import_fba": True,
         "log_email": "orders@shop.example",
-        "shipping_methods": {level: Choice(id="1", name="Ground") for level in SERVICE_LEVELS[:4]},
+        "shipping_methods": {level: Choice(id="1", name="Ground") for level in SERVICE_LEVELS},
     }
     with ExitStack() as stack:
         sandbox = stack.enter_context(sandbox_server())
@@ -73,6 +73,7 @@ def filled_console(folder: Path) -> Iterator[FilledConsole]:
         order_id = _trade(system)
         preview = _preview(system)
         _troubles(system)
+        system.run_until_idle()
         settings = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "bridge@shop.example"}
         with system.database.unit_of_work() as work:
             link = create_link(work, "carl", "viewer")
@@ -141,17 +142,19 @@ def _trade(system: System) -> str:
     system.run_until_idle()
     (order_id,) = system.imported(lines=[{"sku": "MUG-BLUE", "quantity": 3}])
     system.fault("confirmShipment", "400")
-    system.store_says(order_id=order_id, package_id="P1", tracking_number="1Z12345E6605272234", lines=_MUG)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="1Z999AA10123456784", lines=_MUG)
     system.run_until_idle()
-    system.store_says(order_id=order_id, package_id="P2", tracking_number="1Z12345E0205271688", lines=_MUG)
+    system.store_says(order_id=order_id, package_id="P2", tracking_number="1Z12345E0291980793", lines=_MUG)
     system.run_until_idle()
     (later,) = system.imported(lines=_MUG)
-    system.store_says(order_id=later, ship_date=(system.now + timedelta(hours=30)).isoformat())
+    system.store_says(
+        order_id=later, tracking_number="1Z999AA10123456784", ship_date=(system.now + timedelta(hours=30)).isoformat()
+    )
     system.run_until_idle()
-    for body in (b'{"order_id": "114-7654321-4852892", "carrier": "UPS", "tracking": "1Z"}', b'{"order_id": "114-'):
+    for body in (b'{"order": "114-7654321-4852892", "carrier": "UPS", "tracking": "1Z"}', b'{"order_id": "114-'):
         system.produce("order.shipped", body, key=b"114-7654321-4852892")
     system.run_until_idle()
-    system.advance(3600)
+    system.advance(900)
     return order_id
 
 

@@ -117,3 +117,9 @@ def test_open_envelope_returns_or_raises_rejected(value: bytes | None, headers: 
         for name in (envelope.event_id, envelope.source):
             assert 0 < len(name.encode()) <= 1200
             assert "\0" not in name
+
+
+def test_where_json_breaks_is_said_in_a_sentence() -> None:
+    with pytest.raises(Rejected) as refused:
+        open_envelope(message(b'{"order_id": "114-'))
+    assert refused.value.message == "The value is not JSON: Unterminated string starting at line 1, column 14."

@@ -92,8 +92,8 @@ def test_every_command_in_a_message_has_its_page_or_none_does_it() -> None:
     seen = 0
     for file, text in _texts():
         for tick, command, first in _COMMAND.findall(text):
-            if first not in known.commands:
-                continue
+            if first not in known.commands or text == command:
+                continue  # a program's name, no message
             seen += 1
             assert tick, f"{file}: without backticks the console cannot tell {command!r} from words"
             alone = any(command.startswith(f"orderbridge {one}") for one in _TYPED_ALONE)
