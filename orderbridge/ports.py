@@ -1,4 +1,4 @@
-"""TCP ports of loopback for servers that are about to start."""
+"""TCP ports for servers: free ones of loopback, for those that are about to start, and a socket that listens."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ def free_port(preferred: Iterable[int] = ()) -> int:
                 continue
             return port
     raise OSError("no free port on 127.0.0.1")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket for a server on asyncio; port 0 picks a free one. Raises OSError if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    # asyncio does it only for sockets that name their protocol; else each answer waits 40 ms for an acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from sqlalchemy import text
 from orderbridge.bus.health import serve_health
 from orderbridge.database.unit_of_work import Database
 from orderbridge.heartbeat import heartbeat
+from orderbridge.ports import listen
 from orderbridge.settings import Settings
 
 log = structlog.get_logger()
@@ -58,8 +58,7 @@ def serve_http(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.create_server(address, family=family) as listening:
+    with listen(*address) as listening:
         health = serve_health(settings.health_host, settings.health_port, service, report)
         log.info("started", port=listening.getsockname()[1], health_port=health.server_port)
         with heartbeat(database, service, report, settings.instance):

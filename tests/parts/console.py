@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from orderbridge.access.users import Role, has_owner
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
+from orderbridge.ports import listen
 from orderbridge.settings import Settings
 from services.console.site import read_site
 from services.console.web import create_console
@@ -52,7 +52,7 @@ class ConsoleServer:
 
     def __init__(self, database: Database, **settings: Any) -> None:
         self.database = database
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         given = Settings(_env_file=None, **{"public_url": self.url, **settings})
         console = create_console(database, read_site(given))

@@ -5,7 +5,7 @@ Names and numbers are the sandbox's, which makes its buyers up; no personal data
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ from orderbridge.accounts.attentions import CONSENT_EXPIRING, raise_attention
 from orderbridge.accounts.store_options import keep_options
 from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
 from orderbridge.database.models import ProcessRow
+from orderbridge.database.unit_of_work import Database
 from orderbridge.dead_letters import find_letters
 from orderbridge.import_requests import ask_preview
 from orderbridge.orders.runs import RunFilter, latest_runs
@@ -57,8 +58,8 @@ class FilledConsole:
 
 
 @contextmanager
-def filled_console(folder: Path) -> Iterator[FilledConsole]:
-    """On SQLite in the folder."""
+def filled_console(folder: Path, more: Callable[[Database], None] | None = None) -> Iterator[FilledConsole]:
+    """On SQLite in the folder; `more` is done to the database before the console opens."""
     url = f"sqlite:///{folder / 'orderbridge.sqlite'}"
     wish: dict[str, Any] = {
         "import_from": START - timedelta(days=20),
@@ -74,6 +75,8 @@ def filled_console(folder: Path) -> Iterator[FilledConsole]:
         preview = _preview(system)
         _troubles(system)
         system.run_until_idle()
+        if more is not None:
+            more(system.database)
         settings = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "bridge@shop.example"}
         with system.database.unit_of_work() as work:
             link = create_link(work, "carl", "viewer")

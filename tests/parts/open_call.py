@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterable
 from typing import Any, Self
@@ -12,6 +11,7 @@ import requests
 import uvicorn
 
 from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
+from orderbridge.ports import listen
 from schemas.openings import OpenAnswer, OpenedSeal
 from services.api.web import create_api
 from tests.parts.in_process import System
@@ -24,7 +24,7 @@ class OpenCalls:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         api = create_api(system.database, system.key_ring())
         self._server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False, lifespan="off"))
