@@ -43,7 +43,7 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 	$(BIN)/pytest tests/chaos $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
-	@set -e; for name in events latency confirm startup takeover import_orders history redaction; do $(BIN)/python bench/$$name.py --json; done
+	@set -e; for name in events latency confirm startup takeover import_orders history redaction console; do $(BIN)/python bench/$$name.py --json; done
 
 pictures: setup ## take a picture of each page of the console, to build/pictures; and those of the README
 	$(BIN)/python docs/pictures/make.py

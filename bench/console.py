@@ -90,10 +90,14 @@ def _multiply(database: Database, count: int) -> None:
 
 
 def _copied(row: dict[str, Any], old: str, new: str, number: int) -> dict[str, Any]:
-    copied = {name: text.replace(old, new) if isinstance(text, str) else text for name, text in row.items()}
+    copied: dict[str, Any] = {
+        name: text.replace(old, new) if isinstance(text, str) else text for name, text in row.items()
+    }
     if "position" in copied:
         copied["event_id"] = f"{number:x}-{copied.pop('position')}"
         copied["name"] = None
+        for name in ("posted_at", "due_at", "published_at"):  # in their hour, not all in the last
+            copied[name] = copied[name] and copied[name] - timedelta(minutes=number)
     return copied
 
 

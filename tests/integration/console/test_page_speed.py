@@ -123,6 +123,15 @@ def test_no_page_reads_a_big_table_through(system: System, visitor: Visitor) -> 
     assert found == []
 
 
+@pytest.mark.parametrize("path", ["/", "/live"])
+def test_the_overview_counts_seals_without_reading_them(system: System, visitor: Visitor, path: str) -> None:
+    busy(system)
+    with statements(system) as seen:
+        assert visitor.get(path).status_code == 200
+    (counts,) = [one for one in seen if "personal_data.seal IS NOT NULL" in one[0]]
+    assert any("USING INDEX ix_sealed" in step for step in plan(system, *counts))
+
+
 def test_the_check_finds_a_scan(system: System, visitor: Visitor) -> None:
     order_id = busy(system)
     with system.database.engine.begin() as connection:
