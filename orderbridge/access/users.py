@@ -15,7 +15,7 @@ Role = Literal["viewer", "operator", "owner"]
 ROLES: Final[dict[Role, str]] = {
     "viewer": "sees everything but personal data, and changes nothing",
     "operator": "sees everything, changes settings, makes store tokens, mends what went wrong",
-    "owner": "does all that an operator does, and says who may use the console",
+    "owner": "does everything, and says who may use the console",
 }
 """Each role and what it may do; a later one may do what an earlier one may."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,59}")
