@@ -174,4 +174,4 @@ def test_a_link_does_not_make_another_user_than_its_own(console: ConsoleServer) 
     visitor = console.visitor()
     form = {"name": "anna", "role": "owner", "password": PASSWORD, "again": PASSWORD}
     assert visitor.send(f"/join/{token}", form).status_code == 303
-    assert "As viewer you may" in visitor.get("/me").text
+    assert "Your role is viewer" in visitor.get("/me").text
