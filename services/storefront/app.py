@@ -164,7 +164,3 @@ def main() -> None:
         shop.start()
         server.run(sockets=[listening])
     shop.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -46,7 +46,9 @@ class Shop:
         }
         command = ["/usr/bin/env", f"PYTHONPATH={REPOSITORY}"]
         command += [f"ORDERBRIDGE_{name}={value}" for name, value in variables.items()]
-        self.server = ServerProcess([*command, sys.executable, "-m", "services.storefront.app"], log=self._log)
+        self.server = ServerProcess(
+            [*command, sys.executable, "-m", "orderbridge.service", "storefront"], log=self._log
+        )
         self.start()
 
     def start(self) -> None:
