@@ -24,6 +24,7 @@ from orderbridge.database.models import ProcessRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.dead_letters import find_letters
 from orderbridge.import_requests import ask_preview
+from orderbridge.orders.replaying import ReplayWish, ask_for_replay
 from orderbridge.orders.runs import RunFilter, latest_runs
 from orderbridge.overview import SERVICES
 from schemas.accounts import PaymentType, StatusOption, StoreOptions
@@ -80,6 +81,7 @@ def filled_console(folder: Path, more: Callable[[Database], None] | None = None)
         settings = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "bridge@shop.example"}
         with system.database.unit_of_work() as work:
             link = create_link(work, "carl", "viewer")
+            replay = ask_for_replay(work, ReplayWish()).replay_id
             letters = [letter.row.event_id for letter in find_letters(work)]
             runs = [run.run_id for run in latest_runs(work, RunFilter(), 50)]
             with_lines = next(one.run_id for one in latest_runs(work, RunFilter(kind="search"), 50))
@@ -105,6 +107,7 @@ def filled_console(folder: Path, more: Callable[[Database], None] | None = None)
                 "/accounts/{account_id:path}/settings": ("/accounts/main/settings",),
                 "/orders": ("/orders", "/orders?number=114-0000000-0000000"),
                 "/orders/{order_id:path}": (f"/orders/{order_id}",),
+                "/replays": ("/replays?since=2026-11-23", "/replays?since=2030-01-01", f"/replays?replay={replay}"),
                 "/runs": ("/runs",),
                 "/runs/{run_id}": tuple({f"/runs/{runs[0]}", f"/runs/{with_lines}"}),
                 "/shipments": ("/shipments", "/shipments?state=confirmed"),
