@@ -8,11 +8,13 @@ beside a running `orderbridge up` find it.
 from __future__ import annotations
 
 import os
+import socket
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -27,14 +29,14 @@ class BadSettings(Exception):
 
 
 class _FileSource(PydanticBaseSettingsSource):
-    """`ORDERBRIDGE_X_FILE=/run/secrets/x` stands for `ORDERBRIDGE_X=<the file's text>`."""
+    """`ORDERBRIDGE_X_FILE=/run/secrets/x` stands for `ORDERBRIDGE_X=<the file's text>`; an empty file sets nothing."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
         if not path:
             return None, field_name, False
         try:
-            return Path(path).read_text().strip(), field_name, False
+            return Path(path).read_text().strip() or None, field_name, False
         except OSError as error:
             raise BadSettings(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
 
@@ -56,6 +58,8 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///.orderbridge/orderbridge.sqlite"
     """SQLAlchemy URL: `postgresql+psycopg://…`, or `sqlite:///FILE` on one machine."""
+    database_password: SecretStr | None = None
+    """The password in `database_url`, where that has none: so that it may come as a file of its own."""
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,80}$")
     """Put before every topic's and consumer group's name, for a Kafka that already has an `order.shipped`."""
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
@@ -128,6 +132,8 @@ class Settings(BaseSettings):
     """Where a worker's health pages listen. They show no personal data and ask for no password."""
     health_port: int = Field(8410, ge=0, le=65535)
     """`/healthz`, `/readyz` and `/metrics` of a worker; 0 takes a free port."""
+    storefront_host: str = "127.0.0.1"
+    """Where the example store listens; it asks for no password."""
     storefront_port: int = Field(8401, ge=0, le=65535)
     """The example store's port."""
     storefront_database: Path = DATA_FOLDER / "storefront.sqlite"
@@ -135,9 +141,24 @@ class Settings(BaseSettings):
 
     instance: str | None = None
     """A stable name for this process among its like (Kafka's static membership): restarted within the session
-    timeout it takes its partitions up again at once. Two processes must never share one."""
+    timeout it takes its partitions up again at once. Two processes must never share one. `{hostname}` in it stands for
+    the machine's name, in a container the container's: copies of a service, set alike, have names of their own."""
     session_timeout_seconds: int = Field(10, ge=2, le=300)
     """How long Kafka waits for a silent worker before others take its partitions."""
+
+    @field_validator("instance")
+    @classmethod
+    def _with_hostname(cls, instance: str | None) -> str | None:
+        return instance and instance.replace("{hostname}", socket.gethostname())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_password(cls, values: dict[str, Any]) -> dict[str, Any]:
+        url, password = values.get("database_url"), values.get("database_password")
+        if url is None or password is None:
+            return values
+        text = password.get_secret_value() if isinstance(password, SecretStr) else str(password)
+        return {**values, "database_url": with_password(str(url), text)}
 
     @property
     def key_ring_grid(self) -> timedelta:
@@ -165,6 +186,15 @@ class Settings(BaseSettings):
         if value is None:
             raise BadSettings(f"{PREFIX}{name.upper()} is not set. `orderbridge init` writes fresh secrets to .env.")
         return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def with_password(url: str, password: str) -> str:
+    """A database's URL with the password in it, unless it names no server, no user, or has a password already."""
+    scheme, slashes, rest = url.partition("://")
+    user, at, server = rest.partition("@")
+    if not slashes or not at or ":" in user or "/" in user:
+        return url
+    return f"{scheme}://{user}:{quote(password, safe='')}@{server}"
 
 
 def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:

@@ -158,9 +158,9 @@ def main() -> None:
     server = uvicorn.Server(uvicorn.Config(create_app(shop), log_config=None, timeout_graceful_shutdown=1))
     for number in (signal.SIGTERM, signal.SIGINT):  # for the moments in which uvicorn's own handlers are not there
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    with socket.create_server(("127.0.0.1", settings.storefront_port)) as listening:
+    with socket.create_server((settings.storefront_host, settings.storefront_port)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else asyncio's answers wait 40 ms
-        print(f"storefront listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        print(f"storefront listening on http://{settings.storefront_host}:{listening.getsockname()[1]}", flush=True)
         shop.start()
         server.run(sockets=[listening])
     shop.stop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from orderbridge.settings import BadSettings, Settings, load_settings
 
@@ -44,6 +46,37 @@ def test_a_value_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     file.write_text(f"{SECRET}\n")
     monkeypatch.setenv(f"{name}_FILE", str(file))
     assert load_settings().need(name.removeprefix("ORDERBRIDGE_").lower()) == SECRET
+
+
+def test_an_empty_file_sets_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret that is not known yet, as `orderbridge init --secrets` leaves it."""
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setenv("ORDERBRIDGE_AMAZON_CLIENT_SECRET_FILE", "empty")
+    assert load_settings().amazon_client_secret is None
+
+
+def test_the_password_of_the_database_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("sword/f@sh")
+    monkeypatch.setenv("ORDERBRIDGE_DATABASE_PASSWORD_FILE", "password")
+    monkeypatch.setenv("ORDERBRIDGE_DATABASE_URL", "postgresql+psycopg://bridge@db:5432/orders?sslmode=require")
+    url = make_url(load_settings().database_url)
+    assert (url.username, url.password, url.host, url.port) == ("bridge", "sword/f@sh", "db", 5432)
+    assert (url.database, dict(url.query)) == ("orders", {"sslmode": "require"})
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://bridge:own@db/orders", "postgresql+psycopg://db/orders", "sqlite:////data/a@b.sqlite"]
+)
+def test_a_url_that_has_its_password_or_needs_none_stays(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ORDERBRIDGE_DATABASE_PASSWORD", SECRET)
+    monkeypatch.setenv("ORDERBRIDGE_DATABASE_URL", url)
+    assert load_settings().database_url == url
+
+
+def test_an_instance_may_have_the_name_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(instance="importer-{hostname}").instance == f"importer-{socket.gethostname()}"
+    assert load_settings(instance="importer-1").instance == "importer-1"
+    assert load_settings().instance is None
 
 
 def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
