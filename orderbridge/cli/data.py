@@ -15,16 +15,33 @@ from orderbridge.settings import PREFIX, load_settings
 from orderbridge.vault.keys import new_installation_key
 from schemas.events import WORKERS
 
+_MADE = ("vault_key", "secrets_key", "database_password")
+_GIVEN = ("amazon_client_secret", "smtp_url", "aws_credentials")
+
 
 @app.command()
 def init(
     file: Annotated[Path, typer.Option(help="Where to write them.")] = Path(".env"),
+    secrets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write them to this folder instead, a file each, as docker-compose.yml reads them, beside empty files "
+            f"for those that you have ({', '.join(_GIVEN)})."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write fresh secrets to .env, unless it is there. Keep a copy in a safe place: without them nothing opens.
 
-    Next: `orderbridge up`, or with PostgreSQL and Kafka of your own `orderbridge migrate` and `orderbridge topics`.
+    For Docker: `orderbridge init --secrets secrets`.
+
+    Next: `orderbridge up`, or `docker compose up`, or with PostgreSQL and Kafka of your own `orderbridge migrate` and
+    `orderbridge topics`.
     """
+    if secrets is not None:
+        _write_secrets(secrets)
+        done(f"Written to {secrets}.", as_json, folder=secrets)
+        return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -34,6 +51,20 @@ def init(
     with os.fdopen(descriptor, "w") as written:
         written.write(f"{PREFIX}VAULT_KEY={new_installation_key()}\n{PREFIX}SECRETS_KEY={new_installation_key()}\n")
     done(f"Written to {file}.", as_json, file=file)
+
+
+def _write_secrets(folder: Path) -> None:
+    """The folder is its owner's alone. Its files may be read by all: a container's user is another than the host's."""
+    try:
+        folder.mkdir(mode=0o700)
+        for name in (*_MADE, *_GIVEN):
+            with (folder / name).open("x") as written:
+                written.write(new_installation_key() if name in _MADE else "")
+            (folder / name).chmod(0o444 if name in _MADE else 0o644)
+    except FileExistsError:
+        fail(f"{folder} is there already: new secrets would make what lies sealed under the old ones unreadable.")
+    except OSError as error:
+        fail(f"{folder} cannot be written: {error.strerror}.")
 
 
 @app.command()

@@ -29,6 +29,7 @@ def invite_first_owner(database: Database, site: Site) -> None:
             return
         token = create_first_owner_link(work)
     print(
-        f"The console has no owner yet. This link makes the first, once, for a day: {site.origin}/join/{token}",
+        f"The console has no owner yet. This link makes the first, once, for a day: {site.origin}/join/{token}\n"
+        f"Then connect your account: {site.origin}/connect",
         flush=True,
     )

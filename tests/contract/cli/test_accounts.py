@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import select
 
 from orderbridge.accounts.attentions import raise_attention
@@ -123,6 +124,24 @@ def test_init_writes_secrets_once(command: Command, tmp_path: Path) -> None:
     assert command("init").exit_code == 1
     assert command("init", "--file", "nowhere/.env").exit_code == 1
     assert (tmp_path / ".env").read_text() == written
+
+
+def test_secrets_for_docker_are_files_that_containers_can_read_and_others_on_this_machine_cannot(
+    command: Command, tmp_path: Path
+) -> None:
+    assert json.loads(command("init", "--secrets", "secrets", "--json").stdout) == {"folder": "secrets"}
+    folder = tmp_path / "secrets"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert all(file.stat().st_mode & 0o444 == 0o444 for file in folder.iterdir())
+    made = {file.name: file.read_text() for file in folder.iterdir()}
+    compose = yaml.safe_load((Path(__file__).parents[3] / "docker-compose.yml").read_text())
+    assert sorted(made) == sorted(compose["secrets"])
+    assert sorted(name for name, text in made.items() if text) == ["database_password", "secrets_key", "vault_key"]
+    assert len(set(filter(None, made.values()))) == 3
+    again = command("init", "--secrets", "secrets")
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == made
+    assert command("init", "--secrets", "nowhere/secrets").exit_code == 1
 
 
 def test_resume(command: Command, database: Database) -> None:

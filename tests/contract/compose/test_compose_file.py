@@ -1,0 +1,189 @@
+"""What docker-compose.yml promises of every container, read from the file: needs no Docker."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from orderbridge.service import services
+from orderbridge.settings import PREFIX, Settings
+from tests.contract.compose.compose_file import (
+    COMPOSE,
+    ONCE,
+    OURS,
+    REPOSITORY,
+    SERVICES,
+    seconds,
+    variables,
+    with_defaults,
+)
+
+VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
+EXAMPLE = (REPOSITORY / ".env.example").read_text()
+DEMO = {name for name, one in SERVICES.items() if one.get("profiles") == ["demo"]}
+
+
+def variables_of(service: str) -> dict[str, Any]:
+    environment: dict[str, Any] = SERVICES[service].get("environment", {})
+    return environment
+
+
+def who_has(secret: str) -> set[str]:
+    return {name for name, one in SERVICES.items() if secret in one.get("secrets", [])} - DEMO
+
+
+def test_every_service_has_its_container() -> None:
+    assert services() == sorted(SERVICES.keys() - {"kafka", "postgres", "migrate", "topics", "init", "seller", "mail"})
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_container_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"privileged", "cap_add", "pid", "network_mode", "devices"} & service.keys() == set()
+    assert any(entry.startswith("/tmp") for entry in service["tmpfs"])  # noqa: S108 (a mount, not a file)
+    assert service["mem_limit"]
+    assert service["logging"]["options"]["max-size"]
+    assert seconds(service["stop_grace_period"]) >= 30
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONCE))
+def test_what_runs_on_has_a_health_check_and_comes_back(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert seconds(service["healthcheck"]["start_period"]) >= 60
+
+
+@pytest.mark.parametrize("name", ["importer", "shipper", "reporter"])
+def test_whoever_calls_others_may_end_its_call(name: str) -> None:
+    """A claim of a package ends after 85 s, longer than a call can take (docs/architecture.md, "Delivery")."""
+    assert seconds(SERVICES[name]["stop_grace_period"]) > 85
+
+
+def test_what_runs_once_has_no_health_check_and_does_not_come_back() -> None:
+    assert {"migrate", "topics", "init", "seller"} == ONCE
+    assert all(SERVICES[name]["healthcheck"] == {"disable": True} for name in ONCE)
+
+
+def test_services_wait_for_tables_and_topics() -> None:
+    for name in OURS.keys() - ONCE - DEMO:
+        waits = {before: how["condition"] for before, how in SERVICES[name]["depends_on"].items()}
+        assert (
+            waits.items()
+            >= {
+                "migrate": "service_completed_successfully",
+                "topics": "service_completed_successfully",
+            }.items()
+        ), name
+
+
+def test_the_key_ring_is_seen_by_three() -> None:
+    mounts = {
+        name: volume
+        for name, one in SERVICES.items()
+        for volume in one.get("volumes", [])
+        if volume.startswith("key-ring:")
+    }
+    assert mounts.keys() == {"importer", "redactor", "api"}
+    assert mounts["api"].endswith(":ro")  # it opens, and makes and destroys nothing
+
+
+def test_who_has_which_secret() -> None:
+    assert who_has("vault_key") == {"importer", "api"}
+    assert who_has("secrets_key") == {"importer", "shipper", "console"}
+    assert who_has("amazon_client_secret") == {"importer", "shipper", "console"}
+    assert who_has("smtp_url") == {"reporter", "console"}
+    assert who_has("aws_credentials") == {"listener"}
+    assert who_has("database_password") == set(SERVICES) - DEMO - {"kafka", "init"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_secret_comes_as_a_file_and_no_value_stands_in_the_compose_file(name: str) -> None:
+    secret = {field.upper() for field, one in Settings.model_fields.items() if "SecretStr" in str(one.annotation)} | {
+        "POSTGRES_PASSWORD"
+    }
+    environment = variables_of(name)
+    for variable, value in environment.items():
+        if variable.removeprefix(PREFIX) in secret:
+            assert with_defaults(str(value)) == "", variable
+    files = {str(value) for variable, value in environment.items() if variable.endswith("_FILE")}
+    mounted = {f"/run/secrets/{secret}" for secret in SERVICES[name].get("secrets", [])}
+    assert {file for file in files if file.startswith("/run/secrets/")} == mounted
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_variable_is_a_setting(name: str) -> None:
+    named = {key.removeprefix(PREFIX).removesuffix("_FILE") for key in variables_of(name) if key.startswith(PREFIX)}
+    assert sorted(one for one in named if one.lower() not in Settings.model_fields) == []
+
+
+def test_nothing_is_published_beyond_loopback() -> None:
+    ports = {name: [with_defaults(port) for port in one.get("ports", [])] for name, one in SERVICES.items()}
+    assert {name for name, published in ports.items() if published} == {
+        "kafka",
+        "console",
+        "api",
+        "sandbox",
+        "storefront",
+    }
+    assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
+    fixed = [port for name in ("console", "api", "sandbox", "storefront") for port in SERVICES[name]["ports"]]
+    assert all(port.startswith("127.0.0.1:") for port in fixed), "passwords would travel in the clear"
+
+
+def test_a_store_outside_reaches_kafka_where_it_is_published() -> None:
+    kafka = SERVICES["kafka"]
+    advertised = dict(
+        entry.split("://", 1) for entry in with_defaults(kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"]).split(",")
+    )
+    (port,) = kafka["ports"]
+    assert with_defaults(port) == f"{advertised['STORES']}:9092"
+    assert "STORES://:9092" in kafka["environment"]["KAFKA_LISTENERS"]
+
+
+def test_images_have_their_versions() -> None:
+    kafka = (REPOSITORY / "KAFKA_VERSION").read_text().strip()
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka}"
+    assert SERVICES["postgres"]["image"] == "postgres:17"
+    assert {one["image"] for one in OURS.values()} == {f"orderbridge:{VERSION}"}
+    assert f"ARG VERSION={VERSION}\n" in DOCKERFILE
+    assert [name for name, one in SERVICES.items() if "build" in one] == ["migrate"]
+
+
+def test_what_may_be_set_is_explained() -> None:
+    set_by_the_demo = {
+        line.partition("=")[0] for line in (REPOSITORY / "demo.env").read_text().splitlines() if line[:1] not in "#"
+    }
+    explained = set(re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M))
+    asked = variables(json.dumps(COMPOSE))
+    of_the_demo = {"SANDBOX_PORT", "SANDBOX_SPEED", "ORDERBRIDGE_STOREFRONT_PORT"}
+    assert explained - {"COMPOSE_PROFILES"} <= asked
+    assert asked - explained - set_by_the_demo == of_the_demo
+
+
+def test_the_demo_is_a_project_of_its_own_that_never_reaches_amazon() -> None:
+    demo = dict(
+        line.split("=", 1) for line in (REPOSITORY / "demo.env").read_text().splitlines() if line and line[0] != "#"
+    )
+    assert demo["COMPOSE_PROJECT_NAME"] != COMPOSE["name"]
+    assert demo["SECRETS"] != "./secrets"
+    amazon = {
+        variable
+        for variable in variables(json.dumps(SERVICES["importer"]["environment"]))
+        if variable.startswith(f"{PREFIX}AMAZON_") and "EXPIRES" not in variable and "DRAFT" not in variable
+    }
+    assert amazon <= demo.keys(), "one that is left out would come from the shell"
+    assert {demo[f"{PREFIX}AMAZON_API_URL"], demo[f"{PREFIX}AMAZON_LOGIN_URL"]} == {
+        "http://sandbox:8402",
+        "http://sandbox:8402/auth/o2/token",
+    }
+    assert demo["COMPOSE_PROFILES"] == "demo"
+    assert {"sandbox", "seller", "storefront", "mail"} == DEMO
+    assert SERVICES["storefront"]["depends_on"]["seller"]["condition"] == "service_completed_successfully"
