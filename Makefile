@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test chaos bench pictures schemas demo lock clean
+.PHONY: help setup lint format test chaos compose bench pictures schemas demo lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
 
 chaos: setup ## kill workers for some minutes, and count what was lost or doubled
 	$(BIN)/pytest tests/chaos $(ARGS)
+
+compose: setup ## the whole tier of docker compose: scaled, killed, made anew; needs Docker
+	$(BIN)/pytest tests/compose $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
 	@set -e; for name in events latency confirm startup takeover import_orders history redaction console; do $(BIN)/python bench/$$name.py --json; done

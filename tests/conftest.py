@@ -23,7 +23,7 @@ from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
 
 TESTS = Path(__file__).parent
-TIERS = frozenset({"unit", "contract", "integration", "end_to_end", "chaos"})
+TIERS = frozenset({"unit", "contract", "integration", "end_to_end", "compose", "chaos"})
 MODELS_VARIABLE = "ORDERBRIDGE_TEST_MODELS"
 
 allowed_hosts = ["127.0.0.1", "::1", "localhost"]
