@@ -16,7 +16,7 @@ from orderbridge.vault.keys import new_installation_key
 from schemas.events import WORKERS
 
 _MADE = ("vault_key", "secrets_key", "database_password")
-_GIVEN = ("amazon_client_secret", "smtp_url", "aws_credentials")
+_GIVEN = ("amazon_client_secret", "smtp_url", "api_token", "aws_credentials")
 
 
 @app.command()

@@ -125,8 +125,10 @@ class ComposeHouse:
         return answer.json()
 
     def containers(self, service: str) -> list[str]:
-        """The ids of a service's containers, running or not."""
-        return self.compose("ps", "--all", "--quiet", service).split()
+        """The ids of a service's containers, running or not; those of `run` are none."""
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+        return docker("ps", "--all", "--quiet", *filters).split()
 
     def inspect(self, service: str) -> dict[str, Any]:
         """Docker's own description of a service's first container."""
