@@ -99,8 +99,11 @@ class ComposeHouse:
         return docker("compose", "--env-file", "demo.env", *arguments, seconds=seconds, **self.environment)
 
     def run(self, service: str, *command: str, index: int = 1) -> str:
-        """What a command prints that runs beside a service, in its container."""
-        return self.compose("exec", "-T", "--index", str(index), service, *command)
+        """What a command prints that runs beside a service, in its container.
+
+        Not by `compose exec`: among several containers it takes those of `compose run` for the service's, too.
+        """
+        return docker("exec", f"{self.project}-{service}-{index}", *command)
 
     def up(self, *arguments: str) -> float:
         """Have everything up and healthy; says in how many seconds."""
@@ -153,14 +156,13 @@ class ComposeHouse:
 
     def partitions(self, service: str, copies: int) -> list[int]:
         """How many partitions each copy of a service has."""
-        told = [
-            self.run(service, "python", "-m", "orderbridge.healthcheck", index=number + 1) for number in range(copies)
-        ]
-        return [int(json.loads(text.split(" ", 1)[1])["partitions"]) for text in told]
+        asked = ("python", "-c", "import orderbridge.healthcheck as it; print(it.ask(it.READY)[1])")
+        told = [self.run(service, *asked, index=number + 1).partition(" ")[2] for number in range(copies)]
+        return [int(json.loads(text)["partitions"]) if text.startswith("{") else 0 for text in told]
 
     def press_the_button(self) -> None:
         """Have an import asked for every three seconds, from now on."""
-        self.compose("run", "--detach", "--no-deps", "importer", "python", "-c", _PRESS_THE_BUTTON)
+        self.compose("run", "--detach", "--no-deps", "migrate", "python", "-c", _PRESS_THE_BUTTON)
 
     def logs(self) -> str:
         """The end of what its services say."""
