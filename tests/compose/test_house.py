@@ -96,6 +96,13 @@ def test_a_mail_is_caught(house: ComposeHouse) -> None:
     assert "Test mail of Orderbridge (main)" in house.compose("logs", "--no-log-prefix", "mail")
 
 
+def test_the_demo_refuses_a_house_that_is_not_its_own(house: ComposeHouse) -> None:
+    """`--profile demo` in a live project: no account is connected, and the store, which waits for it, never starts."""
+    live = ["--env", "ORDERBRIDGE_AMAZON_API_URL=", "seller"]
+    with pytest.raises(AssertionError, match=r"a project of its own: docker compose --env-file demo\.env up"):
+        house.compose("run", "--rm", "--no-deps", "--no-TTY", *live)
+
+
 def test_what_ends_is_started_again(house: ComposeHouse) -> None:
     before = house.inspect("redactor")["State"]["StartedAt"]
     house.run("redactor", "python", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
