@@ -35,6 +35,13 @@ def test_a_process_has_no_rights_and_can_write_nowhere_else(house: ComposeHouse,
     assert refused.count("Read-only file system") == 2
 
 
+def test_every_volume_has_a_name(house: ComposeHouse) -> None:
+    """Compose forgets nameless ones when it makes a container anew: `down --volumes` would leave them behind."""
+    for service in ("kafka", "postgres", *SERVICES):
+        volumes = [mount["Name"] for mount in house.inspect(service)["Mounts"] if mount["Type"] == "volume"]
+        assert all(name.startswith(f"{house.project}_") for name in volumes), service
+
+
 def test_its_console_is_waited_for_with_a_link(house: ComposeHouse) -> None:
     log = house.compose("logs", "--no-log-prefix", "console")
     assert f"{house.url('console')}/join/" in log
