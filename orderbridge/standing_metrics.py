@@ -45,7 +45,7 @@ class Standing:
 
 def read_standing(work: Work) -> Standing:
     """How the whole stands now."""
-    seen = overview(work)
+    seen = overview(work, with_told=False)
     left = {}
     for row in work.session.scalars(select(Quota)):
         if (calls := quotas.calls_left(work, row.account_id, row.operation)) is not None:
