@@ -10,8 +10,10 @@ extension "distributed tracing". No attribute ever carries personal data: only i
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context §3.2, version 00."""
+_LAST_SECONDS: Final = 2.0
+"""At the end of a process; by itself the exporter would try for half a minute."""
 _tracer: Tracer | None = None
 _stop: Callable[[], None] | None = None
 
@@ -74,6 +78,7 @@ def configure_tracing(service: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # of each batch that is lost, not of each try
     name = os.environ.get("OTEL_SERVICE_NAME") or f"orderbridge-{service}"
     provider = TracerProvider(resource=Resource.create({"service.name": name}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -83,11 +88,13 @@ def configure_tracing(service: str) -> None:
 
 
 def stop_tracing() -> None:
-    """Send what is left, and be off."""
+    """Send what is left, and be off. A collector that is away keeps nobody from ending: it is given two seconds."""
     global _tracer, _stop
     _tracer, stop, _stop = None, _stop, None
     if stop is not None:
-        stop()
+        last = threading.Thread(target=stop, name="last-spans", daemon=True)
+        last.start()
+        last.join(_LAST_SECONDS)
 
 
 def is_on() -> bool:

@@ -1,12 +1,16 @@
-"""Tracing that is off costs nothing: OpenTelemetry is not even imported."""
+"""Tracing that is off costs nothing: OpenTelemetry is not even imported. On, it keeps nobody from ending."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
+
+from orderbridge import tracing
 
 _PROGRAM = """
 import sys
@@ -33,3 +37,15 @@ def test_nothing_of_opentelemetry_is_imported(more: dict[str, str]) -> None:
     command = [sys.executable, "-c", _PROGRAM]
     done = subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_collector_that_hangs_keeps_nobody_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "4")
+        tracing.configure_tracing("test")
+        with tracing.doing("x", "CLIENT", {}):
+            pass
+        began = time.monotonic()
+        tracing.stop_tracing()
+        assert time.monotonic() - began < 3
