@@ -72,7 +72,7 @@ class DeliveryHouse:
     def consume(self, most: int) -> bool:
         """The worker handles some messages; whether there was any."""
         try:
-            return [self._handle_next() for _ in range(most)][0]
+            return sum(self._handle_next() for _ in range(most)) > 0
         except Killed:
             self._begin()
             return True
