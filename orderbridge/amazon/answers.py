@@ -42,8 +42,14 @@ class PersonalModel(AmazonModel):
 
 
 def to_utc(moment: datetime) -> datetime:
-    """The moment in UTC. Amazon's times are UTC, also where one comes without the Z."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """The moment in UTC. Amazon's times are UTC, also where one comes without the Z.
+
+    Raises ValueError for one whose year is not 1 to 9999 in UTC.
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment whose year is 1 to 9999 in UTC was expected") from None
 
 
 Moment = Annotated[datetime, AfterValidator(to_utc)]
