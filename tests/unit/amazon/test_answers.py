@@ -1,0 +1,18 @@
+"""What Amazon's JSON may hold and nothing of ours takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from orderbridge.amazon.answers import read_json
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (rb'{"title": "a\u0000b", "parts": ["\ud800"]}', {"title": "a\ufffdb", "parts": ["\ufffd"]}),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+    ],
+)
+def test_what_no_database_takes_is_made_legible(body: bytes, read: object) -> None:
+    assert read_json("getOrder", body, status=200, request_id=None) == read
