@@ -86,7 +86,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {name: _storable(part) for name, part in value.items()}
+        return {_storable(name): _storable(part) for name, part in value.items()}
     return [_storable(part) for part in value] if isinstance(value, list) else value
 
 
