@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import AccountKeyed, Amount, Identifier, Model, OpenChoice, Text, Timestamp
+from schemas.base import AccountKeyed, Amount, Identifier, Model, Moment, OpenChoice
 
 RunKind = Annotated[Literal["search", "history", "reconciliation", "dry_run", "unknown"], OpenChoice()]
 """What a run reads:
@@ -42,7 +42,7 @@ class ImportDue(AccountKeyed):
     ]
     order_id: Identifier | None = None
     run_id: Identifier | None = None
-    since: Timestamp | None = None
+    since: Moment | None = None
     days: Annotated[int, Field(ge=1, le=30)] | None = None
 
     @model_validator(mode="after")
@@ -70,33 +70,33 @@ class ImportCounts(Model):
 class SkippedBecause(Model):
     """How many orders were skipped for one reason, by its stable code."""
 
-    reason: Text
+    reason: str
     orders: int
 
 
 class RunLine(Model):
     """What a run did with one order."""
 
-    order_id: Text
+    order_id: str
     did: Did
-    marketplace_id: Text | None = None
-    status: Text | None = None
+    marketplace_id: str | None = None
+    status: str | None = None
     """The store's status that was set."""
     total: Amount | None = None
-    currency: Text | None = None
-    missing: tuple[Text, ...] = ()
+    currency: str | None = None
+    missing: tuple[str, ...] = ()
     """Amazon's words that no mapping knows (`shipping: SCHEDULED`), kept as they are."""
-    reason: Text | None = None
+    reason: str | None = None
     """Why it was skipped: a stable code."""
-    problem: Text | None = None
+    problem: str | None = None
     """What needs a person, in plain words, without personal data."""
-    note: Text | None = None
+    note: str | None = None
     """What is worth knowing and needs nobody."""
-    order_number: Text | None = None
+    order_number: str | None = None
     """In a dry run: the number that the store would see, with its prefix."""
-    payment_type: Text | None = None
+    payment_type: str | None = None
     """In a dry run: the store's payment option, by name."""
-    shipping_method: Text | None = None
+    shipping_method: str | None = None
     """In a dry run: the store's shipping method, by name; Amazon's word where none is mapped."""
 
 
@@ -108,16 +108,16 @@ class ImportFinished(AccountKeyed):
     read_by = ("reporter",)
     run_id: Identifier
     kind: RunKind = "search"
-    started_at: Timestamp
-    finished_at: Timestamp
-    updated_after: Timestamp
-    updated_before: Timestamp | None = None
+    started_at: Moment
+    finished_at: Moment
+    updated_after: Moment
+    updated_before: Moment | None = None
     counts: ImportCounts
     skipped_because: tuple[SkippedBecause, ...] = ()
     amazon_calls: int
     waited_seconds: Annotated[float, Field(ge=0)] = 0.0
     """How long the run waited for Amazon's quota, or for Amazon to be well again."""
-    problems: tuple[Text, ...] = ()
+    problems: tuple[str, ...] = ()
     """What needs a person, in plain words, with what to do, without personal data."""
     lines: Annotated[tuple[RunLine, ...], Field(max_length=MOST_LINES)] = ()
     """A line for each order that was not left as it is: problems first, then what lacks a mapping."""
