@@ -45,6 +45,9 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 compose: setup ## the whole tier of docker compose: scaled, killed, made anew; needs Docker
 	$(BIN)/pytest tests/compose $(ARGS)
 
+garbage: setup ## 100,000 broken events, 1,000 rounds of broken answers of Amazon's: nothing crashes, blocks or pauses
+	$(BIN)/pytest tests/integration/proof -m long -k garbage --numprocesses=$(PROCESSES) $(ARGS)
+
 bench: setup ## run each benchmark; a JSON object a line
 	@set -e; for name in events latency confirm startup takeover import_orders history redaction console; do $(BIN)/python bench/$$name.py --json; done
 

@@ -1,6 +1,6 @@
-"""Writes docs/operations/configure.md from `orderbridge/settings.py`: every variable, its form, default and meaning.
+"""Writes the pages made from the code: docs/operations/configure.md, every variable, and metrics.md, every metric.
 
-`python -m docs.generate` writes it, `--check` fails if what is committed is stale.
+`python -m docs.generate` writes them, `--check` fails if what is committed is stale.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from docs import metrics_page
 from orderbridge import settings
 from orderbridge.settings import PREFIX, Settings
 
-PAGE = Path(__file__).parent / "operations" / "configure.md"
-_BEGIN = "<!-- Generated from orderbridge/settings.py by `make schemas`: don't edit below. -->\n"
+OPERATIONS = Path(__file__).parent / "operations"
+PAGE = OPERATIONS / "configure.md"
+METRICS = OPERATIONS / "metrics.md"
+_BEGIN = "<!-- Generated from {} by `make schemas`: don't edit below. -->\n"
 
 
 class NotDescribed(Exception):
@@ -70,25 +73,35 @@ def generated() -> str:
     return "\n".join(["| variable | value | default | what it is |", "|---|---|---|---|", *rows, ""])
 
 
-def main() -> int:
-    """Write the page, or with `--check` say whether it is stale."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    by_hand, mark, _ = text.partition(_BEGIN)
-    if not mark:
-        print(f"{PAGE.name} lacks the line {_BEGIN.strip()}", file=sys.stderr)
-        return 1
-    wanted = by_hand + _BEGIN + "\n" + generated()
+def renewed(page: Path, source: str, table: str, *, check: bool) -> bool:
+    """Write the page's table below its mark, or with `check` see whether it is there; says what is wrong."""
+    mark = _BEGIN.format(source)
+    text = page.read_text()
+    by_hand, found, _ = text.partition(mark)
+    if not found:
+        print(f"{page.name} lacks the line {mark.strip()}", file=sys.stderr)
+        return False
+    wanted = f"{by_hand}{mark}\n{table}"
     if text == wanted:
-        return 0
+        return True
     if check:
-        print("stale: docs/operations/configure.md. Run `make schemas` and commit the result.", file=sys.stderr)
-        return 1
-    PAGE.write_text(wanted)
-    print("written: docs/operations/configure.md")
-    return 0
+        print(f"stale: docs/operations/{page.name}. Run `make schemas` and commit the result.", file=sys.stderr)
+        return False
+    page.write_text(wanted)
+    print(f"written: docs/operations/{page.name}")
+    return True
+
+
+def main() -> int:
+    """Write the pages, or with `--check` say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
+    check = parser.parse_args().check
+    good = [
+        renewed(PAGE, "orderbridge/settings.py", generated(), check=check),
+        renewed(METRICS, "the registered collectors", metrics_page.table(), check=check),
+    ]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import update
 
+from orderbridge import tracing
 from orderbridge.accounts import check_endpoint
 from orderbridge.accounts.access_tokens import LoginHangs, SharedTokens
 from orderbridge.accounts.attentions import CONSENT_REVOKED, SECRET_EXPIRED, end_attention, raise_attention
@@ -130,17 +131,22 @@ class AmazonCalls:
         work.commit()
         started = time.perf_counter()
         try:
-            result = call(connection)
+            with tracing.doing(f"Amazon {operation.name}", "CLIENT", {"orderbridge.account": account_id}) as span:
+                try:
+                    result = call(connection)
+                except AmazonError as error:
+                    span.tell(status=error.status, request_id=error.request_id)
+                    raise
         except AmazonError as error:
-            AMAZON_CALLS.labels(operation.name, type(error).__name__).inc()
+            AMAZON_CALLS.labels(operation.name, type(error).__name__, error.status or "none").inc()
             retry_at = self._learn(work, account_id, operation, error)
             _close(work, attempt_id, "unknown" if error.outcome_unknown else _name(error))
             work.commit()
             raise CallFailed(error, retry_at) from error
         finally:
             AMAZON_SECONDS.labels(operation.name).observe(time.perf_counter() - started)
-        AMAZON_CALLS.labels(operation.name, "done").inc()
         answer = result if isinstance(result, Answer) else result.answer
+        AMAZON_CALLS.labels(operation.name, "done", answer.status).inc()
         quotas.answered(work, account_id, operation.name, answer.rate_limit)
         api_url = self._api_url(work, account_id)
         endpoints.answered(work, api_url)

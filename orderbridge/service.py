@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 
 from orderbridge.settings import BadSettings
 from orderbridge.supervisor import stop_with_supervisor
+from orderbridge.tracing import configure_tracing
 from orderbridge.vault.key_ring import WrongInstallationKey
 from orderbridge.vault.keys import InvalidKeyText
 
@@ -28,6 +29,7 @@ def run_service(name: str, arguments: list[str]) -> None:
         raise LookupError(f"There is no service {name!r}. Choose one of {', '.join(services())}.")
     refuse_core_dumps()
     stop_with_supervisor()
+    configure_tracing(name)
     sys.argv = [f"orderbridge run {name}", *arguments]
     found[0].load()()
 

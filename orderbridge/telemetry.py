@@ -1,4 +1,8 @@
-"""Logs and metrics. Neither ever carries personal data: only ids, codes and numbers are passed to them."""
+"""Logs and metrics. Neither ever carries personal data: only ids, codes and numbers are passed to them.
+
+What a process counts is declared here. What it tells of its state is in `orderbridge/bus/process_metrics.py`, what is
+read from the database in `orderbridge/standing_metrics.py`; docs/operations/metrics.md is made from all three.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +17,48 @@ from prometheus_client import Counter, Gauge, Histogram
 from orderbridge.settings import Settings
 
 EVENTS = Counter(
-    "orderbridge_events", "Events handled, by what became of them.", ["service", "type", "outcome"]
-)  # outcome: handled | repeated | skipped | rejected | dead-letter | given-back | failed
+    "orderbridge_events",
+    "Events handled, by what became of them: handled, repeated, skipped, rejected, dead-letter, given-back or failed.",
+    ["service", "type", "outcome"],
+)
 EVENT_SECONDS = Histogram(
     "orderbridge_event_seconds", "Time from taking up an event to its committed outcome.", ["service", "type"]
 )
+DEAD_LETTERS = Counter("orderbridge_dead_letters", "Events given up, by the reason they carry.", ["service", "reason"])
 DATABASE_OUTAGES = Counter("orderbridge_database_outages", "Times an event had to wait for the database.", ["service"])
 AMAZON_CALLS = Counter(
-    "orderbridge_amazon_calls", "Calls to Amazon, by operation and outcome.", ["operation", "outcome"]
+    "orderbridge_amazon_calls",
+    "Calls to Amazon. Outcome: done, or the kind of error; status: HTTP's, none where there was no answer.",
+    ["operation", "outcome", "status"],
 )
 AMAZON_SECONDS = Histogram("orderbridge_amazon_seconds", "Duration of calls to Amazon.", ["operation"])
 NOTIFICATIONS = Counter(
-    "orderbridge_notifications", "Messages of Amazon's queues, by what became of them.", ["outcome"]
-)  # outcome: posted | repeated | known | disabled | not-wanted | foreign | unreadable | failed
+    "orderbridge_notifications",
+    "Messages of Amazon's queues, by what became of them: posted, repeated, known, disabled, not-wanted, foreign, "
+    "unreadable or failed.",
+    ["outcome"],
+)
 SHIPMENTS_DUE_SOON = Counter(
-    "orderbridge_shipments_due_soon", "Orders that were not shipped when a deadline came near.", ["reason"]
-)  # reason: ship_by_near | personal_data_dies
+    "orderbridge_shipments_due_soon",
+    "Orders that were not shipped when a deadline came near: ship_by_near or personal_data_dies.",
+    ["reason"],
+)
 OPENINGS = Counter(
-    "orderbridge_openings", "Seals that stores had opened, by purpose and what became of them.", ["purpose", "state"]
-)  # state: open | redacted | expired | refused
+    "orderbridge_openings",
+    "Seals that stores had opened, by purpose and what became of them: open, redacted, expired or refused.",
+    ["purpose", "state"],
+)
 SWEPT = Counter(
-    "orderbridge_swept", "What the nightly sweep found alive past its day: it should be nothing.", ["kind"]
-)  # kind: order | key
+    "orderbridge_swept",
+    "What the nightly sweep found alive past its day, order or key: it should be nothing.",
+    ["kind"],
+)
 MAILS = Counter(
-    "orderbridge_mails", "Mails to sellers, by what became of a try to send one.", ["outcome"]
-)  # outcome: sent | failed (tried again) | refused | dropped (its address is no longer wanted)
-MAILS_WAITING = Gauge("orderbridge_mails_waiting", "Events that are to be mailed and have not been yet.", ["service"])
+    "orderbridge_mails",
+    "Mails to sellers, by what became of a try to send one: sent, failed (tried again), refused, or dropped (its "
+    "address is no longer wanted).",
+    ["outcome"],
+)
 PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by type.", ["type"])
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from schemas.base import AccountKeyed, Moment, OpenChoice
+from schemas.base import AccountKeyed, OpenChoice, Text, Timestamp
 from schemas.orders import Choice
 
 
@@ -53,10 +53,10 @@ class AccountAttention(AccountKeyed):
     event_type: ClassVar[str] = "account.attention"
     sent_by = ("importer", "shipper", "redactor", "reporter", "ticker", "console")
     read_by = ("reporter", "console")
-    trouble: str
+    trouble: Text
     """A stable code."""
-    message: str
-    what_to_do: str
-    since: Moment
-    ended_at: Moment | None = None
+    message: Text
+    what_to_do: Text
+    since: Timestamp
+    ended_at: Timestamp | None = None
     """It is mended."""

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
@@ -34,7 +35,7 @@ class Model(BaseModel):
     consumer. An input value never appears in an error's text, since it might be personal data.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def _amount(value: Any) -> Decimal:
@@ -53,6 +54,16 @@ def _utc(value: datetime) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         raise ValueError("expected an RFC 3339 moment whose year is 1 to 9999 in UTC too") from None
+
+
+def _reckonable(value: datetime) -> datetime:
+    if not 1970 <= value.year <= 9998:
+        raise ValueError("expected a moment from the year 1970 to 9998")
+    return value
+
+
+def _storable(value: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", value)
 
 
 def _rfc_3339(value: datetime) -> str:
@@ -104,6 +115,13 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A moment in UTC (RFC 3339 on the wire)."""
+
+Timestamp = Annotated[Moment, AfterValidator(_reckonable)]
+"""A moment to reckon with: days may be added to it and taken away, and it may be told in any time zone."""
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Text of any length, Amazon's or ours. NUL and halves of surrogate pairs, which PostgreSQL or UTF-8 do not take, are
+replaced by U+FFFD."""
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100, strict=True), AfterValidator(_one_line)]
 """An order's, account's or line's id: an opaque string."""

@@ -100,6 +100,7 @@ _HEADERS = {
         "ce_type": {"type": "string"},
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_subject": {"type": "string"},
+        "ce_traceparent": {"type": "string"},
         "content-type": {"type": "string"},
     },
 }

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import AccountKeyed, Amount, Identifier, Model, Moment, OpenChoice
+from schemas.base import AccountKeyed, Amount, Identifier, Model, OpenChoice, Text, Timestamp
 
 RunKind = Annotated[Literal["search", "history", "reconciliation", "dry_run", "unknown"], OpenChoice()]
 """What a run reads:
@@ -42,7 +42,7 @@ class ImportDue(AccountKeyed):
     ]
     order_id: Identifier | None = None
     run_id: Identifier | None = None
-    since: Moment | None = None
+    since: Timestamp | None = None
     days: Annotated[int, Field(ge=1, le=30)] | None = None
 
     @model_validator(mode="after")
@@ -70,33 +70,33 @@ class ImportCounts(Model):
 class SkippedBecause(Model):
     """How many orders were skipped for one reason, by its stable code."""
 
-    reason: str
+    reason: Text
     orders: int
 
 
 class RunLine(Model):
     """What a run did with one order."""
 
-    order_id: str
+    order_id: Text
     did: Did
-    marketplace_id: str | None = None
-    status: str | None = None
+    marketplace_id: Text | None = None
+    status: Text | None = None
     """The store's status that was set."""
     total: Amount | None = None
-    currency: str | None = None
-    missing: tuple[str, ...] = ()
+    currency: Text | None = None
+    missing: tuple[Text, ...] = ()
     """Amazon's words that no mapping knows (`shipping: SCHEDULED`), kept as they are."""
-    reason: str | None = None
+    reason: Text | None = None
     """Why it was skipped: a stable code."""
-    problem: str | None = None
+    problem: Text | None = None
     """What needs a person, in plain words, without personal data."""
-    note: str | None = None
+    note: Text | None = None
     """What is worth knowing and needs nobody."""
-    order_number: str | None = None
+    order_number: Text | None = None
     """In a dry run: the number that the store would see, with its prefix."""
-    payment_type: str | None = None
+    payment_type: Text | None = None
     """In a dry run: the store's payment option, by name."""
-    shipping_method: str | None = None
+    shipping_method: Text | None = None
     """In a dry run: the store's shipping method, by name; Amazon's word where none is mapped."""
 
 
@@ -108,16 +108,16 @@ class ImportFinished(AccountKeyed):
     read_by = ("reporter",)
     run_id: Identifier
     kind: RunKind = "search"
-    started_at: Moment
-    finished_at: Moment
-    updated_after: Moment
-    updated_before: Moment | None = None
+    started_at: Timestamp
+    finished_at: Timestamp
+    updated_after: Timestamp
+    updated_before: Timestamp | None = None
     counts: ImportCounts
     skipped_because: tuple[SkippedBecause, ...] = ()
     amazon_calls: int
     waited_seconds: Annotated[float, Field(ge=0)] = 0.0
     """How long the run waited for Amazon's quota, or for Amazon to be well again."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Text, ...] = ()
     """What needs a person, in plain words, with what to do, without personal data."""
     lines: Annotated[tuple[RunLine, ...], Field(max_length=MOST_LINES)] = ()
     """A line for each order that was not left as it is: problems first, then what lacks a mapping."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeyed
+from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeyed, Text, Timestamp
 from schemas.money import LineAmounts, Money, OtherCurrencyAmount, Totals
 from schemas.packages import AmazonPackage, PackageDifference
 from schemas.personal_data import PersonalDataState
@@ -88,15 +88,15 @@ class Choice(Model):
     """One of the store's own statuses, payment types or shipping methods."""
 
     id: Identifier
-    name: str
+    name: Text
 
 
 class ShippingMethod(Model):
     """The store's shipping method for Amazon's service level."""
 
     id: Identifier | None = None
-    name: str | None = None
-    amazon: str | None = None
+    name: Text | None = None
+    amazon: Text | None = None
     """Amazon's shipping service level, as Amazon writes it (`EXPEDITED`)."""
     mapped: bool = False
 
@@ -107,8 +107,8 @@ class StoreView(Model):
     status: Choice
     payment_type: Choice
     shipping_method: ShippingMethod
-    order_number: str
-    invoice_number_prefix: str = ""
+    order_number: Text
+    invoice_number_prefix: Text = ""
     inventory: Inventory
     suppress_order_alerts: bool = True
     """Amazon forbids order alert e-mails for its orders."""
@@ -127,31 +127,31 @@ class Line(Model):
     order_item_id: Identifier
     """Amazon's. An order of the past that came from Amazon's report has none: `sku:` and the SKU there, else `asin:`
     and the ASIN, lines of one SKU put together; the order's next reading puts Amazon's in its place."""
-    sku: str | None = None
-    asin: str | None = None
-    title: str | None = None
+    sku: Text | None = None
+    asin: Text | None = None
+    title: Text | None = None
     quantity: Quantity
     quantity_shipped: Quantity = 0
     quantity_cancelled: Quantity = 0
-    cancelled_by: str | None = None
+    cancelled_by: Text | None = None
     """`buyer`, `merchant` or `amazon`."""
     unit_price: Money | None = None
     business_price: bool = False
     """A price for Amazon Business only."""
-    condition: str | None = None
+    condition: Text | None = None
     """`NEW`, `USED`, `COLLECTIBLE`, `REFURBISHED`, `PREORDER`, `CLUB`"""
-    condition_subtype: str | None = None
-    programs: tuple[str, ...] = ()
+    condition_subtype: Text | None = None
+    programs: tuple[Text, ...] = ()
     """`TRANSPARENCY`, `SUBSCRIBE_AND_SAVE`"""
-    promotion_ids: tuple[str, ...] = ()
-    serial_numbers: tuple[str, ...] = ()
+    promotion_ids: tuple[Text, ...] = ()
+    serial_numbers: tuple[Text, ...] = ()
     gift: bool = False
-    gift_wrap_level: str | None = None
+    gift_wrap_level: Text | None = None
     """Which wrapping; the gift message is personal data."""
     customized: bool = False
     """Made to the buyer's wishes; the link to them is personal data."""
     scheduled_delivery: Span | None = None
-    ioss_number: str | None = None
+    ioss_number: Text | None = None
     """Goes to the carrier of a parcel into the European Union, where Amazon has collected the VAT."""
     amounts: LineAmounts = LineAmounts()
     amounts_in_other_currencies: tuple[OtherCurrencyAmount, ...] = ()
@@ -160,17 +160,17 @@ class Line(Model):
 class CancelRequest(Model):
     """The buyer has asked to cancel."""
 
-    requested_by: str
-    reason: str | None = None
+    requested_by: Text
+    reason: Text | None = None
     """No longer told: it is free text, and travels sealed (`cancel_reason` of the personal data)."""
 
 
 class Invoice(Model):
     """What Amazon says of the order's invoice. Tax registrations are personal data."""
 
-    status: str | None = None
+    status: Text | None = None
     """`NOT_REQUIRED`, `NOT_FOUND`, `PROCESSING`, `ERRORED`, `ACCEPTED`; in Brazil and for Easy Ship only."""
-    buyer_preference: str | None = None
+    buyer_preference: Text | None = None
     """`INDIVIDUAL`, `BUSINESS`; in Turkey only."""
 
 
@@ -178,22 +178,22 @@ class OrderDocument(OrderKeyed):
     """An order without its personal data and its place in time: what the bridge keeps and every event repeats."""
 
     account_id: Identifier
-    marketplace_id: str | None = None
+    marketplace_id: Text | None = None
     sales_channel: SalesChannel = "amazon"
     """`other`: bought elsewhere, and merely shipped by Amazon."""
-    seller_order_id: str | None = None
+    seller_order_id: Text | None = None
     """The seller's own number for the order, as Amazon knows it."""
     fulfilled_by: FulfilledBy
-    fulfilled_by_word: str | None = None
+    fulfilled_by_word: Text | None = None
     """Amazon's own word, where `fulfilled_by` is `unknown`."""
-    programs: tuple[str, ...] = ()
+    programs: tuple[Text, ...] = ()
     """Amazon's words: `PRIME`, `AMAZON_BUSINESS`, `PREMIUM`, `PREORDER`, `AMAZON_EASY_SHIP`, `FBM_SHIP_PLUS` …"""
-    replacement_of: str | None = None
+    replacement_of: Text | None = None
     """The order that this one replaces. It is billed as Amazon says, mostly nothing."""
-    exchange_of: str | None = None
+    exchange_of: Text | None = None
     """The order for whose goods these are exchanged."""
     amazon_status: AmazonStatus
-    amazon_status_word: str | None = None
+    amazon_status_word: Text | None = None
     """Amazon's own word, where `amazon_status` is `unknown`."""
     placed_at: Moment
     amazon_updated_at: Moment
@@ -203,15 +203,15 @@ class OrderDocument(OrderKeyed):
     """The latest moment of `deliver_window`."""
     ship_window: Span | None = None
     deliver_window: Span | None = None
-    payment_methods: tuple[str, ...] = ()
+    payment_methods: tuple[Text, ...] = ()
     """Amazon's words: `CreditCard`, `Invoice`, `CashOnDelivery` …"""
     invoice: Invoice | None = None
     store: StoreView
     lines: tuple[Line, ...]
     totals: Totals
     cancel_requested: CancelRequest | None = None
-    ship_to_country: str | None = None
-    ship_to_region: str | None = None
+    ship_to_country: Text | None = None
+    ship_to_region: Text | None = None
     packages: tuple[AmazonPackage, ...] = ()
     """Amazon's own view of what has shipped; of orders that the merchant fulfils only."""
     package_differences: tuple[PackageDifference, ...] = ()
@@ -296,7 +296,7 @@ class KeyExpired(Event):
     event_type: ClassVar[str] = "key.expired"
     sent_by = ("importer", "redactor")
     read_by = ("redactor",)
-    moment: Moment
+    moment: Timestamp
     after: Identifier | None = None
     """Go on behind this order: those before it are redacted."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.base import AccountKeyed, Event, Identifier, Moment, OrderKeyed
+from schemas.base import AccountKeyed, Event, Identifier, OrderKeyed, Timestamp
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class SealsDue(AccountKeyed):
@@ -19,7 +19,7 @@ class SealsDue(AccountKeyed):
     read_by = ("importer",)
     after: Identifier | None = None
     """Go on after this order."""
-    fetch_from: Moment | None = None
+    fetch_from: Timestamp | None = None
     """When Amazon's quota has room for the next order that must be fetched again."""
 
 
@@ -46,15 +46,21 @@ class SweepDue(Event):
     event_type: ClassVar[str] = "sweep.due"
     sent_by = ("ticker", "redactor")
     read_by = ("redactor",)
-    begun_at: Moment | None = None
+    begun_at: Timestamp | None = None
     """When this sweep began; what has come due since is the next one's."""
-    after_moment: Moment | None = None
+    after_moment: Timestamp | None = None
     after_order: Identifier | None = None
     """Go on after the order of this moment of death and this id."""
     keys: Count = 0
     orders: Count = 0
     accounts: tuple[Identifier, ...] = ()
     """Whose orders they were."""
+
+    @model_validator(mode="after")
+    def _names_a_whole_place(self) -> SweepDue:
+        if (self.after_moment is None) != (self.after_order is None):
+            raise ValueError("a place is named by `after_moment` and `after_order` together")
+        return self
 
     def key(self) -> str:
         """One sweep at a time."""

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from schemas.base import Event, Identifier, Model, Moment
+from schemas.base import Event, Identifier, Model, Moment, Timestamp
 
-Count = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
 
 class OrdersReplay(Event):
@@ -26,7 +26,7 @@ class OrdersReplay(Event):
     """This order alone."""
     accounts: tuple[Identifier, ...] | None = None
     """Only orders of these accounts."""
-    placed_before: Moment | None = None
+    placed_before: Timestamp | None = None
     after_sequence: Count = 0
     after_order: Identifier | None = None
     """Of the orders with `after_sequence` itself, go on after this one; without it they are left out."""

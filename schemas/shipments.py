@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema, model_validator
 
-from schemas.base import AccountKeyed, Identifier, Model, Moment, OpenChoice, OrderKeyed, ShortText
+from schemas.base import AccountKeyed, Identifier, Model, Moment, OpenChoice, OrderKeyed, ShortText, Text, Timestamp
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
@@ -81,10 +81,10 @@ class ShipmentAnswer(OrderKeyed):
     """What every answer to an `order.shipped` repeats of it."""
 
     account_id: Identifier | None = None
-    store_order_number: str | None = None
-    package_id: str | None = None
-    tracking_number: str | None = None
-    caused_by: str
+    store_order_number: Text | None = None
+    package_id: Text | None = None
+    tracking_number: Text | None = None
+    caused_by: Text
     """The store's event id; without one, `topic/partition/offset` of its event."""
 
 
@@ -96,9 +96,9 @@ class ShipmentHeld(ShipmentAnswer):
     read_by = ("store",)
     until: Moment
     """It goes by itself then; `OPEN_END` where somebody must first end what `reason` says."""
-    reason: str
-    why: str
-    what_to_do: str | None = None
+    reason: Text
+    why: Text
+    what_to_do: Text | None = None
 
 
 class ConfirmedLine(Model):
@@ -114,7 +114,7 @@ class ShipmentConfirmed(ShipmentAnswer):
     event_type: ClassVar[str] = "shipment.confirmed"
     sent_by = ("shipper",)
     read_by = ("store",)
-    package_reference_id: str
+    package_reference_id: Text
     ship_date: Moment
     confirmed_at: Moment
     lines: tuple[ConfirmedLine, ...]
@@ -124,8 +124,8 @@ class AmazonRefusal(Model):
     """Amazon's own words."""
 
     status: int | None = None
-    code: str | None = None
-    message: str | None = None
+    code: Text | None = None
+    message: Text | None = None
 
 
 class ShipmentRejected(ShipmentAnswer):
@@ -134,9 +134,9 @@ class ShipmentRejected(ShipmentAnswer):
     event_type: ClassVar[str] = "shipment.rejected"
     sent_by = ("shipper",)
     read_by = ("store", "reporter")
-    reason: str
-    message: str
-    what_to_do: str
+    reason: Text
+    message: Text
+    what_to_do: Text
     amazon: AmazonRefusal | None = None
 
 
@@ -146,9 +146,9 @@ class ShipmentWarned(ShipmentAnswer):
     event_type: ClassVar[str] = "shipment.warned"
     sent_by = ("shipper",)
     read_by = ("store",)
-    reason: str
-    message: str
-    what_to_do: str
+    reason: Text
+    message: Text
+    what_to_do: Text
 
 
 class ShipmentDue(AccountKeyed):
@@ -161,7 +161,7 @@ class ShipmentDue(AccountKeyed):
     sent_by = ("shipper", "importer", "console")
     read_by = ("shipper",)
     order_id: Identifier | None = None
-    package_key: str | None = None
+    package_key: Text | None = None
     """One package of the order; none is all."""
     send_again: bool = False
     """Send what was refused, or is held because the buyer asked to cancel."""
@@ -192,7 +192,7 @@ class ShipmentDueSoon(OrderKeyed):
     read_by = ("store", "reporter")
     account_id: Identifier
     reason: LateReason = "unknown"
-    why: str
+    why: Text
     """In plain words, with how its packages stand."""
-    what_to_do: str = ""
-    deadline: Moment
+    what_to_do: Text = ""
+    deadline: Timestamp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from orderbridge.amazon.errors import BadAnswer
 
 _LONGEST_DESCRIPTION = 500
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class AmazonModel(BaseModel):
@@ -42,8 +44,14 @@ class PersonalModel(AmazonModel):
 
 
 def to_utc(moment: datetime) -> datetime:
-    """The moment in UTC. Amazon's times are UTC, also where one comes without the Z."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """The moment in UTC. Amazon's times are UTC, also where one comes without the Z.
+
+    Raises ValueError for one whose year is not 1 to 9999 in UTC.
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment whose year is 1 to 9999 in UTC was expected") from None
 
 
 Moment = Annotated[datetime, AfterValidator(to_utc)]
@@ -61,13 +69,25 @@ def in_amazon_form(moment: datetime, timespec: str = "seconds") -> str:
 
 
 def read_json(operation: str, body: bytes, *, status: int, request_id: str | None) -> Any:
-    """The body as JSON, with decimals as Decimal. Raises `BadAnswer`."""
+    """The body as JSON, with decimals as Decimal. Raises `BadAnswer`.
+
+    NUL and halves of surrogate pairs, which only escapes can bring and no database or encoding takes, become U+FFFD.
+    """
     try:
-        return json.loads(body, parse_float=Decimal)
+        content = json.loads(body, parse_float=Decimal)
+        return _storable(content) if b"\\u" in body else content
     except (ValueError, RecursionError):
         # Raised below, outside of this block: the decoder's exception carries the whole body along.
         pass
     raise BadAnswer(operation, "the answer is not JSON", status=status, request_id=request_id)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(name): _storable(part) for name, part in value.items()}
+    return [_storable(part) for part in value] if isinstance(value, list) else value
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -201,4 +201,9 @@ def _words(body: bytes) -> tuple[str | None, str]:
         return None, ""
     sentences = [" ".join(str(error[key]) for key in ("message", "details") if error.get(key)) for error in errors]
     code = errors[0].get("code")
-    return (str(code) if code else None), "; ".join(filter(None, sentences))[:_LONGEST_MESSAGE]
+    return (_storable(str(code)) if code else None), _storable("; ".join(filter(None, sentences))[:_LONGEST_MESSAGE])
+
+
+def _storable(text: str) -> str:
+    """Without NUL and halves of surrogate pairs, which no database or encoding takes."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +20,9 @@ from orderbridge.amazon.login import GrantlessLogin, Login
 from orderbridge.amazon.operations import Operation
 
 _LONGEST_USER_AGENT: Final = 500
+_SLOWEST: Final = 0.001
+_FASTEST: Final = 1_000.0
+"""Calls a second: a rate beyond them is not believed. Amazon's own are 0.0055 (getReports) to some hundreds."""
 _TOKEN_REFUSED: Final = re.compile(
     r"(?=.*\baccess token\b)(?=.*\b(missing|expired|invalid|revoked|malformed)\b)", re.I | re.S
 )
@@ -180,7 +182,7 @@ def _rate_limit(text: str | None) -> float | None:
         rate = float(text or "")
     except ValueError:
         return None
-    return rate if math.isfinite(rate) and rate > 0 else None
+    return rate if _SLOWEST <= rate <= _FASTEST else None
 
 
 def _server_date(text: str | None) -> datetime | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from orderbridge.bus.envelope import Envelope, identity
 from orderbridge.database.unit_of_work import Cause
 from schemas.failures import Original
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCKS = timedelta(minutes=10)
 """A sender's clock may be so far ahead of ours."""
 
@@ -15,10 +16,11 @@ CLOCKS = timedelta(minutes=10)
 def cause_of(original: Original, envelope: Envelope | None, failures: int, now: datetime) -> Cause:
     """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic.
 
-    A time far ahead of ours is not believed: it would count as newer than every correction until then.
+    A time far ahead of ours is not believed: it would count as newer than every correction until then. Nor is one
+    before 1970, with which nobody could reckon.
     """
     told = (envelope.time if envelope else None) or original.timestamp
-    said_at = min(told, now + CLOCKS)
+    said_at = max(min(told, now + CLOCKS), EPOCH)
     source, event_id = identity(original, envelope)
     return Cause(
         event_id=event_id,

@@ -21,6 +21,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import ValidationError
 
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.tracing import well_formed
 from schemas.base import Event
 from schemas.failures import Original
 
@@ -47,6 +48,8 @@ class Envelope:
     type: str | None
     time: datetime | None
     body: dict[str, Any]
+    traceparent: str | None = None
+    """The sender's trace (CloudEvents extension "distributed tracing")."""
 
 
 def original_of(message: Any) -> Original:
@@ -100,6 +103,7 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
         event.get_type(),
         _aware(event.get_time()) if "time" in given else None,
         body,
+        well_formed(event.get_extension("traceparent")),
     )
 
 
@@ -166,6 +170,16 @@ def read_object(value: bytes) -> dict[str, Any]:
     return _object("value", body)
 
 
+def body_of(original: Original, envelope: Envelope | None) -> dict[str, Any]:
+    """The raw body, as far as it can be read at all."""
+    if envelope is not None:
+        return envelope.body
+    try:
+        return read_object(original.value or b"")
+    except Rejected:
+        return {}
+
+
 def _object(what: str, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Rejected("malformed", f"The {what} is a JSON {type(found).__name__}; an object was expected.")
@@ -184,7 +198,9 @@ def validate(event: type[E], body: dict[str, Any]) -> E:
         raise Rejected("invalid", f"{event.event_type}: " + "; ".join(problems[:10])) from None
 
 
-def binary_message(event_id: str, event_type: str, key: str, time: datetime, body: str) -> tuple[list[Any], bytes]:
+def binary_message(
+    event_id: str, event_type: str, key: str, time: datetime, body: str, traceparent: str | None = None
+) -> tuple[list[Any], bytes]:
     """Headers and value of one of our events in binary mode."""
     attributes = {
         "id": event_id,
@@ -194,6 +210,7 @@ def binary_message(event_id: str, event_type: str, key: str, time: datetime, bod
         "time": time.astimezone(UTC),
         "subject": key,
         "datacontenttype": "application/json",
+        **({"traceparent": traceparent} if traceparent else {}),
     }
     message = to_binary(CloudEvent(attributes, None), JSONFormat())
     return list(message.headers.items()), body.encode("utf-8")

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
+
+from orderbridge.bus.process_metrics import StateMetric
 
 Report = Callable[[], dict[str, Any]]
 """Tells `state`: `ok` and `waiting` are alive, `stuck` is not; only `ok` is ready."""
 
 
-def serve_health(host: str, port: int, service: str, report: Report) -> ThreadingHTTPServer:
-    """Serve the health page from a thread of its own. `server.server_address` tells the port taken for 0."""
+def serve_health(
+    host: str, port: int, service: str, report: Report, metrics: Sequence[Collector] = ()
+) -> ThreadingHTTPServer:
+    """Serve the health page from a thread of its own. `server.server_address` tells the port taken for 0.
+
+    `metrics` are told beside what the process counts and its state.
+    """
+    own = CollectorRegistry()
+    for collector in (StateMetric(service, lambda: str(report()["state"])), *metrics):
+        own.register(collector)
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
-                self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest() + generate_latest(own))
                 return
             state = {"service": service, **report()}
             alive, ready = state["state"] != "stuck", state["state"] == "ok"

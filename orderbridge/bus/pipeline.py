@@ -19,20 +19,21 @@ from orderbridge.bus.cause import cause_of
 from orderbridge.bus.envelope import (
     MAX_ORIGINAL,
     Envelope,
+    body_of,
     digest,
     first_sighting,
     open_envelope,
-    read_object,
     storable_name,
     validate,
 )
+from orderbridge.bus.following import follow_the_order, followed
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
 from orderbridge.bus.self_pause import SelfPause
 from orderbridge.database import inbox
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import HandlerFailure
 from orderbridge.database.unit_of_work import Cause, Database, Work
-from orderbridge.telemetry import EVENT_SECONDS, EVENTS, describe
+from orderbridge.telemetry import DEAD_LETTERS, EVENT_SECONDS, EVENTS, describe
 from schemas.base import Event
 from schemas.failures import DeadLetter, GivenBack, Original
 
@@ -130,17 +131,25 @@ class Pipeline:
             except Rejected as rejected:
                 return self._reject(original, 0, None, None, rejected)
             original, failures = given_back.original, given_back.failures
-        outcome = self._process(original, failures)
         event_type = original.topic.removeprefix(self._prefix)
+        outcome = self._process(original, failures)
         EVENTS.labels(self.service, event_type, outcome).inc()
         EVENT_SECONDS.labels(self.service, event_type).observe(time.perf_counter() - started)
         return outcome
 
     def _process(self, original: Original, failures: int) -> str:
         subscription = self._by_type.get(original.topic.removeprefix(self._prefix))
-        envelope = None
         try:
             envelope = open_envelope(original)
+        except Rejected as rejected:
+            return self._reject(original, failures, None, subscription, rejected)
+        with followed(self.service, original, envelope, failures) as doing:
+            outcome = self._outcome(original, failures, envelope, subscription)
+            doing.tell(outcome=outcome)
+            return outcome
+
+    def _outcome(self, original: Original, failures: int, envelope: Envelope, subscription: Subscription | None) -> str:
+        try:
             try:
                 return self._handle(original, failures, envelope, subscription)
             except _HandledElsewhere:  # its row is there now, and tells a copy from another event under the same id
@@ -167,7 +176,9 @@ class Pipeline:
                 raise _reused(envelope.event_id)
             if subscription is None or envelope.type not in (None, subscription.event.event_type):
                 raise Rejected("unexpected_type", f"No event of this type is read from {original.topic}.")
-            subscription.handler(validate(subscription.event, envelope.body), work)
+            event = validate(subscription.event, envelope.body)
+            follow_the_order(event, work, envelope)
+            subscription.handler(event, work)
             if not inbox.record(work, self.service, body_digest, "handled"):
                 raise _HandledElsewhere
         return "handled"
@@ -186,7 +197,7 @@ class Pipeline:
             cause = replace(cause, event_id=original.place(), source=first_sighting(original))
         answer = subscription.answer_rejected if subscription else None
         try:
-            return self._close_rejected(original, failures, cause, rejected, _body(original, envelope), answer)
+            return self._close_rejected(original, failures, cause, rejected, body_of(original, envelope), answer)
         except _IdReused as reused:
             if isinstance(rejected, _IdReused):
                 return "repeated"  # even its place was used before: forged
@@ -220,6 +231,8 @@ class Pipeline:
                 if inbox.look_up(work, self.service, digest(original)) == "reused":
                     raise _reused(cause.event_id)
                 return "repeated"
+        if outcome == "dead-letter":
+            DEAD_LETTERS.labels(self.service, rejected.reason).inc()
         log.warning("event refused", outcome=outcome, reason=rejected.reason, place=original.place())
         return outcome
 
@@ -251,6 +264,8 @@ class Pipeline:
             elif given_up:
                 message = f"The {self.service} failed {failures} times on this event."
                 work.post(self._dead_letter(original, failures, _GIVEN_UP, message, description, now))
+        if given_up:
+            DEAD_LETTERS.labels(self.service, _GIVEN_UP).inc()
         self.self_pause.consider()
         if delay is not None:
             return "failed"
@@ -276,13 +291,3 @@ class Pipeline:
             exception=exception,
             failed_at=now,
         )
-
-
-def _body(original: Original, envelope: Envelope | None) -> dict[str, Any]:
-    """The raw body, as far as it can be read at all."""
-    if envelope is not None:
-        return envelope.body
-    try:
-        return read_object(original.value or b"")
-    except Rejected:
-        return {}

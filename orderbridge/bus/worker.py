@@ -13,6 +13,7 @@ import structlog
 
 from orderbridge.bus.health import serve_health
 from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPolicy, Subscription
+from orderbridge.bus.process_metrics import DiskMetric, LagMetric
 from orderbridge.bus.progress import STUCK_AFTER, Progress
 from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
@@ -82,7 +83,8 @@ class Worker:
         def report() -> dict[str, Any]:
             return _with_reasons_to_wait(progress.report(), pipeline)
 
-        server = serve_health(settings.health_host, settings.health_port, self.service, report)
+        metrics = [LagMetric(self.service, settings.topic_prefix, lambda: progress.lag_of()), DiskMetric(settings)]
+        server = serve_health(settings.health_host, settings.health_port, self.service, report, metrics)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
         with heartbeat(self._database, self.service, report, settings.instance):
             faust_app.run(settings, self.service, self.topics(), pipeline, progress)

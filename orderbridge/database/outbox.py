@@ -14,7 +14,7 @@ CHANNEL = "orderbridge_outbox"
 """PostgreSQL's NOTIFY channel that wakes the ticker."""
 
 _TABLE = OutboxRow.__table__
-_COLUMNS = ("event_id", "event_type", "topic", "key", "body", "name", "posted_at", "due_at")
+_COLUMNS = ("event_id", "event_type", "topic", "key", "body", "name", "traceparent", "posted_at", "due_at")
 _SAME_NAME: dict[str, Any] = {"index_elements": ["name"], "index_where": text("published_at IS NULL")}
 
 WITHDRAW = delete(OutboxRow).where(OutboxRow.name == bindparam("named"), OutboxRow.published_at.is_(None))

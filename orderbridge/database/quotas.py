@@ -119,8 +119,11 @@ def answered(work: Work, account_id: str, operation: str, rate_per_second: float
     if rate_per_second:
         now, interval = _us(work.now), round(_SECOND / rate_per_second)
         values["interval_us"] = interval
+        used, old = Quota.arrival_us - now, Quota.interval_us
+        # In two parts: the product of the whole may have more than the 63 bits of a column.
+        scaled = used // old * interval + used % old * interval // old
         values["arrival_us"] = case(
-            (Quota.arrival_us > now, now + (Quota.arrival_us - now) * interval // Quota.interval_us),
+            (Quota.arrival_us > now, now + scaled),
             else_=Quota.arrival_us,
         )
     _write(work, account_id, operation, values)

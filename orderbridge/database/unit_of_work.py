@@ -29,6 +29,7 @@ from orderbridge.clock import Clock, DatabaseClock, HostClock
 from orderbridge.database import outbox
 from orderbridge.database.engine import connect, connect_unpooled, measure_time
 from orderbridge.database.models import OrderRow
+from orderbridge.tracing import current_traceparent
 from schemas.base import Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,6 +138,7 @@ class Work:
             "key": event.key(),
             "body": event.model_dump_json(exclude_none=True),
             "name": name,
+            "traceparent": current_traceparent(),
             "posted_at": now,
             "due_at": at,
         }

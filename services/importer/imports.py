@@ -5,7 +5,7 @@ from __future__ import annotations
 from orderbridge.accounts import ConnectedAccount, attentions, find_account
 from orderbridge.accounts.expiry import warn_of_expiry
 from orderbridge.amazon_calls import AmazonCalls
-from orderbridge.bus.outcomes import Skipped
+from orderbridge.bus.outcomes import Rejected, Skipped
 from orderbridge.database.models import Run
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
@@ -57,6 +57,9 @@ def _why_in_vain(work: Work, account: ConnectedAccount, kind: str) -> str | None
 
 
 def _kind_of(work: Work, event: ImportDue) -> str | None:
+    if event.reason == "unknown":
+        message = "import.due: reason: this version does not know it."
+        raise Rejected("unknown_reason", message, "Send it again when the importer is as new as its sender.")
     if event.reason != "rest":
         return _KINDS.get(event.reason, event.reason)
     run = work.session.get(Run, event.run_id) if event.run_id is not None else None

@@ -37,7 +37,7 @@ def take(database: Database, body: str) -> Outcome:
     except ForeignMessage as error:
         log.warning("a message that is no ORDER_CHANGE", why=str(error))
         return "unreadable"
-    if not all(map(str.isprintable, (change.notification_id, change.order_id))):
+    if not all(map(str.isprintable, (change.notification_id, change.subscription_id, change.order_id))):
         return "unreadable"
     cause = Cause(change.notification_id, SOURCE, SOURCE, "", change.published_at)
     with database.unit_of_work(cause) as work:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import func, select
-
 from orderbridge.bus.worker import Worker
-from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Mail
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.settings import Settings, load_settings
-from orderbridge.telemetry import MAILS_WAITING, configure_logging
+from orderbridge.telemetry import configure_logging
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
 from schemas.mails import MailDue
@@ -34,17 +30,6 @@ def wire(settings: Settings, database: Database) -> Worker:
     return worker
 
 
-def waiting(database: Database) -> float:
-    """How many events wait to be mailed; not a number while the database is away."""
-    try:
-        with database.unit_of_work() as work:
-            return float(work.session.scalar(select(func.count()).where(Mail.ended_at.is_(None))) or 0)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        return float("nan")
-
-
 def main() -> None:
     """Run the reporter until SIGTERM or SIGINT."""
     settings = load_settings()
@@ -52,6 +37,5 @@ def main() -> None:
     warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     worker = wire(settings, database)
-    MAILS_WAITING.labels("reporter").set_function(partial(waiting, database))
     wake_all(database)
     worker.run()

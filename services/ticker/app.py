@@ -17,7 +17,9 @@ from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import Settings, load_settings
-from orderbridge.telemetry import configure_logging
+from orderbridge.standing_metrics import StandingMetrics
+from orderbridge.telemetry import PUBLISHED, configure_logging
+from schemas.events import EVENTS
 from services.ticker.prune import prune
 from services.ticker.relay import Relay, Tick
 from services.ticker.republish import republish_after_restart
@@ -42,6 +44,8 @@ class Ticker:
         self._planned_at = 0.0
         self._pruned_at = -_PRUNE_EVERY  # at the start, then every hour
         self._waiting_for: str | None = None
+        self.is_active = False
+        """Whether it is this ticker that publishes: it alone tells how the whole stands."""
 
     def run(self) -> None:
         """Tick until `stop`."""
@@ -49,6 +53,7 @@ class Ticker:
             try:
                 self._plan()
                 tick = self._relay.tick()
+                self.is_active = tick.active
                 if tick.active:
                     self._prune()
                 self._waiting_for = None
@@ -102,9 +107,12 @@ def main() -> None:
     database = Database(settings.database_url)
     if settings.kafka_embedded:
         republish_after_restart(database)
+    for event_type in EVENTS:  # told as 0 from the start: what is first told as 1 looks like no rise to Prometheus
+        PUBLISHED.labels(event_type)
     publisher = Publisher(settings)
     ticker = Ticker(settings, database, publisher)
-    server = serve_health(settings.health_host, settings.health_port, "ticker", ticker.report)
+    metrics = [StandingMetrics(database, lambda: ticker.is_active)]
+    server = serve_health(settings.health_host, settings.health_port, "ticker", ticker.report, metrics)
     log.info("started", health=f"http://{server.server_address[0]!s}:{server.server_port}")
     signal.signal(signal.SIGTERM, ticker.stop)
     signal.signal(signal.SIGINT, ticker.stop)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Select, func, select, tuple_, update
 
+from orderbridge import tracing
 from orderbridge.bus.envelope import binary_message
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database import leases
@@ -123,9 +124,11 @@ class Relay:
                     later.append(row)
                 else:
                     wave[key] = row
+            began_ns = time.time_ns()
             results = self._publish([_outgoing(row) for row in wave.values()])
             for key, row in wave.items():
                 error = results[row.event_id]
+                _trace(row, began_ns, error)
                 if error is None:
                     published.append(row)
                     PUBLISHED.labels(row.event_type).inc()
@@ -176,6 +179,17 @@ def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:
     )
 
 
+def _trace(row: OutboxRow, began_ns: int, error: Exception | None) -> None:
+    tracing.done(
+        f"publish {row.event_type}",
+        "PRODUCER",
+        {"messaging.system": "kafka", "messaging.destination.name": row.topic, "messaging.message.id": row.event_id},
+        parent=row.traceparent,
+        began_ns=began_ns,
+        error=type(error).__name__ if error else None,
+    )
+
+
 def _outgoing(row: OutboxRow) -> Outgoing:
-    headers, value = binary_message(row.event_id, row.event_type, row.key, row.posted_at, row.body)
+    headers, value = binary_message(row.event_id, row.event_type, row.key, row.posted_at, row.body, row.traceparent)
     return Outgoing(row.event_id, row.topic, row.key, headers, value)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 VARIABLE = "ORDERBRIDGE_TEST_REQUIRE"
-PARTS = frozenset({"kafka", "postgres", "browser", "models", "kcat", "node", "php", "docker"})
+PARTS = frozenset({"kafka", "postgres", "browser", "models", "kcat", "node", "php", "docker", "prometheus"})
 
 
 class Missing(Exception):

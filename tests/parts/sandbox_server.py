@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fastapi import FastAPI
@@ -25,6 +25,11 @@ class SandboxServer:
     def play(self, central: SellerCentral) -> None:
         """From now on this sandbox answers."""
         self._app = create_app(central)
+
+    def between(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """From now on something stands between this sandbox and its callers."""
+        assert self._app is not None
+        self._app = wrap(self._app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._app is not None

@@ -53,6 +53,8 @@ class OutboxRow(Base):
     """The event's JSON."""
     name: Mapped[str | None]
     """A later post of the same name replaces this one while it is unpublished."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The trace that it goes on with (W3C), where traces are sent."""
     posted_at: Mapped[datetime]
     due_at: Mapped[datetime]
     published_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -11,7 +11,10 @@ import yaml
 REPOSITORY = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: one for name, one in SERVICES.items() if name not in ("kafka", "postgres")}
+WATCHING = {name for name, one in SERVICES.items() if one.get("profiles") == ["observability"]}
+FOREIGN = {"kafka", "postgres"} | WATCHING
+"""Images that are not ours."""
+OURS = {name: one for name, one in SERVICES.items() if name not in FOREIGN}
 ONCE = {name for name, one in SERVICES.items() if one["restart"] == "no"}
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)")
 _DEFAULT = re.compile(r"\$\{[A-Z_]+:-([^${}]*)\}")

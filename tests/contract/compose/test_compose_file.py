@@ -17,6 +17,7 @@ from tests.contract.compose.compose_file import (
     OURS,
     REPOSITORY,
     SERVICES,
+    WATCHING,
     seconds,
     variables,
     with_defaults,
@@ -38,7 +39,7 @@ def who_has(secret: str) -> set[str]:
 
 
 def test_every_service_has_its_container() -> None:
-    assert services() == sorted(SERVICES.keys() - {"kafka", "postgres", "migrate", "topics", "init", "seller", "mail"})
+    assert services() == sorted(OURS.keys() - {"migrate", "topics", "init", "seller", "mail"})
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -102,7 +103,7 @@ def test_who_has_which_secret() -> None:
     assert who_has("smtp_url") == {"reporter", "console"}
     assert who_has("api_token") == {"console"}
     assert who_has("aws_credentials") == {"listener"}
-    assert who_has("database_password") == set(SERVICES) - DEMO - {"kafka", "init"}
+    assert who_has("database_password") == set(SERVICES) - DEMO - WATCHING - {"kafka", "init"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -119,6 +120,13 @@ def test_a_secret_comes_as_a_file_and_no_value_stands_in_the_compose_file(name: 
     assert {file for file in files if file.startswith("/run/secrets/")} == mounted
 
 
+def test_who_watches_is_asked_for_and_sees_no_secret() -> None:
+    assert {"prometheus", "grafana"} == WATCHING
+    for name in WATCHING:
+        assert not SERVICES[name].get("secrets")
+        assert all(volume.endswith(":ro") or volume.startswith(f"{name}:") for volume in SERVICES[name]["volumes"])
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_is_a_setting(name: str) -> None:
     named = {key.removeprefix(PREFIX).removesuffix("_FILE") for key in variables_of(name) if key.startswith(PREFIX)}
@@ -133,9 +141,11 @@ def test_nothing_is_published_beyond_loopback() -> None:
         "api",
         "sandbox",
         "storefront",
-    }
+    } | WATCHING
     assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
-    fixed = [port for name in ("console", "api", "sandbox", "storefront") for port in SERVICES[name]["ports"]]
+    fixed = [
+        port for name in ("console", "api", "sandbox", "storefront", *WATCHING) for port in SERVICES[name]["ports"]
+    ]
     assert all(port.startswith("127.0.0.1:") for port in fixed), "passwords would travel in the clear"
 
 

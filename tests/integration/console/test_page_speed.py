@@ -18,6 +18,7 @@ from orderbridge.database.models import PackageRow, Run
 from orderbridge.orders.runs import RunFilter, latest_runs
 from orderbridge.orders.search import OrderFilter, newest
 from orderbridge.orders.shipments import confirmed, unconfirmed
+from orderbridge.standing_metrics import read_standing
 from services.console.lists import write_place
 from tests.parts.console import ConsoleServer, Visitor
 from tests.parts.in_process import System
@@ -130,6 +131,15 @@ def test_the_overview_counts_seals_without_reading_them(system: System, visitor:
         assert visitor.get(path).status_code == 200
     (counts,) = [one for one in seen if "personal_data.seal IS NOT NULL" in one[0]]
     assert any("USING INDEX ix_sealed" in step for step in plan(system, *counts))
+
+
+def test_what_prometheus_is_told_reads_no_big_table_through(system: System) -> None:
+    busy(system)
+    with statements(system) as seen, system.database.unit_of_work() as work:
+        read_standing(work)
+    steps = [step for statement in seen for step in plan(system, *statement)]
+    scans = [step for step in steps if _SCAN.match(step) or step.startswith("SCAN mails")]
+    assert [step for step in scans if not step.endswith("USING INDEX ix_outbox_dead_letters")] == []  # it has no others
 
 
 def test_the_check_finds_a_scan(system: System, visitor: Visitor) -> None:

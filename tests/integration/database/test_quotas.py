@@ -187,6 +187,13 @@ def test_a_half_used_bucket_is_half_used_at_the_new_rate(database: Database) -> 
     assert caller.reserve_all() == 5
 
 
+def test_a_full_bucket_is_taken_over_at_the_slowest_rate_that_is_believed(database: Database) -> None:
+    caller = Caller(database, rate=0.001, burst=40)
+    caller.reserve_all()
+    caller.answered(0.001)  # the product of what is used and the interval has more than 63 bits
+    assert caller.reserve() is not None
+
+
 @pytest.mark.parametrize("rate", [None, 0.0])
 def test_an_answer_without_a_rate_changes_nothing(database: Database, rate: float | None) -> None:
     caller = Caller(database, rate=1.0, burst=6)

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from orderbridge.accounts.attentions import MAIL_REFUSED, ROLE_MISSING, SAME_SELLER
+from orderbridge.database.unit_of_work import Database
 from orderbridge.mail.delivery import deliver
+from orderbridge.standing_metrics import read_standing
 from orderbridge.telemetry import MAILS
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
@@ -26,6 +28,11 @@ from tests.parts.mailing_system import SELLER, MailingSystem
 
 HOUR = 3600
 IMPORTED = f"Amazon orders: 1 imported ({ACCOUNT})"
+
+
+def mails_waiting(database: Database) -> int:
+    with database.unit_of_work() as work:
+        return read_standing(work).mails_waiting
 
 
 def counted(outcome: str) -> float:
@@ -47,14 +54,14 @@ def test_a_server_that_is_away_delays_mails_and_blocks_nothing(anywhere: Mailing
     system.advance(120)
     assert system.packages(order_id), "shipments go their way"
     assert {row.state for row in system.rows()} == {"waiting"}
-    assert reporter.waiting(system.database) == len(system.rows()) == 3
+    assert mails_waiting(system.database) == len(system.rows()) == 3
     system.server.start()
     system.advance(HOUR)
     same_seller = f"Another account that is connected is the same seller ({ACCOUNT})"
     assert sorted(system.subjects()) == [IMPORTED, IMPORTED, same_seller]
     assert {row.state for row in system.rows()} == {"sent"}
     assert counted("sent") == sent + 3
-    assert reporter.waiting(system.database) == 0
+    assert mails_waiting(system.database) == 0
 
 
 def test_pauses_grow_to_an_hour(system: MailingSystem) -> None:

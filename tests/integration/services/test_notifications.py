@@ -131,8 +131,9 @@ def test_what_is_not_ours_is_taken_away(system: System) -> None:
     assert take(system.database, foreign) == "foreign"
     assert take(system.database, "<html>") == "unreadable"
     assert take(system.database, with_value(body, "FEED_PROCESSING_FINISHED", "NotificationType")) == "unreadable"
-    nul = with_value(body, "1\0", "NotificationMetadata", "NotificationId")
-    assert take(system.database, nul) == "unreadable"
+    for name in ("NotificationId", "SubscriptionId"):
+        nul = with_value(body, "1\0", "NotificationMetadata", name)
+        assert take(system.database, nul) == "unreadable"
     system.set_account(enabled=False)
     assert take(system.database, body) == "disabled"
     with system.database.unit_of_work() as work:

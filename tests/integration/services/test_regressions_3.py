@@ -15,6 +15,7 @@ from orderbridge.database.models import Attention, Run
 from sandbox.faults import Fault
 from sandbox.orders import Order
 from schemas.accounts import AccountAttention
+from schemas.failures import DeadLetter
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from tests.integration.services.conftest import Start
@@ -182,3 +183,14 @@ def test_all_unmapped_words_are_named_and_told_once(start: Start) -> None:
         assert "NEXT_DAY" not in standing.message + standing.what_to_do
         assert "SAME_DAY" in standing.message
         assert standing.ended_at is None
+
+
+def test_a_reason_that_this_version_does_not_know_opens_no_run(system: System) -> None:
+    """It began a search, and failed where one was open."""
+    system.produce("import.due", b'{"account_id": "main", "reason": "a newer one"}')
+    system.run_until_idle()
+    assert system.outcomes_of("import.due")[-1] == "dead-letter"
+    (letter,) = system.events(DeadLetter)
+    assert letter.reason == "unknown_reason"
+    with system.database.unit_of_work() as work:
+        assert work.session.scalars(select(Run)).all() == []

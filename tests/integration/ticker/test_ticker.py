@@ -72,6 +72,18 @@ def test_new_work_is_published_at_once(build: Build, kafka: Kafka, database_url:
     assert statistics.median(seconds) < 0.2
 
 
+def test_one_of_two_tickers_tells_how_the_whole_stands(build: Build, kafka: Kafka, database_url: str) -> None:
+    house = build(kafka, database_url)
+    first = house.ticker()
+    house.wait_for(post(house.database, aged("A")))  # it has the lease
+    second = house.ticker()
+    told = "\norderbridge_outbox_due_events "
+    assert told in first.metrics()
+    assert told not in second.metrics()
+    first.signal(signal.SIGKILL)
+    wait_until(lambda: told in second.metrics(), seconds=20, what="the second has taken over")
+
+
 def test_a_dated_event_is_published_at_its_date(build: Build, kafka: Kafka, database_url: str) -> None:
     house = build(kafka, database_url)
     house.ticker()

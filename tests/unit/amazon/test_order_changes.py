@@ -98,6 +98,10 @@ def test_what_is_not_needed_may_be_missing() -> None:
         (changed("Payload"), "Payload: Field required"),
         (changed("NotificationMetadata.NotificationId"), "NotificationId"),
         (changed("NotificationMetadata.PublishTime", "48110x"), "PublishTime"),
+        (
+            changed("NotificationMetadata.PublishTime", "0001-01-01T00:00:00+14:00"),
+            "PublishTime",
+        ),  # no such year in UTC
         (changed("Payload.OrderChangeNotification.AmazonOrderId", ""), "AmazonOrderId"),
         (changed("Payload.OrderChangeNotification.Summary", "48110"), "Summary"),
     ],

@@ -64,7 +64,7 @@ def test_an_answer_tells_what_amazon_told(amazon: Loopback) -> None:
     assert "Grace" not in repr(answer)
 
 
-@pytest.mark.parametrize("rate", ["", "quick", "nan", "inf", "-1", "0"])
+@pytest.mark.parametrize("rate", ["", "quick", "nan", "inf", "-1", "0", "1e-25", "1e20", "1e999"])
 def test_a_rate_limit_that_is_none_is_left_out(amazon: Loopback, rate: str) -> None:
     amazon.api = then(Said(200, b"{}", {"x-amzn-RateLimit-Limit": rate}))
 
