@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from schemas.base import Event, Identifier, Model, Moment, Timestamp
+from schemas.base import Event, Identifier, Model, Moment
 
 Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
@@ -26,7 +26,7 @@ class OrdersReplay(Event):
     """This order alone."""
     accounts: tuple[Identifier, ...] | None = None
     """Only orders of these accounts."""
-    placed_before: Timestamp | None = None
+    placed_before: Moment | None = None
     after_sequence: Count = 0
     after_order: Identifier | None = None
     """Of the orders with `after_sequence` itself, go on after this one; without it they are left out."""

@@ -26,6 +26,8 @@ def upgrade(engine: Engine) -> None:
     """Apply every migration that is missing, in one transaction."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
+            # On a busy machine more than the 10 s of a handler's may pass between two statements of a migration.
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7022113)")  # one migration at a time
         command.upgrade(_config(connection), "head")
 

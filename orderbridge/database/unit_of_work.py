@@ -109,7 +109,9 @@ class Work:
         """Like `post`, for many events at once, all for now and without a name."""
         now = self.now
         rows = [self._row(event, now, now, None) for event in events]
-        if rows:
+        if len(rows) == 1:  # its INSERT announces it as well: a statement fewer
+            self.session.connection().execute(outbox.insertion(self._dialect, "none"), rows[0])
+        elif rows:
             self.session.connection().execute(outbox.insertion_of_many(self._dialect), rows)
             if self._dialect == "postgresql":
                 self.session.connection().execute(outbox.NOTIFY)

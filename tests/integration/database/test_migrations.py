@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 
+import pytest
 from alembic import command
+from alembic.config import Config
 from sqlalchemy import inspect, select, text
 
 from orderbridge.database.engine import connect
@@ -45,6 +48,22 @@ def test_a_second_upgrade_does_nothing(database: Database) -> None:
     upgrade(database.engine)
     with database.engine.connect() as connection:
         assert connection.execute(text("SELECT holder FROM leases")).scalar_one() == "b"
+
+
+def test_a_migration_may_be_idle_for_long(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handlers may not: `orderbridge/database/engine.py`."""
+    allowed = []
+
+    def look(config: Config, _: str) -> None:
+        connection = config.attributes["connection"]
+        allowed.append(connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one())
+
+    monkeypatch.setattr(command, "upgrade", look)
+    with closing(Database(postgres_url)) as database:
+        upgrade(database.engine)
+        with database.engine.connect() as connection:
+            look(_config(connection), "head")
+    assert allowed == ["0", "10s"]
 
 
 def test_rows_of_the_first_tables_stay(database_url: str) -> None:
