@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from schemas.base import Event, Identifier, Model, Moment
 
-Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63 - 1)]  # the one behind it is looked for, too
 
 
 class OrdersReplay(Event):

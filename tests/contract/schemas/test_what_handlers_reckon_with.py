@@ -14,7 +14,7 @@ from tests.parts.contract import EXAMPLES
 EARLIEST, LATEST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"  # a day before, or in another zone, there is none
 WRONG: list[tuple[str, str, Any]] = [
     ("orders.replay", "last_sequence", 2**63),  # PostgreSQL has no such number
-    ("orders.replay", "after_sequence", 2**63),
+    ("orders.replay", "after_sequence", 2**63 - 1),  # the number after it is looked for
     ("sweep.due", "orders", 10**400),  # nor has a metric
     ("sweep.due", "after_order", None),  # half a place
     *(("sweep.due", "begun_at", moment) for moment in (EARLIEST, LATEST)),
