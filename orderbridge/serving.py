@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-import uvicorn
 from sqlalchemy import text
 
 from orderbridge.bus.health import serve_health
 from orderbridge.database.unit_of_work import Database
 from orderbridge.heartbeat import heartbeat
+from orderbridge.http_server import http_server
 from orderbridge.ports import listen
 from orderbridge.settings import Settings
 
@@ -32,16 +32,7 @@ def serve_http(
 
     `look` looks at what else it needs, and raises OSError while the key ring is away.
     """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    server = uvicorn.Server(config)
+    server = http_server(app)
 
     def stop(*_: object) -> None:
         server.should_exit = True

@@ -18,10 +18,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orderbridge.bounded_files import read_file
+
 PREFIX = "ORDERBRIDGE_"
 DATA_FOLDER = Path(".orderbridge")
 ENVIRONMENT_FILE = "environment"
 """In the data folder: what `up` and `demo` tell the services and every command typed beside them."""
+LARGEST_FILE = 64 * 1024
+"""Bytes of a file of settings, and of one that holds a single value."""
 
 
 class BadSettings(Exception):
@@ -35,10 +39,7 @@ class _FileSource(PydanticBaseSettingsSource):
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
         if not path:
             return None, field_name, False
-        try:
-            return Path(path).read_text().strip() or None, field_name, False
-        except OSError as error:
-            raise BadSettings(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
+        return _read(f"{PREFIX}{field_name.upper()}_FILE: ", Path(path)).strip() or None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -197,10 +198,23 @@ def with_password(url: str, password: str) -> str:
     return f"{scheme}://{user}:{quote(password, safe='')}@{server}"
 
 
+def _read(who: str, path: Path) -> str:
+    try:
+        return read_file(path, LARGEST_FILE)
+    except OSError as error:
+        raise BadSettings(f"{who}cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:  # its text might quote the secret
+        raise BadSettings(f"{who}cannot read {path}: it is no UTF-8 text") from None
+
+
 def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:
     """Read the settings. Raises BadSettings naming each wrong variable and what was expected."""
+    files = (Path(".env"), data / ENVIRONMENT_FILE)
+    for file in files:
+        if file.exists() and not file.is_dir():
+            _read("", file)  # pydantic would read one of any size
     try:
-        return Settings(_env_file=(".env", data / ENVIRONMENT_FILE), **overrides)
+        return Settings(_env_file=files, **overrides)
     except ValidationError as error:
         problems = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise BadSettings("\n".join(problems)) from None

@@ -14,6 +14,9 @@ from pydantic.alias_generators import to_camel
 
 from orderbridge.amazon.errors import BadAnswer
 
+MOST_PARTS = 300_000
+"""Values in an answer, counted by its commas: each wrong one costs a kilobyte to tell. A page of 100 orders has some
+ten thousand."""
 _LONGEST_DESCRIPTION = 500
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -73,6 +76,8 @@ def read_json(operation: str, body: bytes, *, status: int, request_id: str | Non
 
     NUL and halves of surrogate pairs, which only escapes can bring and no database or encoding takes, become U+FFFD.
     """
+    if body.count(b",") > MOST_PARTS:
+        raise BadAnswer(operation, f"more than {MOST_PARTS} parts", status=status, request_id=request_id)
     try:
         content = json.loads(body, parse_float=Decimal)
         return _storable(content) if b"\\u" in body else content

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from orderbridge.amazon.answers import AmazonModel, Moment, describe
 from orderbridge.amazon.notifications import ORDER_CHANGE
+
+LONGEST_MESSAGE: Final = 1024 * 1024
+"""Characters: as much as Amazon SQS takes in bytes."""
 
 
 class ForeignMessage(ValueError):
@@ -121,6 +124,8 @@ def order_change_message(body: str) -> OrderChange:
 
 
 def _content(body: str) -> dict[str, Any]:
+    if len(body) > LONGEST_MESSAGE:
+        raise ForeignMessage(f"more than {LONGEST_MESSAGE} characters")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -29,6 +29,8 @@ SOURCE = "orderbridge"
 """CloudEvents `source` of our own events."""
 MAX_BODY = 512 * 1024
 """Bytes of an event's body that we read; a whole order of 1,000 lines is a quarter of it."""
+MAX_PARTS = 50_000
+"""Values in a body, counted by its commas: each wrong one costs a kilobyte to tell."""
 MAX_ORIGINAL = 16 * MAX_BODY
 """Bytes of a retry or a dead letter: a whole message of at most 2 MAX_BODY, headers and all, in base64 and JSON."""
 MAX_NAME = 300
@@ -154,6 +156,8 @@ def _structured_data(body: dict[str, Any]) -> dict[str, Any]:
 
 def read_object(value: bytes) -> dict[str, Any]:
     """The JSON object in `value`. Raises Rejected, saying where it breaks, without quoting it."""
+    if value.count(b",") > MAX_PARTS:
+        raise Rejected("too_large", f"The event has more than {MAX_PARTS} parts.")
     try:
         body = json.loads(value.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -13,8 +13,36 @@ from prometheus_client.registry import Collector
 
 from orderbridge.bus.process_metrics import StateMetric
 
+SILENCE_SECONDS = 10.0
+"""Then whoever has connected and says nothing is let go."""
+MOST_AT_ONCE = 32
+"""Each connection has a thread; those beyond are closed unread."""
+
 Report = Callable[[], dict[str, Any]]
 """Tells `state`: `ok` and `waiting` are alive, `stuck` is not; only `ok` is ready."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked has gone: no news, and no traceback on standard error."""
 
 
 def serve_health(
@@ -29,6 +57,8 @@ def serve_health(
         own.register(collector)
 
     class Page(BaseHTTPRequestHandler):
+        timeout = SILENCE_SECONDS
+
         def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest() + generate_latest(own))
@@ -51,7 +81,6 @@ def serve_health(
         def log_message(self, format: str, *args: Any) -> None:
             """A health page asked every second is no news."""
 
-    server = ThreadingHTTPServer((host, port), Page)
-    server.daemon_threads = True
+    server = _Server((host, port), Page)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from orderbridge import dead_letters
+from orderbridge.bounded_files import read_file
+from orderbridge.bus.envelope import MAX_BODY
 from orderbridge.bus.legible import legible
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
 from orderbridge.database.unit_of_work import Work
@@ -88,7 +90,7 @@ def replay(
     Next: if the service gives it up again, it is a new dead letter in `orderbridge dead-letters list`.
     """
     try:
-        text = mended.read_text(encoding="utf-8") if mended is not None else None
+        text = read_file(mended, MAX_BODY) if mended is not None else None
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{mended} cannot be read: {error}")
     with unit_of_work() as work:

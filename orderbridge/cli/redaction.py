@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from orderbridge.bounded_files import read_file, read_stream
 from orderbridge.cli.application import Json, console, fail, open_database, print_json
 from orderbridge.cli.privacy import privacy_app
 from orderbridge.database.models import PersonalDataRow
@@ -21,6 +22,8 @@ from orderbridge.settings import load_settings
 from orderbridge.vault.key_ring import FolderKeyRing
 
 _AT_ONCE = 200
+LARGEST_LIST = 32 * 1024 * 1024
+"""Bytes: a million numbers."""
 Result = Literal["redacted", "already_redacted", "no_personal_data", "not_here", "several_orders", "unknown"]
 _DONE = ("redacted", "already_redacted", "no_personal_data")
 _WORDS: dict[Result, str] = {
@@ -106,7 +109,10 @@ def _find(work: Work, number: str) -> _Told:
 
 def _listed(file: Path) -> Iterator[str]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+        if str(file) == "-":
+            text = read_stream(sys.stdin.buffer, LARGEST_LIST, "utf-8-sig")
+        else:
+            text = read_file(file, LARGEST_LIST, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise typer.BadParameter(f"{file} cannot be read: {reason}", param_hint="--from") from None

@@ -19,8 +19,8 @@ from services.console.visit import Stop, Visit
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
-_BODY_SECONDS = 30.0
-_MOST_FIELDS = 2000
+BODY_SECONDS = 30.0
+MOST_FIELDS = 2000
 
 
 async def admit(request: Request, database: Database, site: Site, role: Role | None) -> Visit:
@@ -102,8 +102,8 @@ async def _form(request: Request) -> FormData:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise Stop(415, "This is no form", f"Forms are sent as {_FORM}. Nothing was changed.")
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            form = await request.form(max_fields=_MOST_FIELDS)
+        async with asyncio.timeout(BODY_SECONDS):
+            form = await request.form(max_fields=MOST_FIELDS)
     except (TimeoutError, ClientDisconnect):
         raise Stop(408, "The form did not arrive", "Nothing was changed. Send it again.") from None
     except HTTPException:

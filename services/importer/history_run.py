@@ -90,7 +90,7 @@ def store_chunk(
     since = imported_from(account, runs.state_of(work, account.account_id))
     known = _known(work, [order.order_id for order in found])
     lines: list[RunLine] = []
-    new: dict[str, OrderDocument] = {}
+    new: dict[str, tuple[OrderDocument, dict[str, object]]] = {}
     to_fetch: list[str] = []
     for order in found:
         if order.order_id in known:
@@ -101,6 +101,7 @@ def store_chunk(
             continue
         try:
             document = document_from_report(account, order)
+            kept = stored_orders.columns(document)
         except ValueError as error:
             problem = f"It cannot be stored: {stored_orders.what_is_wrong(error)}."
             lines.append(_line(order, "unreadable", None, problem))
@@ -112,7 +113,7 @@ def store_chunk(
             new.pop(order.order_id, None)
             to_fetch.append(order.order_id)
         else:
-            new[order.order_id] = document
+            new[order.order_id] = (document, kept)
     lines += _insert(work, account, list(new.values()))
     for line in lines:
         if line.problem:
@@ -122,9 +123,11 @@ def store_chunk(
     return progress.counted(lines).model_copy(update={"to_fetch": fetch})
 
 
-def _insert(work: Work, account: ConnectedAccount, documents: list[OrderDocument]) -> list[RunLine]:
-    """All of them in few statements. What another import has inserted meanwhile stays as it is."""
-    if not documents:
+def _insert(
+    work: Work, account: ConnectedAccount, orders: list[tuple[OrderDocument, dict[str, object]]]
+) -> list[RunLine]:
+    """All of them, with their columns, in few statements. What another import has inserted meanwhile stays as it is."""
+    if not orders:
         return []
     now = work.now
     sequence = int(now.timestamp() * 1000)
@@ -135,12 +138,12 @@ def _insert(work: Work, account: ConnectedAccount, documents: list[OrderDocument
             "account_id": document.account_id,
             "placed_at": document.placed_at,
             "sequence": sequence,
-            **stored_orders.columns(document),
+            **columns,
         }
-        for document in documents
+        for document, columns in orders
     ]
     inserted = set(work.session.scalars(statement, rows))
-    fresh = [document for document in documents if document.order_id in inserted]
+    fresh = [document for document, _ in orders if document.order_id in inserted]
     gone: list[dict[str, Any]] = [
         {
             "order_id": document.order_id,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from pydantic import ValidationError
 
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_models import Order
+from orderbridge.bus.envelope import MAX_BODY
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.late_shipments import Deadline, deadlines, dies_at, forget_look, lost_packages, plan_look
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import Did, RunLine
+from schemas.openings import LONGEST_SEAL
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
@@ -20,6 +23,13 @@ from services.importer import access, packages, personal_data, unmapped
 from services.importer.changes import what_changed
 from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
 from services.importer.skipping import why_skipped
+
+LARGEST_DOCUMENT: Final = MAX_BODY - 2 * LONGEST_SEAL
+"""Bytes of an order without what else is in its event: its seal, and some words of ours."""
+
+
+class _TooLarge(ValueError):
+    """Its text may be told: it holds no value."""
 
 
 def store_order(
@@ -198,7 +208,7 @@ def what_is_wrong(error: ValueError) -> str:
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
-    return type(error).__name__
+    return str(error) if type(error) is _TooLarge else type(error).__name__
 
 
 def _insert(work: Work, document: OrderDocument) -> bool:
@@ -223,7 +233,13 @@ def _update(row: OrderRow, document: OrderDocument) -> None:
 
 
 def columns(document: OrderDocument) -> dict[str, object]:
-    """What a row of the table keeps beside the document, so that it can be looked for."""
+    """What a row of the table keeps beside the document, so that it can be looked for.
+
+    Raises ValueError for a document that no event could carry: its key's events would wait for it for good.
+    """
+    text = document.model_dump_json(exclude_none=True)
+    if len(text.encode()) > LARGEST_DOCUMENT:
+        raise _TooLarge(f"it has more than {LARGEST_DOCUMENT} bytes, which fit into no event")
     return {
         "order_number": document.store.order_number,
         "queue": document.store.status.name,
@@ -231,5 +247,5 @@ def columns(document: OrderDocument) -> dict[str, object]:
         "fulfilled_by": document.fulfilled_by,
         "ship_by": document.ship_by,
         "amazon_updated_at": document.amazon_updated_at,
-        "document": document.model_dump_json(exclude_none=True),
+        "document": text,
     }

@@ -7,13 +7,13 @@ import threading
 from typing import Any, Self
 
 import requests
-import uvicorn
 
 from orderbridge.access.links import create_first_owner_link, create_link, use_link
 from orderbridge.access.users import Role, has_owner
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Database
+from orderbridge.http_server import http_server
 from orderbridge.ports import listen
 from orderbridge.settings import Settings
 from services.console.site import read_site
@@ -56,9 +56,7 @@ class ConsoleServer:
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         given = Settings(_env_file=None, **{"public_url": self.url, **settings})
         console = create_console(database, read_site(given))
-        self._server = uvicorn.Server(
-            uvicorn.Config(console, log_config=None, access_log=False, lifespan="off", proxy_headers=False)
-        )
+        self._server = http_server(console)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
 

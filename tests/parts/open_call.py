@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import requests
-import uvicorn
 
 from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
+from orderbridge.http_server import http_server
 from orderbridge.ports import listen
 from schemas.openings import OpenAnswer, OpenedSeal
 from services.api.web import create_api
@@ -27,7 +27,7 @@ class OpenCalls:
         self._listening = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         api = create_api(system.database, system.key_ring())
-        self._server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False, lifespan="off"))
+        self._server = http_server(api)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
         self._session = requests.Session()
