@@ -13,7 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, select
@@ -25,9 +25,6 @@ from orderbridge.import_requests import InVain, is_handled
 from orderbridge.orders.numbers import find_orders
 from schemas.replays import OrdersReplay, ReplayAnswer
 
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(9998, 12, 31, tzinfo=UTC)
-"""What an event may name (`schemas.base.Timestamp`); no order was placed beyond."""
 AT_ONCE: Final = 100
 """Orders sent again in one step."""
 
@@ -63,7 +60,7 @@ def plan_replay(work: Work, wish: ReplayWish) -> OrdersReplay:
         replay_id=uuid.uuid4().hex,
         order_id=order_id,
         accounts=tuple(sorted(wish.accounts)) if wish.accounts is not None else None,
-        placed_before=wish.until and min(max(wish.until, _FIRST), _LAST),
+        placed_before=wish.until,
         after_sequence=max(int(wish.since.timestamp() * 1000) - 1, 0) if wish.since is not None else 0,
         last_sequence=2**62,
         total=0,
