@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from orderbridge.clock import Clock
 from orderbridge.database.migrate import upgrade
-from orderbridge.database.models import Base, OrderRow, OutboxRow
+from orderbridge.database.models import Account, Base, OrderRow, OutboxRow
 from orderbridge.database.unit_of_work import Cause, Database
 from schemas.base import Event
 from schemas.orders import OrderAged
@@ -81,5 +81,21 @@ def add_order(database: Database, order_id: str, sequence: int = 0) -> None:
                 amazon_updated_at=moment,
                 sequence=sequence,
                 document="{}",
+            )
+        )
+
+
+def add_account(database: Database, account_id: str, refresh_token: str, url: str, settings: str = "{}") -> None:
+    """A connected account's row, as nobody has tried it at Amazon; its refresh token is sealed already."""
+    with database.unit_of_work() as work:
+        work.session.add(
+            Account(
+                account_id=account_id,
+                marketplace_ids='["ATVPDKIKX0DER"]',
+                refresh_token=refresh_token,
+                api_url=url,
+                login_url=f"{url}/auth/o2/token",
+                connected_at=work.now,
+                settings=settings,
             )
         )

@@ -17,6 +17,10 @@ class HandClock:
         """The moment it was set to."""
         return self._now
 
+    def set(self, now: datetime) -> None:
+        """Set it, back too."""
+        self._now = now
+
     def advance(self, **by: float) -> datetime:
         """Move it on: `advance(seconds=5)`. Returns the new moment."""
         self._now += timedelta(**by)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,38 +15,12 @@ from orderbridge.database.unit_of_work import Database
 from tests.parts import at_once
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.token_bucket import TokenBucket
 
 MICROSECOND = timedelta(microseconds=1)
 on_the_database = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-
-
-class TokenBucket:
-    """A bucket as Amazon describes it: full at first, refilled steadily, a token a call."""
-
-    def __init__(self, interval_us: int, size: int) -> None:
-        self.interval_us = interval_us
-        self.size = size
-        self._tokens = Fraction(size)
-        self._at_us = 0
-
-    def refill(self, now_us: int) -> Fraction:
-        """How many tokens it holds now."""
-        self._tokens = min(Fraction(self.size), self._tokens + Fraction(now_us - self._at_us, self.interval_us))
-        self._at_us = now_us
-        return self._tokens
-
-    def take(self, now_us: int) -> bool:
-        if self.refill(now_us) < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-    def us_until_the_next(self) -> int:
-        """Microseconds until it holds a token."""
-        missing = (1 - self._tokens) * self.interval_us
-        return max(0, -(-missing.numerator // missing.denominator))
 
 
 class Caller:

@@ -111,8 +111,18 @@ def test_each_message_has_its_one_effect_in_thousands_of_ways() -> None:
 # --- planted defects
 
 
-def acknowledged_before_the_commit(planted: pytest.MonkeyPatch) -> None:
-    planted.setattr(DeliveryHouse, "acknowledges_first", True)
+def handled_before_its_effect_is_committed(planted: pytest.MonkeyPatch) -> None:
+    look_up, record = inbox.look_up, inbox.record
+
+    def note_first(work: Work, consumer: str, body_digest: str) -> str:
+        seen = look_up(work, consumer, body_digest)
+        if seen == "new":
+            record(work, consumer, body_digest, "handled")
+            work.commit()
+        return seen
+
+    planted.setattr(inbox, "look_up", note_first)
+    planted.setattr(inbox, "record", lambda *_: True)
 
 
 def marked_before_it_is_published(planted: pytest.MonkeyPatch) -> None:
@@ -143,7 +153,7 @@ def posted_outside_of_the_transaction(planted: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("plant", "found"),
     [
-        (acknowledged_before_the_commit, "lost"),
+        (handled_before_its_effect_is_committed, "lost"),
         (marked_before_it_is_published, "lost"),
         (no_inbox, "doubled"),
         (posted_outside_of_the_transaction, "doubled"),

@@ -168,5 +168,5 @@ def test_a_package_id_that_is_another_at_each_call_is_found() -> None:
 
     with pytest.MonkeyPatch.context() as planted:
         planted.setattr(Content, "for_amazon", with_another_id)
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match="a package was doubled"):
             play(200, database=None, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
