@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
@@ -100,3 +101,21 @@ def test_a_slot_is_the_stretch_that_now_lies_in(now: datetime, minutes: int) -> 
     assert start <= now < start + every
     assert slot_start(start, every) == start
     assert slot_start(start - timedelta(microseconds=1), every) == start - every
+
+
+def test_a_second_look_asks_as_much_of_many_accounts_as_of_one(database: Database) -> None:
+    """It looks every second, and with a thousand accounts asked a thousand times each second."""
+    for number in range(30):
+        connect(database, f"{number}")
+    assert plan_slots(database) == 30
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        assert plan_slots(database) == 0
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    assert len([one for one in statements if one.startswith(("SELECT", "INSERT"))]) == 2
