@@ -49,7 +49,7 @@ garbage: setup ## 100,000 broken events, 1,000 rounds of broken answers of Amazo
 	$(BIN)/pytest tests/integration/proof -m long -k garbage --numprocesses=$(PROCESSES) $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
-	@set -e; for name in events latency confirm startup takeover import_orders history redaction console; do $(BIN)/python bench/$$name.py --json; done
+	@set -e; for name in events latency confirm startup takeover import_orders history redaction console ticker; do $(BIN)/python bench/$$name.py --json; done
 
 pictures: setup ## take a picture of each page of the console, to build/pictures; and those of the README
 	$(BIN)/python docs/pictures/make.py
