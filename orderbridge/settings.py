@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orderbridge.bounded_files import read_file
+from orderbridge.kafka_access import kafka_access_troubles
 
 PREFIX = "ORDERBRIDGE_"
 DATA_FOLDER = Path(".orderbridge")
@@ -65,6 +66,20 @@ class Settings(BaseSettings):
     """Put before every topic's and consumer group's name, for a Kafka that already has an `order.shipped`."""
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     """Kafka's brokers, `host:port`, several with commas."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How Kafka is spoken to: SSL is TLS, SASL a user with a password (docs/operations/kafka.md)."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How Kafka is shown the password."""
+    kafka_sasl_username: str | None = None
+    """Kafka's user: each service may have one of its own (`orderbridge topics acl`)."""
+    kafka_sasl_password: SecretStr | None = None
+    """The user's password."""
+    kafka_ca_file: Path | None = None
+    """PEM file of the authorities that may have signed the brokers' certificates; unset, those of this machine."""
+    kafka_certificate_file: Path | None = None
+    """PEM file of our own certificate, for brokers that know their clients by one."""
+    kafka_certificate_key_file: Path | None = None
+    """PEM file of its key, without a password; unset, it is in `kafka_certificate_file`."""
     kafka_embedded: bool = False
     """The broker is librdkafka's in-process one (`orderbridge up`)."""
     topic_partitions: int = Field(6, ge=1, le=1000)
@@ -214,10 +229,13 @@ def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:
         if file.exists() and not file.is_dir():
             _read("", file)  # pydantic would read one of any size
     try:
-        return Settings(_env_file=files, **overrides)
+        settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
         problems = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise BadSettings("\n".join(problems)) from None
+    if troubles := kafka_access_troubles(settings):
+        raise BadSettings("\n".join(troubles))
+    return settings
 
 
 def contradicted(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import faust
 import structlog
 from faust.transport.drivers import aiokafka as drivers
 
+from orderbridge.bus.connecting import wait_for_kafka
 from orderbridge.bus.header_names import read_any_header_name
 from orderbridge.bus.lanes import Lanes
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
 from orderbridge.database.engine import is_outage
+from orderbridge.kafka_access import tls_context, uses_sasl, uses_tls
 from orderbridge.settings import Settings
 from orderbridge.telemetry import DATABASE_OUTAGES, describe
 from schemas.failures import Original
@@ -55,6 +58,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
     app = faust.App(
         f"{settings.topic_prefix}orderbridge-{service}",
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
         datadir=Path(tempfile.gettempdir()) / f"orderbridge-{service}-faust",
         web_enabled=False,
         topic_allow_declare=False,  # `orderbridge topics` creates them
@@ -73,6 +77,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )
+    wait_for_kafka(settings, partial(setattr, progress, "waiting_for"))
     sys.setswitchinterval(_SWITCH_SECONDS)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=service)
     for topic in topics:
@@ -81,6 +86,21 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
     worker = faust.Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _credentials(settings: Settings) -> Any:
+    """In Faust's words; it takes the protocol from what it is given."""
+    if settings.kafka_embedded:
+        return None
+    context = tls_context(settings) if uses_tls(settings) else None
+    if uses_sasl(settings):
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.need("kafka_sasl_password"),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:

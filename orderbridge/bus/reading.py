@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
 
-from orderbridge.bus.client_options import client_options
+from orderbridge.bus.client_options import PATIENCE_MS, client_options
 from orderbridge.bus.envelope import MAX_ORIGINAL, original_of
 from orderbridge.settings import Settings
 from schemas.failures import Original
@@ -35,6 +35,7 @@ def read_topics(
         group_id=None,
         enable_auto_commit=False,
         max_partition_fetch_bytes=2 * MAX_ORIGINAL,
+        bootstrap_timeout_ms=PATIENCE_MS,
     )
     try:
         partitions = [
@@ -72,7 +73,7 @@ def follow_topics(settings: Settings, topics: Iterable[str], *, since_start: boo
         **client_options(settings),
         group_id=None,
         auto_offset_reset="earliest" if since_start else "latest",
-        bootstrap_timeout_ms=10_000,
+        bootstrap_timeout_ms=PATIENCE_MS,
     )
     consumer.subscribe([settings.topic_prefix + topic for topic in topics])
     # kafka-python 3.0.12 may miss what it was subscribed to while it bootstraps, and then looks again after five

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidPartitionsError
 
+from orderbridge.bus.connecting import admin_client
 from orderbridge.bus.envelope import MAX_BODY, MAX_ORIGINAL
 from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
@@ -66,8 +66,7 @@ def create_topics(settings: Settings) -> dict[str, str]:
     Returns per topic `created`, `corrected` or `unchanged`. Raises KafkaError if the broker can't be reached.
     """
     plans = {plan.name: plan for plan in planned_topics(settings)}
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers.split(","))
-    try:
+    with admin_client(settings) as admin:
         present = set(admin.list_topics())
         missing = {name: plan for name, plan in plans.items() if name not in present}
         if missing:
@@ -76,8 +75,6 @@ def create_topics(settings: Settings) -> dict[str, str]:
         return {
             name: "created" if name in missing else "corrected" if name in corrected else "unchanged" for name in plans
         }
-    finally:
-        admin.close()
 
 
 def _as_new(plan: TopicPlan) -> dict[str, Any]:

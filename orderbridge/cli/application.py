@@ -25,6 +25,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from typer.core import TyperGroup
 
 from orderbridge.amazon import AmazonError
+from orderbridge.bus.connecting import NotConnected, refusal
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.settings import BadSettings, load_settings
 from orderbridge.store import NotSent
@@ -42,8 +43,11 @@ class _Commands(TyperGroup):
             fail(f"Settings: {error}")
         except AmazonError as error:
             fail(f"Amazon did not accept it: {error}")
+        except NotConnected as error:
+            fail(f"Kafka: {error.refusal}")
         except (KafkaError, NotSent) as error:
-            fail(f"Kafka: {error or type(error).__name__}. Is it up, and is ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS right?")
+            told = refusal(load_settings()) or "It answers now: may our user do this? See `orderbridge topics acl`."
+            fail(f"Kafka: {error or type(error).__name__}. {told}")
         except (OperationalError, ProgrammingError) as error:
             what = str(error.orig).partition("\n")[0]
             fail(f"Database: {what}. Is it up, and has `orderbridge migrate` given it this release's tables?")

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from orderbridge.bus.client_options import client_options
+from orderbridge.bus.connecting import NotConnected, admin_client
 from orderbridge.bus.topics import TopicPlan, planned_topics
 from orderbridge.doctor import Finding, error, ok, warning
 from orderbridge.settings import Settings
@@ -19,7 +18,6 @@ ALLOWED = timedelta(days=30)
 """Amazon's Data Protection Policy: personal data, sealed or not, is kept for 30 days."""
 _DEFAULTS = {"segment.ms": str(7 * 24 * 3600 * 1000)}
 """Kafka's own, where a plan says nothing."""
-_PATIENCE_MS = 10_000
 _NAMED = 5
 _TOPICS = "Make them with `orderbridge topics`, which corrects what is there."
 
@@ -30,28 +28,19 @@ def check_topics(settings: Settings) -> Iterator[Finding]:
         yield ok("topics", "The embedded broker keeps its topics in memory, and forgets them at its end.")
         return
     try:
-        admin = KafkaAdminClient(**client_options(settings), bootstrap_timeout_ms=_PATIENCE_MS)
+        with admin_client(settings) as admin:
+            yield from _look(admin, planned_topics(settings))
     except KafkaError as trouble:
         yield _away(trouble)
-        return
-    try:
-        yield from _look(admin, planned_topics(settings))
-    except KafkaError as trouble:
-        yield _away(trouble)
-    finally:
-        admin.close()
 
 
 def kept_too_long(settings: Settings) -> list[str]:
     """The topics that are kept for longer than 30 days. Raises KafkaError."""
     if settings.kafka_embedded:
         return []
-    admin = KafkaAdminClient(**client_options(settings), bootstrap_timeout_ms=_PATIENCE_MS)
-    try:
+    with admin_client(settings) as admin:
         retention = _retention(admin, [plan for plan in planned_topics(settings) if plan.name in admin.list_topics()])
         return [name for name, kept in retention.items() if kept is None or kept > ALLOWED]
-    finally:
-        admin.close()
 
 
 def _look(admin: Any, plans: list[TopicPlan]) -> Iterator[Finding]:
@@ -140,8 +129,11 @@ def _some(names: list[str]) -> str:
 
 
 def _away(trouble: KafkaError) -> Finding:
+    if isinstance(trouble, NotConnected):
+        found = trouble.refusal
+        return error("topics", f"Kafka: {found.why} Nothing here was looked at.", found.what_to_do)
     return error(
         "topics",
-        f"Kafka does not answer: {type(trouble).__name__}. Nothing is said or heard, and nothing here was looked at.",
-        "Is it up, and is ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS right?",
+        f"Kafka lets us in and refuses to tell: {type(trouble).__name__}. Not all was looked at.",
+        "May our user describe topics and the cluster? `orderbridge topics acl` says who may what.",
     )

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from orderbridge.bus.client_options import client_options
+from orderbridge.bus.connecting import admin_client
 from orderbridge.recovery import CannotRecover
 from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
@@ -122,11 +122,8 @@ class Groups:
 @contextmanager
 def groups_of(settings: Settings) -> Iterator[Groups]:
     """The groups, with a connection of their own. Raises KafkaError if the broker cannot be reached."""
-    admin = KafkaAdminClient(**client_options(settings))
-    try:
+    with admin_client(settings) as admin:
         yield Groups(admin, settings)
-    finally:
-        admin.close()
 
 
 def _offsets(admin: Any, specs: dict[Any, Any]) -> dict[Any, Any]:

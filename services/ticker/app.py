@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from orderbridge.bus.connecting import wait_for_kafka
 from orderbridge.bus.health import serve_health
 from orderbridge.bus.publisher import Publisher
 from orderbridge.database.engine import is_outage
@@ -21,7 +22,7 @@ from orderbridge.standing_metrics import StandingMetrics
 from orderbridge.telemetry import PUBLISHED, configure_logging
 from schemas.events import EVENTS
 from services.ticker.prune import prune
-from services.ticker.relay import Relay, Tick
+from services.ticker.relay import Publish, Relay, Tick
 from services.ticker.republish import republish_after_restart
 from services.ticker.slots import plan_slots, plan_sweep
 from services.ticker.wake import waker_for
@@ -35,9 +36,8 @@ _STUCK_AFTER = 60.0
 class Ticker:
     """Ticks until it is told to stop."""
 
-    def __init__(self, settings: Settings, database: Database, publisher: Publisher) -> None:
+    def __init__(self, settings: Settings, database: Database) -> None:
         self._database = database
-        self._relay = Relay(database, publisher.publish, holder=str(uuid.uuid4()))
         self._waker = waker_for(settings.database_url)
         self._stop = threading.Event()
         self._ticked_at = time.monotonic()
@@ -47,12 +47,13 @@ class Ticker:
         self.is_active = False
         """Whether it is this ticker that publishes: it alone tells how the whole stands."""
 
-    def run(self) -> None:
-        """Tick until `stop`."""
+    def run(self, publish: Publish) -> None:
+        """Tick until `stop`, publishing with `publish`."""
+        relay = Relay(self._database, publish, holder=str(uuid.uuid4()))
         while not self._stop.is_set():
             try:
                 self._plan()
-                tick = self._relay.tick()
+                tick = relay.tick()
                 self.is_active = tick.active
                 if tick.active:
                     self._prune()
@@ -70,6 +71,10 @@ class Ticker:
             if not tick.more:
                 self._waker.wait(self._pause(tick))
         self._waker.close()
+
+    def wait_for(self, what: str | None) -> None:
+        """Before it runs: it is alive, and waits for this."""
+        self._waiting_for, self._ticked_at = what, time.monotonic()
 
     def stop(self, *_: Any) -> None:
         """Stop after the tick at hand."""
@@ -109,14 +114,15 @@ def main() -> None:
         republish_after_restart(database)
     for event_type in EVENTS:  # told as 0 from the start: what is first told as 1 looks like no rise to Prometheus
         PUBLISHED.labels(event_type)
-    publisher = Publisher(settings)
-    ticker = Ticker(settings, database, publisher)
+    ticker = Ticker(settings, database)
     metrics = [StandingMetrics(database, lambda: ticker.is_active)]
     server = serve_health(settings.health_host, settings.health_port, "ticker", ticker.report, metrics)
     log.info("started", health=f"http://{server.server_address[0]!s}:{server.server_port}")
-    signal.signal(signal.SIGTERM, ticker.stop)
-    signal.signal(signal.SIGINT, ticker.stop)
     with heartbeat(database, "ticker", ticker.report, settings.instance):
-        ticker.run()
+        wait_for_kafka(settings, ticker.wait_for)
+        publisher = Publisher(settings)
+        signal.signal(signal.SIGTERM, ticker.stop)
+        signal.signal(signal.SIGINT, ticker.stop)
+        ticker.run(publisher.publish)
     publisher.close()
     database.close()

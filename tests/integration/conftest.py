@@ -11,7 +11,9 @@ from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import empty, migrated
 from tests.parts.hand_clock import HandClock
 from tests.parts.postgres import Postgres
+from tests.parts.requirement import Missing, skip_or_fail
 from tests.parts.sandbox_server import SandboxServer, sandbox_server
+from tests.parts.secured_kafka import SecuredKafka
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,14 @@ def database(request: pytest.FixtureRequest, clock: HandClock) -> Database:
     database.clock = clock
     empty(database)
     return database
+
+
+@pytest.fixture(scope="session")
+def secured_kafka() -> Iterator[SecuredKafka]:
+    """One Apache Kafka with TLS, users and access control lists for all tests; who may what is up to the test."""
+    try:
+        secured = SecuredKafka()
+    except Missing as missing:
+        skip_or_fail("kafka", str(missing))
+    yield secured
+    secured.close()

@@ -16,18 +16,19 @@ from typing import Any
 
 import kafka
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
+from orderbridge.bus.client_options import librdkafka_options
+from orderbridge.bus.connecting import admin_client
 from orderbridge.bus.envelope import validate
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import HandlerFailure, InboxRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
-from orderbridge.settings import Settings
+from orderbridge.settings import PREFIX, Settings
 from schemas.failures import DeadLetter
 from tests.parts.process import ServerProcess, wait_until
 
@@ -104,15 +105,19 @@ class Effect:
 class BusHouse:
     """Topics below `prefix`, tables in `database_url`, and whatever processes a test starts."""
 
-    def __init__(self, bootstrap_servers: str, database_url: str, prefix: str, folder: Path) -> None:
+    def __init__(self, bootstrap_servers: str, database_url: str, prefix: str, folder: Path, **access: Any) -> None:
+        """`access`: the settings of TLS and of users, which child processes are told as `self.access` has them."""
         self.folder = folder
+        self.access = {f"{PREFIX}{name.upper()}": str(value) for name, value in access.items()}
         self.settings = Settings(
             database_url=database_url,
             topic_prefix=prefix,
             kafka_bootstrap_servers=bootstrap_servers,
             topic_partitions=PARTITIONS,
             session_timeout_seconds=2,
+            **access,
         )
+        self._kafka = {**librdkafka_options(self.settings), "log_level": 0}
         create_topics(self.settings)
         self.database = Database(database_url)
         upgrade(self.database.engine)
@@ -120,13 +125,8 @@ class BusHouse:
         with self.database.unit_of_work() as work:
             columns = f"number {number}, order_id TEXT, package TEXT, process INTEGER"
             work.session.execute(text(f"CREATE TABLE effects ({columns})"))
-        self._producer = Producer(
-            {"bootstrap.servers": bootstrap_servers, "log_level": 0, "linger.ms": 0} | {"message.max.bytes": 1_040_000}
-        )
-        self._reader = Consumer(
-            {"bootstrap.servers": bootstrap_servers, "group.id": f"{prefix}reader", "log_level": 0}
-            | {"enable.auto.commit": False}
-        )
+        self._producer = Producer({**self._kafka, "linger.ms": 0, "message.max.bytes": 1_040_000})
+        self._reader = Consumer({**self._kafka, "group.id": f"{prefix}reader", "enable.auto.commit": False})
         dead_letters = f"{prefix}shipper.dead-letter"
         self._reader.assign([TopicPartition(dead_letters, number, 0) for number in range(PARTITIONS)])
         self._dead_letters: list[DeadLetter] = []
@@ -177,9 +177,7 @@ class BusHouse:
 
     def ship_in_transaction(self, *order_ids: str) -> None:
         """The same as `ship` in one transaction of Kafka's, as some stores' producers do it."""
-        producer = Producer(
-            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "transactional.id": self.topic("store")}
-        )
+        producer = Producer({**self._kafka, "transactional.id": self.topic("store")})
         producer.init_transactions(30)
         producer.begin_transaction()
         for order_id in order_ids:
@@ -188,10 +186,9 @@ class BusHouse:
 
     def set_max_message_bytes(self, topic: str, number: int) -> None:
         """Have the broker refuse larger messages on this topic."""
-        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
         change = {"max.message.bytes": str(number)}
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic(topic), configs=change)])
-        admin.close()
+        with admin_client(self.settings) as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic(topic), configs=change)])
 
     def ship(self, order_id: str, order: str = "", *, package: str = "P1", headers: Headers = ()) -> str:
         """Put an `order.shipped` on its topic, telling the handler what to do; all in one partition."""
@@ -199,9 +196,8 @@ class BusHouse:
 
     def expire(self, topic: str, *, partition: int, before: int) -> None:
         """Have the broker forget a partition's messages before an offset, as when their retention is over."""
-        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
-        admin.delete_records({kafka.TopicPartition(self.topic(topic), partition): before})
-        admin.close()
+        with admin_client(self.settings) as admin:
+            admin.delete_records({kafka.TopicPartition(self.topic(topic), partition): before})
 
     def effects(self) -> list[Effect]:
         """What the handlers have done, in the order of their commits as far as one partition goes."""
@@ -241,18 +237,13 @@ class BusHouse:
 
     def committed_offset(self, partition: int) -> int:
         """Where in `order.shipped` the worker's group would go on; 0 before its first commit."""
-        settings = {
-            "bootstrap.servers": self.settings.kafka_bootstrap_servers,
-            "group.id": self.topic("orderbridge-shipper"),
-        }
-        with closing(Consumer({**settings, "log_level": 0})) as reader:
+        with closing(Consumer({**self._kafka, "group.id": self.topic("orderbridge-shipper")})) as reader:
             (found,) = reader.committed([TopicPartition(self.topic(), partition)], timeout=10)
         return max(found.offset, 0)
 
     def wait_for_everything(self, seconds: float = 30) -> None:
         """Return when all of partition 0 is acknowledged: keys go side by side, so the last sent need not end last."""
-        settings = {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "group.id": self.topic("looks")}
-        with closing(Consumer({**settings, "log_level": 0})) as reader:
+        with closing(Consumer({**self._kafka, "group.id": self.topic("looks")})) as reader:
             _, end = reader.get_watermark_offsets(TopicPartition(self.topic(), 0), timeout=10)
         wait_until(lambda: self.committed_offset(0) >= end, seconds=seconds, what="everything is acknowledged")
 
@@ -277,14 +268,19 @@ class BusHouse:
         self._reader.close()
         self.database.close()
 
-    def _start(self, command: list[str], more: dict[str, str]) -> ChildProcess:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """What child processes are told."""
+        return {
             "ORDERBRIDGE_DATABASE_URL": self.settings.database_url,
             "ORDERBRIDGE_TOPIC_PREFIX": self.settings.topic_prefix,
             "ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "ORDERBRIDGE_TOPIC_PARTITIONS": str(PARTITIONS),
+            **self.access,
         }
-        child = ChildProcess(command, environment | more, self.folder / f"child-{len(self.children)}.log")
+
+    def _start(self, command: list[str], more: dict[str, str]) -> ChildProcess:
+        child = ChildProcess(command, self.environment | more, self.folder / f"child-{len(self.children)}.log")
         self.children.append(child)
         return child
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
@@ -172,23 +172,30 @@ def in_docker() -> Kafka:
     return Kafka("docker", container.address, server=container)
 
 
-def with_java() -> Kafka:
-    """Kafka as a child process, from the jars that Maven fetches. Raises Missing without Java or Maven."""
+def with_java(more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = ()) -> Kafka:
+    """Kafka as a child process, from the jars that Maven fetches. Raises Missing without Java or Maven.
+
+    `more` settings; their `listeners` stand beside the one that `bootstrap_servers` names. `formatted_with` more
+    arguments of the tool that makes its data folder.
+    """
     java, jars = _java(), _jars()
+    more = dict(more or {})
+    beside = [more.pop("listeners")] if "listeners" in more else []
     folder = Path(tempfile.mkdtemp(prefix="orderbridge-kafka-"))
     port, controller_port = free_port(), free_port()
     cluster_id = "o" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a leading "-" would be an option
     settings = SETTINGS | {
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}", *beside]),
+        "advertised.listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port}", *beside]),
         "log.dirs": f"{folder}/data",
+        **more,
     }
     properties = folder / "server.properties"
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     virtual_machine = [java, "-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
     server = ServerProcess([*virtual_machine, "kafka.Kafka", str(properties)], log=folder / "log")
-    formatting = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    formatting = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), *formatted_with]
     try:
         _run([*virtual_machine, *formatting], "formatting Kafka's data folder")
         server.start()

@@ -150,7 +150,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(secrets) >= 4
     for name in secrets:
         monkeypatch.setenv(f"ORDERBRIDGE_{name.upper()}", SECRET)
-    settings = load_settings()
+    settings = load_settings(kafka_security_protocol="SASL_SSL", kafka_sasl_username="orderbridge")
     assert SECRET not in f"{settings} {settings!r} {settings.model_dump_json()}"
     assert all(settings.need(name) == SECRET for name in secrets)
 
