@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from orderbridge.bus.topics import leader_topic
 from schemas.events import WORKERS, all_topics
 
 _START_SECONDS = 10.0
@@ -24,7 +25,7 @@ class EmbeddedBroker:
         broker = next(iter(metadata.brokers.values()))
         self.bootstrap_servers = f"{broker.host}:{broker.port}"
         # It makes a topic (4 partitions) when it is first asked for; a consumer that came earlier would see none.
-        for topic in (*all_topics(), *(f"orderbridge-{worker}-__assignor-__leader" for worker in WORKERS)):
+        for topic in (*all_topics(), *(leader_topic("", worker) for worker in WORKERS)):
             self._cluster.list_topics(topic_prefix + topic, timeout=_START_SECONDS)
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from orderbridge.bus.header_names import read_any_header_name
 from orderbridge.bus.lanes import Lanes
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
+from orderbridge.bus.topics import group_of
 from orderbridge.database.engine import is_outage
 from orderbridge.kafka_access import tls_context, uses_sasl, uses_tls
 from orderbridge.settings import Settings
@@ -56,7 +57,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
     if settings.kafka_embedded:
         _ConsumerThread.fetch_wait_ms = _EMBEDDED_FETCH_WAIT_MS
     app = faust.App(
-        f"{settings.topic_prefix}orderbridge-{service}",
+        group_of(settings.topic_prefix, service),
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),
         datadir=Path(tempfile.gettempdir()) / f"orderbridge-{service}-faust",

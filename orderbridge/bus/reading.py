@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import TopicAuthorizationFailedError
 
 from orderbridge.bus.client_options import PATIENCE_MS, client_options
+from orderbridge.bus.connecting import admin_client
 from orderbridge.bus.envelope import MAX_ORIGINAL, original_of
 from orderbridge.settings import Settings
 from schemas.failures import Original
@@ -28,7 +30,7 @@ def read_topics(
 ) -> Iterator[Original]:
     """Every record of the topics (named without prefix), in order within a partition alone.
 
-    A topic that is not there holds nothing. Raises KafkaError, BrokerSilent.
+    A topic that is not there holds nothing; one that we may not read is a KafkaError. Raises BrokerSilent, too.
     """
     consumer = KafkaConsumer(
         **client_options(settings),
@@ -38,11 +40,9 @@ def read_topics(
         bootstrap_timeout_ms=PATIENCE_MS,
     )
     try:
-        partitions = [
-            TopicPartition(settings.topic_prefix + topic, number)
-            for topic in topics
-            for number in consumer.partitions_for_topic(settings.topic_prefix + topic) or ()
-        ]
+        numbers = {name: consumer.partitions_for_topic(name) for name in map(settings.topic_prefix.__add__, topics)}
+        _refuse_hidden(settings, [name for name, found in numbers.items() if not found])
+        partitions = [TopicPartition(name, number) for name, found in numbers.items() for number in found or ()]
         if not partitions:
             return
         consumer.assign(partitions)
@@ -80,6 +80,15 @@ def follow_topics(settings: Settings, topics: Iterable[str], *, since_start: boo
     # minutes; asked for the topics it looks now.
     consumer.topics()
     return consumer
+
+
+def _refuse_hidden(settings: Settings, names: list[str]) -> None:
+    """Kafka lists no topic that we may not see: asked by name, it says so (TopicAuthorizationFailedError)."""
+    if names and not settings.kafka_embedded:
+        with admin_client(settings) as admin:
+            for topic in admin.describe_topics(names):
+                if topic["error_code"] == TopicAuthorizationFailedError.errno:
+                    raise TopicAuthorizationFailedError(topic["name"])
 
 
 def _starts(

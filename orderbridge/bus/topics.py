@@ -20,6 +20,8 @@ SEGMENT_MS = _DAY_MS // 2
 week."""
 LONGEST_MS = 29 * _DAY_MS
 """With a segment within the 30 days that Amazon allows."""
+SAFE_COPIES, IN_SYNC = 3, "2"
+"""With three copies an event counts as published once two brokers have it: one may be lost, and one more be away."""
 _MESSAGE_BYTES = 2 * MAX_BODY
 """Kafka's own default, said here: a broker that takes more would take what its dead letter could not carry."""
 
@@ -34,8 +36,19 @@ class TopicPlan:
     configuration: dict[str, str]
 
 
+def group_of(prefix: str, worker: str) -> str:
+    """A worker's consumer group, which is Faust's application id too."""
+    return f"{prefix}orderbridge-{worker}"
+
+
+def leader_topic(prefix: str, worker: str) -> str:
+    """The topic of Faust's own leader election."""
+    return f"{group_of(prefix, worker)}-__assignor-__leader"
+
+
 def planned_topics(settings: Settings) -> list[TopicPlan]:
     """Every topic with its partitions, retention and replication, and those Faust's own leader election needs."""
+    in_step = {"min.insync.replicas": IN_SYNC} if settings.topic_replication >= SAFE_COPIES else {}
     plans = []
     for name, event in all_topics().items():
         configuration = {
@@ -51,12 +64,16 @@ def planned_topics(settings: Settings) -> list[TopicPlan]:
             configuration["retention.ms"] = str(LONGEST_MS)
         plans.append(
             TopicPlan(
-                settings.topic_prefix + name, settings.topic_partitions, settings.topic_replication, configuration
+                settings.topic_prefix + name,
+                settings.topic_partitions,
+                settings.topic_replication,
+                configuration | in_step,
             )
         )
     for worker in WORKERS:
-        leader = f"{settings.topic_prefix}orderbridge-{worker}-__assignor-__leader"
-        plans.append(TopicPlan(leader, 1, settings.topic_replication, {"retention.ms": str(_DAY_MS)}))
+        leader = leader_topic(settings.topic_prefix, worker)
+        configuration = {"retention.ms": str(_DAY_MS)} | in_step
+        plans.append(TopicPlan(leader, 1, settings.topic_replication, configuration))
     return plans
 
 
@@ -77,6 +94,11 @@ def create_topics(settings: Settings) -> dict[str, str]:
         }
 
 
+def copies_of(topic: dict[str, Any]) -> int:
+    """Of a described topic: those of its partition that has the fewest."""
+    return min((len(partition["replica_nodes"]) for partition in topic["partitions"]), default=0)
+
+
 def _as_new(plan: TopicPlan) -> dict[str, Any]:
     return {
         "num_partitions": plan.partitions,
@@ -92,12 +114,15 @@ def _correct(admin: Any, plans: list[TopicPlan]) -> set[str]:
     names = [plan.name for plan in plans]
     described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     settings_of: dict[str, Any] = next(iter(described.values()), {})
-    partitions_of = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(names)}
-    wrong = {
-        plan.name: plan.configuration
-        for plan in plans
-        if any(_value(settings_of.get(plan.name, {}).get(key)) != value for key, value in plan.configuration.items())
-    }
+    topics = admin.describe_topics(names)
+    partitions_of = {topic["name"]: len(topic["partitions"]) for topic in topics}
+    safe = {topic["name"] for topic in topics if copies_of(topic) >= SAFE_COPIES}
+    wrong: dict[str, dict[str, str]] = {}
+    for plan in plans:
+        # On a topic with fewer copies than are planned for new ones, it would have every event refused.
+        wanted = {k: v for k, v in plan.configuration.items() if k != "min.insync.replicas" or plan.name in safe}
+        if any(_value(settings_of.get(plan.name, {}).get(key)) != value for key, value in wanted.items()):
+            wrong[plan.name] = wanted
     few = {plan.name: plan.partitions for plan in plans if partitions_of.get(plan.name, 0) < plan.partitions}
     if wrong:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=values) for name, values in wrong.items()]

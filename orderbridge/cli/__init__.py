@@ -32,6 +32,7 @@ from orderbridge.cli import (
     runs,
     shipments,
     tokens,
+    topics,
     users,
     where_is,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "runs",
     "shipments",
     "tokens",
+    "topics",
     "users",
     "where_is",
 ]

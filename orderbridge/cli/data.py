@@ -1,4 +1,4 @@
-"""Commands that prepare an installation, and let a service go on: secrets, tables, topics."""
+"""Commands that prepare an installation, and let a service go on: secrets, tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from orderbridge.bus.self_pause import resume as resume_service
-from orderbridge.cli.application import Json, app, done, fail, open_database, show, unit_of_work
+from orderbridge.cli.application import Json, app, done, fail, open_database, unit_of_work
 from orderbridge.database.migrate import current_and_head, upgrade
-from orderbridge.settings import PREFIX, load_settings
+from orderbridge.settings import PREFIX
 from orderbridge.vault.keys import new_installation_key
 from schemas.events import WORKERS
 
@@ -78,18 +78,6 @@ def migrate(as_json: Json = False) -> None:
         upgrade(database.engine)
     went = f"The database went from {before or 'nothing'} to {head}."
     done(f"The database is at {head}." if before == head else went, as_json, before=before, now=head)
-
-
-@app.command()
-def topics(as_json: Json = False) -> None:
-    """Create all topics, and correct the settings of those that are there. Safe to run again.
-
-    Next: `orderbridge run SERVICE`, a process each, and `orderbridge accounts connect NAME`.
-    """
-    from orderbridge.bus.topics import create_topics
-
-    results = create_topics(load_settings())
-    show([{"topic": name, "result": result} for name, result in results.items()], as_json, "No topics.")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from orderbridge.bus.connecting import NotConnected, admin_client
-from orderbridge.bus.topics import TopicPlan, planned_topics
+from orderbridge.bus.topics import IN_SYNC, SAFE_COPIES, TopicPlan, copies_of, planned_topics
 from orderbridge.doctor import Finding, error, ok, warning
 from orderbridge.settings import Settings
 
@@ -77,12 +77,24 @@ def _check_retention(plans: list[TopicPlan], retention: dict[str, timedelta | No
 
 def _check_copies(admin: Any, names: list[str]) -> Iterator[Finding]:
     brokers = len(admin.describe_cluster()["brokers"])
-    single = [
-        topic["name"]
-        for topic in admin.describe_topics(names)
-        if any(len(partition["replica_nodes"]) < 2 for partition in topic["partitions"])
-    ]
-    if brokers > 1 and single:
+    copies = {topic["name"]: copies_of(topic) for topic in admin.describe_topics(names)}
+    single = [name for name, number in copies.items() if number < 2]
+    few = [name for name, number in copies.items() if number < SAFE_COPIES]
+    if brokers >= SAFE_COPIES and few:
+        yield warning(
+            "topics",
+            f"{_some(few)} on fewer than three brokers, of {brokers}: an event may be lost with one of them, or "
+            "none be taken while one is away.",
+            "Give them copies (kafka-reassign-partitions), set ORDERBRIDGE_TOPIC_REPLICATION=3 for new ones, and run "
+            "`orderbridge topics`.",
+        )
+    elif brokers >= SAFE_COPIES and (alone := _taken_by_one(admin, names)):
+        yield warning(
+            "topics",
+            f"{_some(alone)} published once a single broker has it (min.insync.replicas): it may be lost with it.",
+            "Set ORDERBRIDGE_TOPIC_REPLICATION=3 and run `orderbridge topics`, which sets min.insync.replicas=2.",
+        )
+    elif brokers > 1 and single:
         yield warning(
             "topics",
             f"{_some(single)} on one broker alone, of {brokers}: with it goes what is on them.",
@@ -92,18 +104,26 @@ def _check_copies(admin: Any, names: list[str]) -> Iterator[Finding]:
         yield ok("topics", f"{brokers} broker{'s' if brokers > 1 else ''}, and copies to match.")
 
 
+def _taken_by_one(admin: Any, names: list[str]) -> list[str]:
+    found = _settings(admin, names).items()
+    return [name for name, values in found if int(_value(values, "min.insync.replicas")) < int(IN_SYNC)]
+
+
+def _settings(admin: Any, names: list[str]) -> dict[str, Any]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    described = admin.describe_configs(resources, config_filter="all") if resources else {}
+    return dict(next(iter(described.values()), {}))
+
+
 def _retention(admin: Any, plans: list[TopicPlan]) -> dict[str, timedelta | None]:
     """How long each topic keeps an event; None is for ever. Compacted ones that carry no order are left out.
 
     Kafka deletes a whole segment, once its newest event is old enough: the time of a segment comes on top.
     """
     wanted = [plan.name for plan in plans if plan.configuration.get("cleanup.policy") != "compact"]
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
-    described = admin.describe_configs(resources, config_filter="all") if resources else {}
-    settings: dict[str, Any] = next(iter(described.values()), {})
     return {
         name: None if "delete" not in _value(found, "cleanup.policy") else _kept(found)
-        for name, found in settings.items()
+        for name, found in _settings(admin, wanted).items()
     }
 
 

@@ -17,6 +17,7 @@ from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
 from orderbridge.bus.connecting import admin_client
+from orderbridge.bus.topics import group_of
 from orderbridge.recovery import CannotRecover
 from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
@@ -58,7 +59,7 @@ class Groups:
         self._admin = admin
         self._prefix = settings.topic_prefix
         self._retention = timedelta(days=settings.topic_retention_days)
-        self.names = [f"{settings.topic_prefix}orderbridge-{worker}" for worker in WORKERS]
+        self.names = [group_of(settings.topic_prefix, worker) for worker in WORKERS]
 
     def members(self) -> dict[str, int]:
         """How many members each group has, of those that have any: their services run, or Kafka has not missed them."""

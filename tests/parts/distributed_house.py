@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,11 @@ class DistributedHouse:
         speed: int,
         workers: tuple[str, ...],
         store: bool = True,
+        access: Callable[[str], Mapping[str, str]] = lambda _role: {},
     ) -> None:
-        """With `store` there is a storefront, a whole store."""
+        """With `store` there is a storefront, a whole store. `access`: the settings with which each role of
+        `orderbridge.bus.acl` is let into Kafka; what is done here is the operator's.
+        """
         self._outside = Supervisor(folder / "logs")  # Amazon and the store, who go on when our services stop
         self._supervisor = Supervisor(folder / "logs")
         self._workers = workers
@@ -70,7 +73,8 @@ class DistributedHouse:
             "log_format": "json",
         }
         self.environment = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
-        self.settings = load_settings(folder, **values)
+        self.settings = load_settings(folder, **values, **access("operator"))
+        self._access = access
         self.database = Database(self.settings.database_url)
         self._speed = speed
         self._has_store = store
@@ -87,7 +91,7 @@ class DistributedHouse:
         settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
         connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
         if self._has_store:
-            self._outside.start("storefront", [], self.environment)
+            self._outside.start("storefront", [], self.environment | self._variables("store"))
             self._wait("storefront", f"{self.storefront}/healthz")
         self.start_workers()
 
@@ -95,9 +99,14 @@ class DistributedHouse:
         """Our services, ready and joined."""
         for worker in self._workers:
             own = {f"{PREFIX}HEALTH_PORT": self.health[worker].rsplit(":", 1)[1], f"{PREFIX}INSTANCE": worker}
-            self._supervisor.start(worker.split("-")[0], [], {**self.environment, **own}, name=worker)
+            role = worker.split("-")[0]
+            environment = {**self.environment, **self._variables(role), **own}
+            self._supervisor.start(role, [], environment, name=worker)
         for worker in self._workers:
             self._wait(worker, f"{self.health[worker]}/readyz")
+
+    def _variables(self, role: str) -> dict[str, str]:
+        return {f"{PREFIX}{name.upper()}": value for name, value in self._access(role).items()}
 
     def stop_workers(self) -> None:
         """Our services end, orderly; Amazon and the store stay."""

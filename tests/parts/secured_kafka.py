@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from orderbridge.bus.acl import ROLES
 from orderbridge.ports import free_port
 from tests.parts.certificates import Authority
 from tests.parts.kafka import with_java
@@ -17,7 +18,7 @@ from tests.parts.kafka import with_java
 ADMIN = "orderbridge-admin"
 """May do all, as a user of either mechanism and as the name in a certificate."""
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
-USERS = tuple(f"orderbridge-{name}" for name in ("ticker", "importer", "shipper", "redactor", "reporter", "store"))
+USERS = tuple(f"orderbridge-{role}" for role in ROLES)
 """Who may do nothing until lists say so."""
 FOREIGNER = "foreigner"
 _LOGIN = "org.apache.kafka.common.security"

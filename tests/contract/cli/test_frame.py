@@ -21,6 +21,8 @@ from tests.parts.command_line import Command
 
 def leaves(at: Any, *path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(at, TyperGroup):
+        if at.invoke_without_command:
+            yield " ".join(path), at
         for name, below in at.commands.items():
             yield from leaves(below, *path, name)
     else:
@@ -40,6 +42,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "init",
         "migrate",
         "topics",
+        "topics acl",
         "resume",
         "doctor",
         "mail test",
