@@ -8,8 +8,12 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter, defaultdict
+from pathlib import Path
 
-from tests.parts.bus_house import PARTITIONS, BusHouse, ChildProcess, shipped
+import pytest
+
+from tests.parts.bus_house import PARTITIONS, BusHouse, ChildProcess, attributes, shipped
+from tests.parts.kafka import Kafka
 from tests.parts.process import wait_until
 
 ORDERS = 30
@@ -30,7 +34,8 @@ class Stream(threading.Thread):
         while self.sent < LEAST or not self._ended.is_set():
             package, order = divmod(self.sent, ORDERS)
             body = shipped(f"order-{order}", package=f"{package:04}")
-            self._house.send(body, key=f"order-{order}".encode(), partition=order % PARTITIONS)
+            named = attributes(f"{order}-{package}")  # sent again by the client, after a broker's death, it is the same
+            self._house.send(body, key=f"order-{order}".encode(), partition=order % PARTITIONS, headers=named)
             self.sent += 1
             self._ended.wait(self._pause)
 
@@ -96,6 +101,33 @@ def test_members_come_and_go(house: BusHouse) -> None:
     finally:
         stream.end()
     check(house, stream)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
+@pytest.mark.timeout(240)
+def test_the_broker_is_restarted_under_load(
+    kill: bool, own_kafka: Kafka, postgres_url: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """With it the groups' coordinator. Nobody starts a worker anew: each goes on by itself."""
+    house = BusHouse(own_kafka.bootstrap_servers, postgres_url, topic_prefix, tmp_path)
+    try:
+        house.ticker()
+        workers = [house.worker(), house.worker()]
+        stream = Stream(house)
+        stream.start()
+        try:
+            for worker in workers:
+                wait_for_work(house, worker)
+            own_kafka.stop(kill=kill)
+            own_kafka.start()
+            before = len(house.effects())
+            wait_until(lambda: len(house.effects()) > before + LEAST, seconds=90, what="they go on", interval=0.2)
+        finally:
+            stream.end()
+        check(house, stream)
+        assert [worker.server.failure() for worker in workers] == [None, None]
+    finally:
+        house.close()
 
 
 def check(house: BusHouse, stream: Stream) -> None:
