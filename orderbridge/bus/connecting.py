@@ -12,7 +12,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +21,7 @@ import structlog
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from orderbridge.bus.client_options import PATIENCE_MS, client_options, librdkafka_options
 from orderbridge.kafka_access import tls_context
@@ -88,18 +88,36 @@ def admin_client(settings: Settings) -> Iterator[Any]:
         admin.close()
 
 
-def wait_for_kafka(settings: Settings, tell: Callable[[str | None], object]) -> None:
-    """Return when a broker answers as the settings ask. Until then `tell` is told what it waits for, at last None.
+def hidden_topics(settings: Settings, names: list[str]) -> list[str]:
+    """Those of the topics that our user may not see. Kafka lists none of them: asked by name, it says so."""
+    with admin_client(settings) as admin:
+        described = admin.describe_topics(names)
+    return [topic["name"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
 
-    A process that would die of a wrong password would be started again and again: so it waits, says why once, and
-    tries with growing pauses. SIGTERM ends it meanwhile (SystemExit). To be called from the main thread.
+
+def _hidden(settings: Settings, names: list[str]) -> Refusal | None:
+    try:
+        hidden = hidden_topics(settings, names) if names else []
+    except NotConnected as error:
+        return error.refusal
+    if not hidden:
+        return None
+    return Refusal(f"Our user may not read {min(hidden)}.", "`orderbridge topics acl` says what it must be allowed.")
+
+
+def wait_for_kafka(settings: Settings, tell: Callable[[str | None], object], *, reads: Iterable[str] = ()) -> None:
+    """Return when a broker answers as the settings ask, and lets us see the topics in `reads`.
+
+    Until then `tell` is told what it waits for, at last None. A process that would die of a wrong password would be
+    started again and again: so it waits, says why once, and tries with growing pauses. SIGTERM ends it meanwhile
+    (SystemExit). To be called from the main thread.
     """
     if settings.kafka_embedded:
         return
     pause, said = 0.5, ""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        while (found := refusal(settings)) is not None:
+        while (found := refusal(settings) or _hidden(settings, list(reads))) is not None:
             tell(f"Kafka: {found}")
             if found.why != said:
                 (log.error if found.of_settings else log.warning)("waiting for Kafka", **asdict(found))

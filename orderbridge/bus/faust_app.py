@@ -78,7 +78,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )
-    wait_for_kafka(settings, partial(setattr, progress, "waiting_for"))
+    wait_for_kafka(settings, partial(setattr, progress, "waiting_for"), reads=topics)
     sys.setswitchinterval(_SWITCH_SECONDS)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=service)
     for topic in topics:

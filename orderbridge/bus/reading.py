@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 
 from orderbridge.bus.client_options import PATIENCE_MS, client_options
-from orderbridge.bus.connecting import admin_client
+from orderbridge.bus.connecting import hidden_topics
 from orderbridge.bus.envelope import MAX_ORIGINAL, original_of
 from orderbridge.settings import Settings
 from schemas.failures import Original
@@ -83,12 +83,9 @@ def follow_topics(settings: Settings, topics: Iterable[str], *, since_start: boo
 
 
 def _refuse_hidden(settings: Settings, names: list[str]) -> None:
-    """Kafka lists no topic that we may not see: asked by name, it says so (TopicAuthorizationFailedError)."""
-    if names and not settings.kafka_embedded:
-        with admin_client(settings) as admin:
-            for topic in admin.describe_topics(names):
-                if topic["error_code"] == TopicAuthorizationFailedError.errno:
-                    raise TopicAuthorizationFailedError(topic["name"])
+    """What we may not see is no topic that is not there. Raises TopicAuthorizationFailedError."""
+    if names and not settings.kafka_embedded and (hidden := hidden_topics(settings, names)):
+        raise TopicAuthorizationFailedError(", ".join(hidden))
 
 
 def _starts(

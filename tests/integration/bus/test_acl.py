@@ -24,9 +24,10 @@ from orderbridge.settings import PREFIX, Settings, load_settings
 from orderbridge.store import NotSent, Store
 from schemas.events import WORKERS
 from schemas.shipments import OrderShipped
+from tests.parts.bus_house import BusHouse
 from tests.parts.distributed_house import DistributedHouse
 from tests.parts.process import wait_until
-from tests.parts.secured_kafka import FOREIGNER, SecuredKafka
+from tests.parts.secured_kafka import FOREIGNER, SecuredKafka, password_of
 
 SHIPPED = OrderShipped(order_id="114-3941689-8772232", carrier="UPS", tracking_number="1Z999AA10123456784")
 
@@ -115,9 +116,10 @@ def may_write(settings: Settings, topic: str) -> bool:
 
 def may_read(settings: Settings, topic: str) -> bool:
     try:
-        return bool(list(read_topics(settings, [topic])))
+        assert list(read_topics(settings, [topic]))
     except TopicAuthorizationFailedError:
         return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,26 @@ def test_a_store_that_may_not_is_told(secured_kafka: SecuredKafka, topics: str) 
         pytest.raises(GroupAuthorizationFailedError),
     ):
         list(store.read(timeout=10))
+
+
+def test_a_worker_that_may_not_read_waits_and_says_so(
+    secured_kafka: SecuredKafka, topics: str, postgres_url: str, tmp_path: Path
+) -> None:
+    access = secured_kafka.as_user()
+    house = BusHouse(access.pop("kafka_bootstrap_servers"), postgres_url, topics, tmp_path, **access)
+    house.access |= {
+        f"{PREFIX}KAFKA_SASL_USERNAME": FOREIGNER,
+        f"{PREFIX}KAFKA_SASL_PASSWORD": password_of(FOREIGNER),
+    }
+    try:
+        worker = house.worker()
+        wait_until(
+            lambda: "may not read" in (worker.ask("/readyz")[1].get("waiting_for") or ""), seconds=30, what="it says so"
+        )
+        assert (worker.ask("/healthz")[0], worker.ask("/readyz")[0]) == (200, 503)
+        assert "orderbridge topics acl" in worker.log()
+    finally:
+        house.close()
 
 
 def test_lists_set_by_one_who_may_not(
