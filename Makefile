@@ -45,8 +45,12 @@ chaos: setup ## kill workers for some minutes, and count what was lost or double
 compose: setup ## the whole tier of docker compose: scaled, killed, made anew; needs Docker
 	$(BIN)/pytest tests/compose $(ARGS)
 
-garbage: setup ## 100,000 broken events, 1,000 rounds of broken answers of Amazon's: nothing crashes, blocks or pauses
+garbage: setup ## 100,000 broken events, 1,000 rounds of broken answers of Amazon's: does anything crash, block or pause?
 	$(BIN)/pytest tests/integration/proof -m long -k garbage --numprocesses=$(PROCESSES) $(ARGS)
+
+audit: setup ## ask for known vulnerabilities of what is pinned; fails where its source does not know a package
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --requirement requirements/runtime.txt --require-hashes \
+		--disable-pip --strict --progress-spinner off $(ARGS)
 
 bench: setup ## run each benchmark; a JSON object a line
 	@set -e; for name in events latency confirm startup takeover import_orders history redaction console ticker; do $(BIN)/python bench/$$name.py --json; done

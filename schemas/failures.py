@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from schemas.base import Event, Identifier, Model, Moment
+from schemas.base import Event, Identifier, Model, Moment, Text
 
 
 def _from_base64(value: Any) -> bytes:
@@ -29,13 +29,13 @@ Bytes = Annotated[
 class Original(Model):
     """A Kafka message as it was first seen."""
 
-    topic: str
+    topic: Text
     partition: int
     offset: int
     timestamp: Moment
     key: Bytes | None = None
     value: Bytes | None = None
-    headers: tuple[tuple[str, Bytes | None], ...] = ()
+    headers: tuple[tuple[Text, Bytes | None], ...] = ()
 
     def place(self) -> str:
         """`topic/partition/offset`: names the message where it has no id of its own."""

@@ -40,3 +40,10 @@ def test_text_that_no_database_takes_is_made_legible(unstorable: str) -> None:
     event = AccountAttention.model_validate(EXAMPLES["account.attention"] | {"message": unstorable})
     assert event.message == "a\ufffdb"
     assert "\ufffd" in event.model_dump_json()
+
+
+def test_what_a_retry_names_can_be_written_again() -> None:
+    example = EXAMPLES["{service}.retry"]
+    original = example["original"] | {"topic": "a\ud800", "headers": [["b\ud800", None]]}
+    event = EVENTS["{service}.retry"].model_validate(example | {"original": original})
+    assert event.model_dump_json().count("\ufffd") == 2
