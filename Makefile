@@ -39,8 +39,8 @@ format: setup ## put the code into the common form
 test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
 	$(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=loadfile --durations=10 $(ARGS)
 
-chaos: setup ## kill workers for some minutes, and count what was lost or doubled
-	$(BIN)/pytest tests/chaos $(ARGS)
+chaos: setup ## everything that goes wrong, for minutes; then the books are compared; LONG=1 for the long runs
+	$(BIN)/pytest tests/chaos --capture=no $(if $(LONG),,-m "not long") $(ARGS)
 
 compose: setup ## the whole tier of docker compose: scaled, killed, made anew; needs Docker
 	$(BIN)/pytest tests/compose $(ARGS)

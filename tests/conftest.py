@@ -89,10 +89,10 @@ def _allow(host: str) -> None:
         socket_allow_hosts(allowed_hosts, allow_unix_socket=True)
 
 
-def _get_kafka(*, own: bool) -> Kafka:
+def _get_kafka(*, own: bool, advertised: str | None = None) -> Kafka:
     began = time.monotonic()
     try:
-        kafka = find_kafka(own=own)
+        kafka = find_kafka(own=own, advertised=advertised)
     except Missing as missing:
         found.setdefault("Kafka of its own", f"none: {missing}")
         skip_or_fail("kafka", str(missing))
@@ -102,11 +102,11 @@ def _get_kafka(*, own: bool) -> Kafka:
     return kafka
 
 
-def _get_postgres(*, own: bool, fsync: bool) -> Postgres:
+def _get_postgres(*, own: bool, fsync: bool, disk: Path | None = None) -> Postgres:
     name = "PostgreSQL of its own" if own else "PostgreSQL"
     began = time.monotonic()
     try:
-        postgres = find_postgres(own=own, fsync=fsync)
+        postgres = find_postgres(own=own, fsync=fsync, disk=disk)
     except Missing as missing:
         found.setdefault(name, f"none: {missing}")
         skip_or_fail("postgres", str(missing))
@@ -132,9 +132,14 @@ def kafka(any_kafka: Kafka) -> Kafka:
 
 
 @pytest.fixture
-def own_kafka() -> Iterator[Kafka]:
-    """Apache Kafka for this test alone, which may stop and start it."""
-    kafka = _get_kafka(own=True)
+def own_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """Apache Kafka for this test alone, which may stop and start it.
+
+    Behind a proxy: `@pytest.mark.parametrize("own_kafka", [{"behind": "NAME"}], indirect=True)`, a fixture's name.
+    """
+    behind = getattr(request, "param", {}).get("behind")
+    proxy = request.getfixturevalue(behind) if behind else None
+    kafka = _get_kafka(own=True, advertised=proxy and proxy.address)
     yield kafka
     kafka.close()
 
@@ -157,9 +162,12 @@ def postgres() -> Iterator[Postgres]:
 def own_postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """PostgreSQL for this test alone, which may stop and start it.
 
-    With fsync: `@pytest.mark.parametrize("own_postgres", [{"fsync": True}], indirect=True)`.
+    With fsync: `@pytest.mark.parametrize("own_postgres", [{"fsync": True}], indirect=True)`; with `disk` the name of
+    a fixture, the folder for its data.
     """
-    postgres = _get_postgres(own=True, fsync=getattr(request, "param", {}).get("fsync", False))
+    wish = getattr(request, "param", {})
+    disk = request.getfixturevalue(wish["disk"]) if "disk" in wish else None
+    postgres = _get_postgres(own=True, fsync=wish.get("fsync", False), disk=disk)
     yield postgres
     postgres.close()
 

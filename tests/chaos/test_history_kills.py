@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from tests.parts.distributed_house import DistributedHouse
 from tests.parts.kafka import Kafka
 from tests.parts.kafka_python import kafka as kafka_python
 from tests.parts.process import wait_until
+from tests.parts.worker_processes import WorkerProcesses
 
 SEED = int(os.environ.get("ORDERBRIDGE_CHAOS_SEED") or random.randrange(1_000_000))
 MONTHS = timedelta(days=540)
@@ -41,11 +40,11 @@ def test_thirty_kills_during_a_history(kafka: Kafka, postgres_url: str, topic_pr
 def _run(folder: Path, servers: str, url: str, prefix: str, *, orders: int, kills: int) -> None:
     print(f"seed {SEED}: ORDERBRIDGE_CHAOS_SEED={SEED} replays it")
     house = DistributedHouse(folder, servers, url, prefix, speed=60, workers=("ticker",))
-    importer = _Importer(house, folder / "importer.log")
+    importer = WorkerProcesses(house.environment, ("tests.parts.hasty_importer",), folder / "logs")
     try:
         house.start()
         placed = _place(house, orders)
-        importer.start()
+        importer.spawn("importer")
         with house.database.unit_of_work() as work:
             since = work.now - MONTHS
             work.post(ImportDue(account_id="main", reason="history", since=since))
@@ -56,33 +55,8 @@ def _run(folder: Path, servers: str, url: str, prefix: str, *, orders: int, kill
         _check(house, servers, f"{prefix}order.imported", placed)
         assert killed == kills, "the import was over before the last kill"
     finally:
-        importer.kill()
+        importer.close()
         house.close()
-
-
-class _Importer:
-    """The importer's process. Not the supervisor's: that waits ever longer before it starts what dies again."""
-
-    def __init__(self, house: DistributedHouse, log: Path) -> None:
-        self._environment = {**os.environ, **house.environment}
-        self._environment |= {"ORDERBRIDGE_INSTANCE": "importer", "ORDERBRIDGE_HEALTH_PORT": "0"}
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.parts.hasty_importer"],
-                env=self._environment,
-                cwd=Path(__file__).parents[2],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 def _place(house: DistributedHouse, orders: int) -> set[str]:
@@ -102,7 +76,7 @@ def _place(house: DistributedHouse, orders: int) -> set[str]:
     return placed
 
 
-def _kill_at_random(house: DistributedHouse, importer: _Importer, kills: int) -> int:
+def _kill_at_random(house: DistributedHouse, importer: WorkerProcesses, kills: int) -> int:
     """Kill and start again until that was often enough, or the import is through; returns how often."""
     chance = random.Random(SEED)
     for number in range(kills):
@@ -114,8 +88,7 @@ def _kill_at_random(house: DistributedHouse, importer: _Importer, kills: int) ->
             time.sleep(chance.uniform(0, 0.3))
         if _finished(house) is not None:
             return number
-        importer.kill()
-        importer.start()
+        importer.kill("importer")
     return kills
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
 
 from orderbridge.accounts.onboarding import connect_account
@@ -45,17 +43,19 @@ class DistributedHouse:
         workers: tuple[str, ...],
         store: bool = True,
         access: Callable[[str], Mapping[str, str]] = lambda _role: {},
+        amazon: str | None = None,
     ) -> None:
         """With `store` there is a storefront, a whole store. `access`: the settings with which each role of
-        `orderbridge.bus.acl` is let into Kafka; what is done here is the operator's.
+        `orderbridge.bus.acl` is let into Kafka; what is done here is the operator's. `amazon` is a proxy before the
+        sandbox (`host:port`).
         """
         self._outside = Supervisor(folder / "logs")  # Amazon and the store, who go on when our services stop
         self._supervisor = Supervisor(folder / "logs")
         self._workers = workers
-        self._killed: dict[str, float] = {}
         self.sandbox = f"http://127.0.0.1:{free_port()}"
         self.storefront = f"http://127.0.0.1:{free_port()}"
         self.health = {worker: f"http://127.0.0.1:{free_port()}" for worker in workers}
+        api_url = f"http://{amazon}" if amazon else self.sandbox
         values = {
             "database_url": database_url,
             "kafka_bootstrap_servers": kafka,
@@ -64,8 +64,8 @@ class DistributedHouse:
             "vault_key": new_installation_key(),
             "secrets_key": new_installation_key(),
             "key_ring": str(folder / "key-ring"),
-            "amazon_api_url": self.sandbox,
-            "amazon_login_url": f"{self.sandbox}/auth/o2/token",
+            "amazon_api_url": api_url,
+            "amazon_login_url": f"{api_url}/auth/o2/token",
             "amazon_client_id": "sandbox-client",
             "amazon_client_secret": "sandbox-secret",
             "storefront_port": self.storefront.rsplit(":", 1)[1],
@@ -115,16 +115,12 @@ class DistributedHouse:
 
     def kill(self, worker: str) -> None:
         """SIGKILL; the supervisor starts it again a second later."""
-        psutil.Process(self._supervisor.pids()[worker]).send_signal(signal.SIGKILL)
+        os.kill(self._supervisor.pids()[worker], signal.SIGKILL)
 
     def watch(self) -> None:
         """Restart what has died."""
         self._outside.watch()
         self._supervisor.watch()
-
-    def running(self) -> list[str]:
-        """The workers that are running now."""
-        return [worker for worker in self._workers if worker in self._supervisor.pids()]
 
     def import_now(self) -> None:
         """Press the button."""
@@ -158,31 +154,3 @@ class DistributedHouse:
                 return False
 
         wait_until(answers, seconds=90, what=f"{name} is ready", interval=0.1)
-
-
-class Kills:
-    """A seeded schedule of kills: which worker, and when."""
-
-    def __init__(self, house: DistributedHouse, *, count: int, every: float, seed: int) -> None:
-        self._house = house
-        self._random = random.Random(seed)
-        self._left = count
-        self._every = every
-        self._next = time.monotonic() + every
-        self.killed: list[str] = []
-
-    @property
-    def over(self) -> bool:
-        """Whether all have been done."""
-        return self._left == 0
-
-    def go_on(self) -> None:
-        """Kill, if it is time."""
-        running = self._house.running()
-        if self.over or time.monotonic() < self._next or not running:
-            return
-        victim = self._random.choice(running)
-        self._house.kill(victim)
-        self.killed.append(victim)
-        self._left -= 1
-        self._next = time.monotonic() + self._every * self._random.uniform(0.6, 1.4)

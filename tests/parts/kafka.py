@@ -128,17 +128,18 @@ class Kafka:
                 raise TimeoutError(f"no Kafka at {self.bootstrap_servers} after {START_SECONDS:.0f} s: {trouble}")
 
 
-def find_kafka(*, own: bool = False) -> Kafka:
+def find_kafka(*, own: bool = False, advertised: str | None = None) -> Kafka:
     """The first Kafka that can be had, in the order of this module's first line.
 
-    With `own` a real one that can be stopped and started. Raises Missing, saying for each road what it lacks.
+    With `own` a real one that can be stopped and started, which sends its clients to `advertised`, a proxy's
+    `host:port`, if told. Raises Missing, saying for each road what it lacks.
     """
     if not own and (address := os.environ.get(VARIABLE)):
         return Kafka("environment", address)
     reasons = []
     for road in (in_docker, with_java):
         try:
-            return road()
+            return road(advertised)
         except Missing as missing:
             reasons.append(str(missing))
     if own:
@@ -146,7 +147,7 @@ def find_kafka(*, own: bool = False) -> Kafka:
     return mock("; ".join(reasons))
 
 
-def in_docker() -> Kafka:
+def in_docker(advertised: str | None = None) -> Kafka:
     """Kafka in its official image. Raises Missing without a Docker daemon."""
     settings = SETTINGS | {
         "controller.quorum.voters": "1@localhost:9093",
@@ -167,16 +168,18 @@ def in_docker() -> Kafka:
             f"until [ -f {ADVERTISED} ]; do sleep 0.05; done; . {ADVERTISED}; exec /etc/kafka/docker/run",
         ],
     )
-    listeners = f"HOST://{container.address},BROKER://localhost:19092"
+    listeners = f"HOST://{advertised or container.address},BROKER://localhost:19092"
     container.write(ADVERTISED, f"export KAFKA_ADVERTISED_LISTENERS={listeners}\n")
     return Kafka("docker", container.address, server=container)
 
 
-def with_java(more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = ()) -> Kafka:
+def with_java(
+    more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = (), advertised: str | None = None
+) -> Kafka:
     """Kafka as a child process, from the jars that Maven fetches. Raises Missing without Java or Maven.
 
     `more` settings; their `listeners` stand beside the one that `bootstrap_servers` names. `formatted_with` more
-    arguments of the tool that makes its data folder.
+    arguments of the tool that makes its data folder. `advertised` is what clients are told, a proxy's address perhaps.
     """
     java, jars = _java(), _jars()
     more = dict(more or {})
@@ -187,7 +190,7 @@ def with_java(more: Mapping[str, str] | None = None, *, formatted_with: Iterable
     settings = SETTINGS | {
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}", *beside]),
-        "advertised.listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port}", *beside]),
+        "advertised.listeners": ",".join([f"PLAINTEXT://{advertised or f'127.0.0.1:{port}'}", *beside]),
         "log.dirs": f"{folder}/data",
         **more,
     }

@@ -29,6 +29,7 @@ IMAGE = "postgres:17"
 START_SECONDS = 60.0
 MAX_CONNECTIONS = "max_connections=300"
 # Not synchronous_commit=off: it is hardly faster then, and a killed server would forget its last commits.
+SMALL_LOG = ["min_wal_size=32MB", "max_wal_size=64MB"]
 WITHOUT_SYNC = ["fsync=off", "full_page_writes=off"]
 
 
@@ -88,6 +89,10 @@ class Postgres:
         self._own_server().start()
         self._wait_until_it_answers()
 
+    def has_died(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._server is not None and self._server.failure() is not None
+
     def close(self) -> None:
         """Ends the server and deletes its data."""
         if self._server:
@@ -115,15 +120,17 @@ class Postgres:
         wait_until(answers, seconds=START_SECONDS, what=f"an answer of PostgreSQL at {self.host}:{self._url.port}")
 
 
-def find_postgres(*, own: bool = False, fsync: bool = False) -> Postgres:
+def find_postgres(*, own: bool = False, fsync: bool = False, disk: Path | None = None) -> Postgres:
     """The first PostgreSQL that can be had, in the order of this module's first line.
 
     With `own` one that can be stopped and started; with `fsync` one whose commits survive (an own one then, since it is
-    slower). Raises Missing, saying for each road what it lacks.
+    slower); with `disk` its data lies in that folder. Raises Missing, saying for each road what it lacks.
     """
     if not own and (address := os.environ.get(VARIABLE)):
         return Postgres("environment", make_url(address))
     settings = [MAX_CONNECTIONS, *([] if fsync else WITHOUT_SYNC)]
+    if disk is not None:
+        return from_wheel([*settings, *SMALL_LOG], disk)
     reasons = []
     for road in (in_docker, from_wheel):
         try:
@@ -160,11 +167,11 @@ def in_docker(settings: list[str]) -> Postgres:
     return Postgres("docker", url, server=container)
 
 
-def from_wheel(settings: list[str]) -> Postgres:
+def from_wheel(settings: list[str], disk: Path | None = None) -> Postgres:
     """PostgreSQL as a child process, from a wheel's binaries. Raises Missing without the wheel."""
     user = _server_user()
     binaries = _binaries(user)
-    folder = Path(tempfile.mkdtemp(prefix="orderbridge-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="orderbridge-postgres-", dir=disk))
     if user:
         os.chown(folder, *user)
     data, port = folder / "data", free_port()

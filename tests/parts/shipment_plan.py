@@ -45,11 +45,13 @@ class Plan:
         return {wish.event.order_id for wish in self.wishes if not wish.content and not wish.refused_as}
 
 
-def plan(orders: Mapping[str, Mapping[str, Any]], refused: Mapping[str, str]) -> Plan:
-    """Orders of two lines: every fourth in two packages, every tenth corrected; `refused` has its reasons by order."""
-    return Plan(
-        [wish for number, (name, order) in enumerate(orders.items()) for wish in _of(number, name, order, refused)]
-    )
+def plan(orders: Mapping[str, Mapping[str, Any]], refused: Mapping[str, str], *, first: int = 0) -> Plan:
+    """Orders of two lines, numbered from `first`: every fifth in two packages, every tenth corrected.
+
+    `refused` has its reasons by order.
+    """
+    numbered = enumerate(orders.items(), first)
+    return Plan([wish for number, (name, order) in numbered for wish in _of(number, name, order, refused)])
 
 
 def _of(number: int, order_id: str, order: Mapping[str, Any], refused: Mapping[str, str]) -> Iterator[Wish]:
@@ -61,7 +63,7 @@ def _of(number: int, order_id: str, order: Mapping[str, Any], refused: Mapping[s
             "more_than_ordered": ({"order_item_id": first[0], "quantity": first[1] + 1},),
         }
         yield Wish(f"{order_id}/no", _event(order_id, tracking, lines=wrong.get(reason, ())), refused_as=reason)
-    elif number % 4 == 0:
+    elif number % 5 == 0:
         for name, (item, quantity) in zip("BA", (first, second), strict=True):
             line = {"order_item_id": item, "quantity": quantity}
             event = _event(order_id, tracking + name, package_id=name, lines=(line,))

@@ -89,7 +89,7 @@ def test_the_mock_answers_and_cannot_be_stopped(topic_prefix: str) -> None:
 
 
 def test_without_docker_java_and_maven_there_is_the_mock(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_daemon() -> Kafka:
+    def no_daemon(_advertised: str | None) -> Kafka:
         raise Missing("no Docker daemon answers")
 
     monkeypatch.delenv(roads.VARIABLE, raising=False)
