@@ -21,26 +21,28 @@ SHORT = Size(
     orders=120,
     kills=9,
     each=1,
-    lasts=60,
+    lasts=75,
     longest=6,
     session=4,
     drain=150,
     day_30=(15, 45),
     disk=512 << 20,
+    patience=20,
     hurried=True,
 )
 LONG = Size(
     orders=ORDERS,
     kills=KILLS,
     each=3,
-    lasts=max(240, KILLS * 7.5),
+    lasts=max(600, KILLS * 7.5),
     longest=60,
     session=10,
     drain=1500,
     day_30=(60, 600),
     disk=3 << 30,
+    patience=420,
 )
-DOUBTED = replace(SHORT, orders=80, kills=5, lasts=30, drain=60)
+DOUBTED = replace(SHORT, orders=80, kills=5, lasts=30, drain=120)
 PARTS = pytest.mark.parametrize(
     ("own_kafka", "own_postgres"), [({"behind": "kafka_proxy"}, {"disk": "small_disk"})], indirect=True, ids=["own"]
 )

@@ -104,7 +104,7 @@ class Faults:
                 self._later(fault.lasts, proxy.speak)
         else:
             assert fault.kind in AMAZON
-            wish = {"operation": fault.target, "kind": fault.kind, "count": 3, "seconds": _HANGS}
+            wish = {"operation": fault.target, "kind": fault.kind, "count": 2, "seconds": _HANGS}
             self._house.post(f"{self._house.sandbox}/_sandbox/faults", wish)
         self.done[fault.kind] += 1
 

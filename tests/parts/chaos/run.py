@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +50,6 @@ class Run:
             while faults.go_on():
                 progress.tell()
                 time.sleep(0.1)
-            clear_faults(self.house)
-            trade.have_some_refused()
             chaos = time.monotonic() - began
             waiting = self._drain(trade, faults, progress)
             drained = time.monotonic() - began - chaos
@@ -63,7 +60,7 @@ class Run:
         search = books.plaintext(self.house)
         found += [f"plaintext: {count} canaries in {place}" for place, count in search.places().items()]
         found += [] if canaries else ["no canary at Amazon: the search for personal data says nothing"]
-        found += [f"not idle after {size.drain:.0f} s: {waiting}"] if waiting else []
+        found += [f"not over after {drained:.0f} s: {waiting}"] if waiting else []
         calls = self.house.get(f"{self.house.sandbox}/_sandbox/calls")["operations"]
         result = {
             "seed": self.schedule.seed,
@@ -89,21 +86,25 @@ class Run:
         return result
 
     def _drain(self, trade: Trade, faults: Faults, progress: _Progress) -> str:
-        """Until all is said, answered and idle, or the time is over; returns what is not."""
+        """Until all is said, answered and idle, or nothing moves any more; returns what is missing."""
         end = time.monotonic() + self.size.drain
-        waiting = "all"
-        while waiting and time.monotonic() < end:
+        unwell_until: float | None = end - self.size.drain / 2  # so that each of Amazon's faults is met
+        moved = time.monotonic()
+        while True:
             faults.go_on()
             progress.tell()
-            waiting = self._waiting(trade)
+            now = time.monotonic()
+            if unwell_until and now > unwell_until:
+                unwell_until = None
+                clear_faults(self.house)
+                trade.have_some_refused()
+            working = self.house.unfinished() if trade.everything_said() else "the store has not said everything"
+            missing = working or books.unfinished(self.house, trade)
+            if working:
+                moved = now
+            if not missing or now > end or now - moved > self.size.patience:
+                return missing
             time.sleep(1.0)
-        return waiting
-
-    def _waiting(self, trade: Trade) -> str:
-        if not trade.everything_said():
-            return "the store has not said everything"
-        tries: tuple[Callable[[], str], ...] = (self.house.unfinished, lambda: books.unfinished(self.house, trade))
-        return next((words for one in tries if (words := one())), "")
 
 
 _KINDS = ("lost", "doubled", "wrong content", "wrong answer", "plaintext", "kept", "dead letter", "handler failed")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WORKERS = ("ticker", "ticker-2", "importer", "importer-2", "shipper", "shipper-2", "redactor", "redactor-2")
 STOREFRONT = "storefront"
-_OPERATIONS = ("searchOrders", "confirmShipment", "confirmShipment", "getOrder")
+_OPERATIONS = ("searchOrders", "confirmShipment", "getOrder")
 AMAZON = (
     "500",
     "503",
@@ -61,6 +61,8 @@ class Size:
     """After which the 30 days of an old order are over."""
     disk: int
     """Bytes on PostgreSQL's disk."""
+    patience: float
+    """With nothing to do anywhere, what is missing is waited for so long: longer than breakers are open."""
     hurried: bool = False
 
 
@@ -106,8 +108,8 @@ def schedule(seed: int, size: Size, faults: tuple[str, ...] | None = None) -> Sc
     for number, victim in enumerate(chance.sample(victims, kills)):
         found.append(Fault(size.lasts * (number + chance.random()) / kills, KILL, victim))
     for kind in wanted:
-        for _ in range(0 if kind in ALONE else size.each):
-            found.append(_beside(chance, size, kind))
+        for number in range(0 if kind in ALONE else size.each):
+            found.append(_beside(chance, size, kind, number))
     shifts = [-9, -6, -4, 3, 5, 8]
     apart = {name: 60 * chance.choice(shifts) for name in chance.sample(WORKERS, 5)}
     return Schedule(seed, tuple(sorted(found)), apart)
@@ -130,7 +132,7 @@ def _alone(chance: random.Random, size: Size, kinds: list[str]) -> list[Fault]:
     return placed
 
 
-def _beside(chance: random.Random, size: Size, kind: str) -> Fault:
+def _beside(chance: random.Random, size: Size, kind: str, number: int) -> Fault:
     at = chance.uniform(0, size.lasts * 0.9)
     if kind == STOP:
         return Fault(at, kind, chance.choice(WORKERS), size.session * chance.uniform(1.2, 1.6))
@@ -138,4 +140,4 @@ def _beside(chance: random.Random, size: Size, kind: str) -> Fault:
         return Fault(at, kind, chance.choice(WORKERS))
     if kind in AMAZONS_WIRE:
         return Fault(at, kind, lasts=0.0 if kind == "amazon cut" else max(2.0, size.longest / 6))
-    return Fault(at, kind, chance.choice(_OPERATIONS))
+    return Fault(at, kind, chance.choice(_OPERATIONS if number else _OPERATIONS[:2]))  # getOrder is called seldom

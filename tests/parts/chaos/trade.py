@@ -21,7 +21,8 @@ from tests.parts.shipment_plan import Plan, Wish, plan
 
 _DAYS_30 = timedelta(days=30)
 _BATCHES = 40
-_CORRECTED_AFTER = (0.0, 8.0)
+_PACKED_IN, _CORRECTED_AFTER = (0.0, 8.0), (8.0, 16.0)
+"""Seconds. So the store ships on while nothing is imported."""
 _REFUSALS = ("unknown_line", "more_than_ordered", "amazon_refused")
 _BY_AMAZON, _CANCELLED, _UNSURE, _UNPAID, _OLD = "fba", "cancelled", "asks to cancel", "unpaid", "old"
 
@@ -183,7 +184,7 @@ class Trade:
             one = plan({order_id: latest}, {order_id: reason} if reason else {}, first=number)
             self.plan.wishes += one.wishes
             for wish in one.wishes:
-                later = self._chance.uniform(*_CORRECTED_AFTER) if wish.event_id.endswith("/2") else 0.0
+                later = self._chance.uniform(*(_CORRECTED_AFTER if wish.event_id.endswith("/2") else _PACKED_IN))
                 self._unsaid.append((time.monotonic() + later, wish))
         self._seen.add(order_id)
 

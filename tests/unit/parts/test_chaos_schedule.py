@@ -10,9 +10,7 @@ import pytest
 
 from tests.parts.chaos.schedule import ALONE, AMAZON, AMAZONS_WIRE, KILL, MEMORY, STOP, WORKERS, Size, schedule
 
-SIZE = Size(
-    orders=10, kills=20, each=2, lasts=300, longest=12, session=4, drain=10, day_30=(1, 2), disk=1, hurried=True
-)
+SIZE = Size(orders=10, kills=20, each=2, lasts=300, longest=12, session=4, drain=10, day_30=(1, 2), disk=1, patience=1)
 
 
 def test_the_seed_makes_the_schedule() -> None:
