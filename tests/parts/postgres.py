@@ -89,6 +89,12 @@ class Postgres:
         self._own_server().start()
         self._wait_until_it_answers()
 
+    def refused_for_space(self) -> int:
+        """How often it has said in its log that its disk is full; 0 where its log is not known."""
+        if self.data_folder is None:
+            return 0
+        return (self.data_folder.parent / "log").read_text(errors="replace").count("No space left on device")
+
     def has_died(self) -> bool:
         """Whether it has ended by itself."""
         return self._server is not None and self._server.failure() is not None

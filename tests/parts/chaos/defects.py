@@ -43,14 +43,15 @@ def handled_again(_service: str) -> None:
 
 
 def another_package_id(_service: str) -> None:
-    """Each attempt has a package id of its own at Amazon: what is tried again is a second package."""
-    content: Any = importlib.import_module("services.shipper.content").Content
-    for_amazon = content.for_amazon
+    """Each attempt has a package id of its own at Amazon: what is tried again, or corrected, is a second package."""
+    confirm: Any = importlib.import_module("services.shipper.confirm")
+    make = confirm._make
 
-    def for_amazon_anew(self: Any, _reference_id: int, *more: Any) -> Any:
-        return for_amazon(self, random.SystemRandom().randrange(1000, 1_000_000), *more)
+    def make_anew(work: Any, calls: Any, row: Any, *more: Any, **asks: bool) -> None:
+        row.reference_id = random.SystemRandom().randrange(1000, 1_000_000)
+        make(work, calls, row, *more, **asks)
 
-    mock.patch.object(content, "for_amazon", for_amazon_anew).start()
+    mock.patch.object(confirm, "_make", make_anew).start()
 
 
 DEFECTS: dict[str, Callable[[str], None]] = {

@@ -19,15 +19,13 @@ import requests
 
 from orderbridge.recovery.rewinding import groups_of
 from tests.parts.chaos.house import ChaosHouse
-from tests.parts.chaos.schedule import AMAZON, KILL, MEMORY, STOP, WORKERS, Fault, Schedule
+from tests.parts.chaos.schedule import ALONE, AMAZON, KILL, MEMORY, STOP, WORKERS, Fault, Schedule
 from tests.parts.process import wait_until
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CGROUPS = Path("/sys/fs/cgroup/memory")
 _SLOWER = 0.2
 _HANGS = 3.0
-_SPARED = 64 * 1024
-"""Bytes that stay free on a full disk: less than a page of everything that PostgreSQL writes at once."""
 
 
 class Faults:
@@ -39,6 +37,7 @@ class Faults:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._began = time.monotonic()
         self._doomed: dict[str, int] = {}
+        self._alone = False
         self.done: Counter[str] = Counter()
         self.by_kernel = 0
         self.ended_by_themselves: Counter[str] = Counter()
@@ -72,7 +71,20 @@ class Faults:
                 self.ended_by_themselves[f"{name} {status}"] += 1
             self._house.workers.spawn(name)
 
+    def _until(self, seconds: float, end: Callable[[], object]) -> None:
+        """Another fault that needs the house for itself waits until this one is over."""
+        self._alone = True
+
+        def end_it() -> None:
+            end()
+            self._alone = False
+
+        self._later(seconds, end_it)
+
     def _do(self, fault: Fault) -> None:
+        if fault.kind in ALONE and self._alone:  # all is late on a busy machine
+            self._later(1.0, lambda: self._do(fault))
+            return
         print(fault, flush=True)
         workers, proxies = self._house.workers, self._house.proxies
         tier, _, how = fault.kind.partition(" ")
@@ -91,17 +103,17 @@ class Faults:
         elif how == "stopped":
             server = self._house.kafka if tier == "broker" else self._house.postgres
             server.stop(kill=bool(self.done[fault.kind] % 2))
-            self._later(fault.lasts, server.start)
+            self._until(fault.lasts, server.start)
         elif tier in proxies:
-            proxy = proxies[tier]
+            proxy, until = proxies[tier], self._until if fault.kind in ALONE else self._later
             if how == "cut":
                 proxy.cut(0.5 if self.done[fault.kind] % 2 else 1.0)
             elif how == "slow":
                 proxy.slow(_SLOWER)
-                self._later(fault.lasts, lambda: proxy.slow(0))
+                until(fault.lasts, lambda: proxy.slow(0))
             else:
                 proxy.silence()
-                self._later(fault.lasts, proxy.speak)
+                until(fault.lasts, proxy.speak)
         else:
             assert fault.kind in AMAZON
             wish = {"operation": fault.target, "kind": fault.kind, "count": 2, "seconds": _HANGS}
@@ -158,7 +170,7 @@ class Faults:
         filling = self._house.disk / "filling"
         stat = os.statvfs(self._house.disk)
         with filling.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize - _SPARED))
+            os.posix_fallocate(file.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize))
 
         def free_it() -> None:
             filling.unlink()
@@ -167,7 +179,7 @@ class Faults:
                 self._house.postgres.stop()
                 self._house.postgres.start()
 
-        self._later(fault.lasts, free_it)
+        self._until(fault.lasts, free_it)
 
 
 def limit_memory(pid: int) -> None:

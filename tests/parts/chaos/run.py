@@ -18,6 +18,7 @@ from tests.parts.process import wait_until
 
 _PROGRESS_EVERY = 15.0
 _IMPORT_EVERY = 4.0
+_SHOWN = 15
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Run:
             "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
             "faults": dict(sorted(faults.done.items())),
             "kills": faults.kills,
+            "refused_for_space": self.house.postgres.refused_for_space(),
             "killed_by_the_kernel": faults.by_kernel,
             "ended_by_themselves": dict(faults.ended_by_themselves),
             "left_out": dict(faults.left_out),
@@ -82,7 +84,7 @@ class Run:
         repeated, most = figures["identical_calls_of_what_was_never_corrected"], _may_repeat(faults)
         if repeated > most:
             found.append(f"doubled: {repeated} identical calls, where {most} faults may hide an answer")
-        assert not found, f"seed {self.schedule.seed}: " + "\n".join(found[:40])
+        assert not found, f"seed {self.schedule.seed}:\n" + "\n".join(_some_of_each_kind(found))
         return result
 
     def _drain(self, trade: Trade, faults: Faults, progress: _Progress) -> str:
@@ -114,6 +116,11 @@ def _may_repeat(faults: Faults) -> int:
     hiding = (STOP, *AMAZONS_WIRE, "postgres cut", "postgres silent", "database stopped", "disk full")
     in_hand = 8  # calls of a process at once
     return faults.kills + in_hand * sum(faults.done[kind] for kind in hiding)
+
+
+def _some_of_each_kind(found: list[str]) -> list[str]:
+    kinds = [line.partition(":")[0] for line in found]
+    return [line for number, line in enumerate(found) if kinds[:number].count(kinds[number]) < _SHOWN]
 
 
 class _Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -38,7 +39,8 @@ ALONE = (
 AMAZONS_WIRE = ("amazon cut", "amazon slow", "amazon silent")
 KILL, STOP, MEMORY = "kill -9", "kill -STOP", "out of memory"
 _LONG = frozenset({"broker stopped", "database stopped"})
-_GROUPS = ("importer", "shipper", "redactor")
+_GROUPS = ("shipper", "importer", "redactor")
+"""Set back in turn."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,13 @@ def schedule(seed: int, size: Size, faults: tuple[str, ...] | None = None) -> Sc
 
 def _alone(chance: random.Random, size: Size, kinds: list[str]) -> list[Fault]:
     """Each in a slot of its own, so long as it needs."""
-    faults = []
+    faults: list[Fault] = []
+    groups = itertools.cycle(_GROUPS)
     for kind in chance.sample(kinds * size.each, len(kinds) * size.each):
-        longest = size.longest if kind in _LONG else size.longest / 6
+        longest = size.longest if kind in _LONG else max(size.longest / 6, 4)
         lasts = 0.0 if kind in ("offsets set back", "kafka cut", "postgres cut") else chance.uniform(0.6, 1) * longest
-        target = chance.choice(_GROUPS) if kind == "offsets set back" else ""
-        faults.append(Fault(0, kind, target, max(lasts, 2.0) if lasts else 0.0))
+        target = next(groups) if kind == "offsets set back" else ""
+        faults.append(Fault(0, kind, target, lasts))
     spare = max(0.0, size.lasts - sum(fault.lasts for fault in faults)) / max(1, len(faults))
     now, placed = 0.0, []
     for fault in faults:

@@ -78,10 +78,10 @@ class Trade:
         return placed and self._seen == self.placed.keys() and not self._unsaid
 
     def shipping(self) -> bool:
-        """Whether it has begun to ship. Raises what the thread raised."""
+        """Whether it is in full swing. Raises what the thread raised."""
         if self.trouble is not None:
             raise self.trouble
-        return self.said > 0
+        return self.said >= self.orders // 10
 
     def have_some_refused(self) -> None:
         """Amazon answers 400 about some orders, whatever is said."""
