@@ -39,10 +39,11 @@ LONG = Size(
     session=10,
     drain=1500,
     day_30=(60, 600),
-    disk=3 << 30,
-    patience=420,
+    disk=3 << 29,
+    patience=60,
+    hurried=True,
 )
-DOUBTED = replace(SHORT, orders=80, kills=5, each=2, lasts=40, longest=15, drain=120)
+DOUBTED = replace(SHORT, orders=80, kills=2, each=2, lasts=40, longest=15, drain=120)
 PARTS = pytest.mark.parametrize(
     ("own_kafka", "own_postgres"), [({"behind": "kafka_proxy"}, {"disk": "small_disk"})], indirect=True, ids=["own"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import itertools
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -170,9 +172,8 @@ class Faults:
             self.left_out[fault.kind] += 1
             return
         filling = self._house.disk / "filling"
-        stat = os.statvfs(self._house.disk)
         with filling.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize))
+            wait_until(partial(_take_all, file.fileno()), seconds=10, what="the disk is full")
 
         def free_it() -> None:
             filling.unlink()
@@ -182,6 +183,18 @@ class Faults:
                 self._house.postgres.start()
 
         self._until(fault.lasts, free_it)
+
+
+def _take_all(file: int) -> bool:
+    """Whether the file has all that was free: PostgreSQL may have taken some of it meanwhile."""
+    disk = os.fstatvfs(file)
+    try:
+        os.posix_fallocate(file, 0, max(1, disk.f_bavail * disk.f_frsize))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
+    return True
 
 
 def limit_memory(pid: int) -> None:

@@ -30,7 +30,7 @@ HURRIED: dict[str, dict[str, Any]] = {
     "services.importer.claim": {"LEASE": timedelta(seconds=6), "_SOON": timedelta(seconds=1)},
     "services.importer.report_run": {"_LOOK_AGAIN": timedelta(seconds=1), "_AFTER_BREAK": timedelta(seconds=1)},
     "services.importer.search_trouble": {"_AFTER_A_STRANGERS_ANSWER": timedelta(seconds=2)},
-    "services.shipper.confirm": {"CLAIM": timedelta(seconds=16)},
+    "services.shipper.confirm": {"CLAIM": timedelta(seconds=30)},
     "orderbridge.amazon_calls": {"SEND_WITHIN": 5.0},
     "orderbridge.database.quotas": {"CLOSED_FOR": timedelta(seconds=3), "CLOSED_LONGEST": timedelta(seconds=3)},
 }

@@ -21,7 +21,7 @@ from tests.parts.shipment_plan import Plan, Wish, plan
 
 _DAYS_30 = timedelta(days=30)
 _BATCHES = 40
-_PACKED_IN, _CORRECTED_AFTER = (0.0, 8.0), (8.0, 16.0)
+_PACKED_IN, _CORRECTED_AFTER = (0.0, 15.0), (15.0, 20.0)
 """Seconds. So the store ships on while nothing is imported."""
 _REFUSALS = ("unknown_line", "more_than_ordered", "amazon_refused")
 _BY_AMAZON, _CANCELLED, _UNSURE, _UNPAID, _OLD = "fba", "cancelled", "asks to cancel", "unpaid", "old"
