@@ -188,8 +188,10 @@ class Faults:
 def _take_all(file: int) -> bool:
     """Whether the file has all that was free: PostgreSQL may have taken some of it meanwhile."""
     disk = os.fstatvfs(file)
+    free = disk.f_bavail * disk.f_frsize
     try:
-        os.posix_fallocate(file, 0, max(1, disk.f_bavail * disk.f_frsize))
+        if free:
+            os.posix_fallocate(file, 0, free)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
