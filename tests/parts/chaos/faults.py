@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import heapq
 import itertools
-import os
 import signal
 import time
 from collections import Counter
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -28,6 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CGROUPS = Path("/sys/fs/cgroup/memory")
 _SLOWER = 0.2
 _HANGS = 3.0
+_CHUNK = 1 << 20
 
 
 class Faults:
@@ -172,8 +171,7 @@ class Faults:
             self.left_out[fault.kind] += 1
             return
         filling = self._house.disk / "filling"
-        with filling.open("wb") as file:
-            wait_until(partial(_take_all, file.fileno()), seconds=10, what="the disk is full")
+        fill(filling)
 
         def free_it() -> None:
             filling.unlink()
@@ -185,18 +183,16 @@ class Faults:
         self._until(fault.lasts, free_it)
 
 
-def _take_all(file: int) -> bool:
-    """Whether the file has all that was free: PostgreSQL may have taken some of it meanwhile."""
-    disk = os.fstatvfs(file)
-    free = disk.f_bavail * disk.f_frsize
+def fill(file: Path) -> None:
+    """Write the file until its disk is full, to the last page."""
+    zeros = bytes(_CHUNK)
     try:
-        if free:
-            os.posix_fallocate(file, 0, free)
+        with file.open("wb", buffering=0) as written:
+            while written.write(zeros):
+                pass
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        return False
-    return True
 
 
 def limit_memory(pid: int) -> None:
