@@ -92,9 +92,10 @@ class Run:
         end = time.monotonic() + self.size.drain
         unwell_until: float | None = end - self.size.drain / 2  # so that each of Amazon's faults is met
         moved = time.monotonic()
+        missing = ""
         while True:
             faults.go_on()
-            progress.tell()
+            progress.tell(missing)
             now = time.monotonic()
             if unwell_until and now > unwell_until:
                 unwell_until = None
@@ -128,14 +129,14 @@ class _Progress:
         self._trade, self._faults = trade, faults
         self._began = self._told = time.monotonic()
 
-    def tell(self) -> None:
-        """A line now and then."""
+    def tell(self, missing: str = "") -> None:
+        """A line now and then, with what is still missing."""
         now = time.monotonic()
         if now - self._told > _PROGRESS_EVERY:
             self._told = now
             trade, faults = self._trade, self._faults
             print(
                 f"{now - self._began:7.1f} s  {len(trade.placed)} orders placed, {trade.said} shipments said,"
-                f" {faults.kills} kills, {sum(faults.done.values())} faults",
+                f" {faults.kills} kills, {sum(faults.done.values())} faults{missing and f'; {missing}'}",
                 flush=True,
             )
