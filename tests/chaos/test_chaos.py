@@ -33,8 +33,8 @@ SHORT = Size(
 LONG = Size(
     orders=ORDERS,
     kills=KILLS,
-    each=3,
-    lasts=max(450, KILLS * 7.5),
+    each=3 if KILLS >= 100 else 1,
+    lasts=max(180, KILLS * 7.5),
     longest=60,
     session=10,
     drain=1500,
