@@ -101,7 +101,8 @@ class ChaosHouse(DistributedHouse):
         handled = select(InboxRow.event_id).where(InboxRow.consumer == "importer")
         asked = (OutboxRow.topic == ImportDue.event_type, OutboxRow.event_id.not_in(handled))
         with self.database.unit_of_work() as work:
-            due = select(OutboxRow.position).where(*asked, OutboxRow.due_at <= work.now).limit(1)
+            soon = work.now + timedelta(minutes=1)  # the next page of a run that is under way
+            due = select(OutboxRow.position).where(*asked, OutboxRow.due_at <= soon).limit(1)
             waits = work.session.scalar(due) is not None
         if not waits:
             super().import_now()
