@@ -174,7 +174,7 @@ def in_docker(advertised: str | None = None) -> Kafka:
 
 
 def with_java(
-    more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = (), advertised: str | None = None
+    advertised: str | None = None, more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = ()
 ) -> Kafka:
     """Kafka as a child process, from the jars that Maven fetches. Raises Missing without Java or Maven.
 

@@ -69,7 +69,7 @@ class SecuredKafka:
                 for name in MECHANISMS[:2]
                 for argument in ("--add-scram", f"{name}=[name={user},password={password_of(user)}]")
             ]
-            self.kafka = with_java(settings, formatted_with=formatted_with)
+            self.kafka = with_java(more=settings, formatted_with=formatted_with)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
