@@ -35,6 +35,7 @@ _LONGEST_MARGIN: Final = timedelta(seconds=60)
 """How long before its end a token is renewed, or a tenth of its life if that is less."""
 
 NOTIFICATIONS_SCOPE: Final = "sellingpartnerapi::notifications"
+_SECRET: Final = ("client_secret", "refresh_token", "code")
 LONGEST_TOKEN: Final = 2048
 """Bytes of a token or a code (developer guide, "Connecting to the Selling Partner API")."""
 
@@ -239,18 +240,23 @@ def _post(url: str, form: Mapping[str, str], timeout: wire.Timeout, before_call:
         before_call=before_call,
     )
     if not reply.ok:
-        raise _error_for(reply)
+        raise _error_for(reply, [form[name] for name in _SECRET if form.get(name)])
     return reply
 
 
-def _error_for(reply: wire.Reply) -> AmazonError:
-    """The error that RFC 6749 section 5.2 (`error`, `error_description`) tells, or the status alone."""
+def _error_for(reply: wire.Reply, secrets: list[str]) -> AmazonError:
+    """The error that RFC 6749 section 5.2 (`error`, `error_description`) tells, or the status alone.
+
+    Its words are shown and logged: what was sent in secret and comes back in them is left out.
+    """
     try:
         content = read_json(LOGIN, reply.body, status=reply.status, request_id=reply.request_id)
     except BadAnswer:
         content = None
     told = content if isinstance(content, dict) else {}
-    code = str(told["error"]) if told.get("error") else None
+    code, message = str(told.get("error") or ""), str(told.get("error_description") or "")
+    for secret in secrets:
+        code, message = code.replace(secret, "…"), message.replace(secret, "…")
     kind: type[AmazonError]
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         kind = Throttled
@@ -260,5 +266,5 @@ def _error_for(reply: wire.Reply) -> AmazonError:
         kind = BadAnswer
     else:
         kind = ConsentRevoked if code == "invalid_grant" else LoginRefused
-    message = str(told.get("error_description") or f"Amazon's login answered {reply.status}")[:500]
-    return kind(LOGIN, message, status=reply.status, code=code, request_id=reply.request_id)
+    message = (message or f"Amazon's login answered {reply.status}")[:500]
+    return kind(LOGIN, message, status=reply.status, code=code or None, request_id=reply.request_id)
