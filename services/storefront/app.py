@@ -30,10 +30,8 @@ from services.storefront.shop import Shop
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
-LONGEST_BODY = 256 * 1024
-"""Bytes."""
+LONGEST_BODY = 256 * 1024  # bytes
 _FIELDS = ("package_id", "carrier", "tracking_number", "ship_date")
-_FORM = "application/x-www-form-urlencoded"
 _TOKEN = secrets.token_urlsafe()  # in every form: another site can send a form here, but cannot read this
 _jinja = Environment(loader=PackageLoader("services.storefront"), autoescape=True, undefined=StrictUndefined)
 _jinja.globals |= {"token": _TOKEN, "sums": sums, "last_month": last_month}
@@ -41,8 +39,6 @@ _templates = Jinja2Templates(env=_jinja)
 
 
 async def _read_form(request: Request) -> dict[str, str]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise HTTPException(415, "This is no form. Nothing was changed.")
     form = {name: str(value).strip() for name, value in (await request.form()).items()}
     if not secrets.compare_digest(form.get("token", "").encode(), _TOKEN.encode()):
         raise HTTPException(403, "This form is not good any more. Nothing was changed: open its page anew.")
@@ -80,10 +76,8 @@ def create_app(shop: Shop) -> FastAPI:
         own = urlsplit(headers.get("origin", f"//{host}")).netloc == host
         if request.method == "POST" and not (own and headers.get("sec-fetch-site", "same-origin") == "same-origin"):
             return JSONResponse({"detail": "This comes from another site. Nothing was changed."}, 403)
-        if "transfer-encoding" in headers:  # a body that does not say its length may have no end
-            return JSONResponse({"detail": "Say the length of what you send. Nothing was changed."}, 411)
-        if int(headers.get("content-length") or 0) > LONGEST_BODY:
-            return JSONResponse({"detail": "This is too long. Nothing was changed."}, 413)
+        if (unsaid := "transfer-encoding" in headers) or int(headers.get("content-length") or 0) > LONGEST_BODY:
+            return JSONResponse({"detail": "Too long, or of unknown length. Nothing changed."}, 411 if unsaid else 413)
         response = await answer(request)
         response.headers.update(_HEADERS)
         return response

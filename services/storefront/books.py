@@ -88,9 +88,8 @@ class Books:
 
     def orders(self, *, own: bool = True) -> list[Order]:
         """All orders, the newest first; with or without those of this shop itself."""
-        orders = [order for order in self._documents() if order.latest is not None]
-        orders.sort(key=lambda order: order.event.sequence, reverse=True)
-        return [order for order in orders if own or order.event.account_id != OWN]
+        known = (one for one in self._documents() if one.latest is not None and (own or one.event.account_id != OWN))
+        return sorted(known, key=lambda order: order.event.sequence, reverse=True)
 
     def order(self, order_id: str) -> Order:
         """One order. Raises NoSuchOrder."""

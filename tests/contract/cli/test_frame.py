@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
 from orderbridge.cli import app
 from orderbridge.database import migrate
+from orderbridge.ports import free_port
 from tests.parts.command_line import Command
 
 
@@ -130,7 +131,8 @@ def test_a_broker_that_is_away_is_said(command: Command, monkeypatch: pytest.Mon
         raise KafkaTimeoutError("no broker")
 
     monkeypatch.setattr("orderbridge.bus.reading.KafkaConsumer", away)
-    result = command("events", "tail")
+    nobody = {"ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}  # 9092 may be somebody's
+    result = command("events", "tail", env=nobody)
     assert result.exit_code == 1
     assert "no broker" in result.stderr
     assert "ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS" in result.stderr

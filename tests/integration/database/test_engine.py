@@ -203,5 +203,9 @@ def test_postgres_tells_the_time_and_sqlite_takes_the_hosts(postgres_url: str, s
 def test_how_long_a_connection_takes_to_open_does_not_put_the_clock_wrong(postgres_url: str) -> None:
     slow, quick = connect_unpooled(postgres_url), connect_unpooled(postgres_url)
     event.listen(slow, "do_connect", lambda *_: time.sleep(0.5))
-    clock = DatabaseClock(lambda: measure_time(slow))
-    assert abs(clock.now() - database_time(quick)) < timedelta(seconds=0.2)
+
+    def wrong_by() -> timedelta:
+        return abs(DatabaseClock(lambda: measure_time(slow)).now() - database_time(quick))
+
+    # On a busy machine any one may take longer; with the way to a connection in it, each would be wrong by 0.25 s.
+    assert min(wrong_by() for _ in range(5)) < timedelta(seconds=0.2)
