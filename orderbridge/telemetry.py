@@ -6,10 +6,11 @@ read from the database in `orderbridge/standing_metrics.py`; docs/operations/met
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 import threading
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -63,6 +64,16 @@ PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by 
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])
 
+PASSING: Final = (
+    "Group Coordinator Request failed",
+    "Marking the coordinator dead",
+    "Heartbeat failed for group %s because it is rebalancing",
+    "No node available for metadata refresh",
+)
+"""How the Kafka clients' lines begin that each start and added copy brings: tries, repeated by themselves."""
+
+_MINUTE: Final = 60.0
+
 
 def configure_logging(settings: Settings, service: str) -> None:
     """Send structlog's and the libraries' logs to standard error, as text or JSON, a line an event."""
@@ -92,9 +103,41 @@ def configure_logging(settings: Settings, service: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(KafkaTries())
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # it warns of each 0.1 s that a busy machine took
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     sys.excepthook = lambda _kind, error, _trace: _crashed(error)
     threading.excepthook = lambda crash: _crashed(crash.exc_value)
+
+
+class KafkaTries(logging.Filter):
+    """What the Kafka clients log at each try, several a second while Kafka is away, is told once a minute.
+
+    The rule: a warning or error is for somebody. So a line of `PASSING` is told only if it has come again and again for
+    a minute, when it is no start any more; every other line at once. Both then once a minute from each place in the
+    code, as long as it lasts: an outage shows, and does not push everything else out of the log.
+    """
+
+    def __init__(self) -> None:
+        """One for each handler."""
+        super().__init__()
+        self._since: dict[tuple[str, int], tuple[float, float]] = {}
+        self._told: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is told."""
+        if record.name.partition(".")[0] not in {"aiokafka", "kafka"}:
+            return True
+        place, now = (record.pathname, record.lineno), record.created
+        first, last = self._since.get(place, (now, now))
+        first = first if now - last < _MINUTE else now
+        self._since[place] = (first, now)
+        if str(record.msg).startswith(PASSING) and now - first < _MINUTE:
+            return False
+        if now - self._told.get(place, -_MINUTE) < _MINUTE:
+            return False
+        self._told[place] = now
+        return True
 
 
 def _crashed(error: BaseException | None) -> None:
@@ -125,7 +168,7 @@ def _without_values(_logger: Any, _method: str, event: dict[str, Any]) -> dict[s
 
 
 def describe(error: BaseException) -> str:
-    """An exception's type, cause and places (file:line), without its text, which might hold values."""
+    """An exception's type, the system's code (ENOSPC), cause and places (file:line): its text might hold values."""
     parts = []
     seen: BaseException | None = error
     while seen is not None:
@@ -136,6 +179,7 @@ def describe(error: BaseException) -> str:
             trace = trace.tb_next
         if len(frames) > 12:  # the handler's own stand before the libraries'
             frames[8:-4] = ["…"]
-        parts.append(f"{type(seen).__module__}.{type(seen).__qualname__} at {' > '.join(frames) or '?'}")
+        code = f" {errno.errorcode.get(seen.errno or 0, '')}".rstrip() if isinstance(seen, OSError) else ""
+        parts.append(f"{type(seen).__module__}.{type(seen).__qualname__}{code} at {' > '.join(frames) or '?'}")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return "; caused by ".join(parts)
