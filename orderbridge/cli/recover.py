@@ -110,8 +110,8 @@ def _refuse_while_services_run(settings: Settings, database: Database, groups: G
             if monotonic() > end:
                 fail(
                     f"Still running: {', '.join(running)}. Stop all services of this installation (importer, shipper, "
-                    "redactor, ticker), and recover then: they would go on meanwhile with what the database has "
-                    "forgotten."
+                    "redactor, reporter, ticker), and recover then: they would go on meanwhile with what the database "
+                    "has forgotten."
                 )
             sleep(0.5)
 

@@ -100,7 +100,7 @@ def test_who_has_which_secret() -> None:
     assert who_has("vault_key") == {"importer", "api"}
     assert who_has("secrets_key") == {"importer", "shipper", "console"}
     assert who_has("amazon_client_secret") == {"importer", "shipper", "console"}
-    assert who_has("smtp_url") == {"reporter", "console"}
+    assert who_has("smtp_url") == {"reporter", "console", "importer"}  # the last for the commands beside it
     assert who_has("api_token") == {"console"}
     assert who_has("aws_credentials") == {"listener"}
     assert who_has("database_password") == set(SERVICES) - DEMO - WATCHING - {"kafka", "init"}
