@@ -84,6 +84,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
     for topic in topics:
         _agent(app, topic, pipeline, progress, pool)
     progress.lag_of = lambda: _lag(app)
+    progress.has_broker = lambda: _has_coordinator(app)
     worker = faust.Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
     worker.spinner = None
     worker.execute_from_commandline()
@@ -173,6 +174,13 @@ def _moment(seconds: float | None) -> datetime:
         return _EPOCH + timedelta(seconds=seconds or 0)
     except (OverflowError, ValueError):
         return _EPOCH
+
+
+def _has_coordinator(app: faust.App) -> bool:
+    """False only where it was lost; before the consumer is there, or while it is rebuilt, nothing is known."""
+    thread = getattr(app._consumer, "_thread", None)
+    coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
+    return getattr(coordinator, "coordinator_id", 0) is not None
 
 
 def _lag(app: faust.App) -> dict[str, tuple[int, int]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 STUCK_AFTER = 90.0
 """Seconds a single message, or a partition with lag, may stand still before the worker counts as stuck."""
+WITHOUT_BROKER = 15.0
+"""Seconds without Kafka before it is told: a new leader, or the next broker, is found sooner."""
 
 
 class Progress:
@@ -18,12 +20,15 @@ class Progress:
     def __init__(self, stuck_after: float = STUCK_AFTER) -> None:
         self.lag_of: Callable[[], dict[str, tuple[int, int]]] = dict
         """Per partition: next offset to commit, end of the partition."""
+        self.has_broker: Callable[[], bool] = lambda: True
+        """Whether the group has its coordinator: who is idle notices nothing else of Kafka being away."""
         self._stuck_after = stuck_after
         self._waiting_for: str | None = None
         self._lock = threading.Lock()
         self._at_work: dict[object, float] = {}
         self._handled = 0
         self._standing: dict[str, tuple[int, float]] = {}
+        self._without_broker_since: float | None = None
 
     @property
     def waiting_for(self) -> str | None:
@@ -65,20 +70,28 @@ class Progress:
         with self._lock:
             oldest = max((now - since for since in self._at_work.values()), default=0.0)
             handled = self._handled
-            standing = self._standing_still(partitions, now)
+            waiting_for = self.waiting_for or self._kafka_if_away(now)
+            standing = self._standing_still(partitions if waiting_for is None else {}, now)
         state = "ok"
-        if self.waiting_for is not None:
+        if waiting_for is not None:
             state = "waiting"
         elif oldest > self._stuck_after or standing > self._stuck_after:
             state = "stuck"
         return {
             "state": state,
-            "waiting_for": self.waiting_for,
+            "waiting_for": waiting_for,
             "partitions": len(partitions),
             "lag": sum(max(end - done, 0) for done, end in partitions.values()),
             "handled": handled,
             "oldest_in_hand_seconds": round(oldest, 1),
         }
+
+    def _kafka_if_away(self, now: float) -> str | None:
+        if self.has_broker():
+            self._without_broker_since = None
+            return None
+        self._without_broker_since = self._without_broker_since or now
+        return "Kafka" if now - self._without_broker_since > WITHOUT_BROKER else None
 
     def _standing_still(self, partitions: dict[str, tuple[int, int]], now: float) -> float:
         """Seconds for which the worst partition has had lag without moving."""

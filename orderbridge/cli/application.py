@@ -24,6 +24,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from typer.core import TyperGroup
 
+from orderbridge import __version__
 from orderbridge.amazon import AmazonError
 from orderbridge.bus.connecting import NotConnected, refusal
 from orderbridge.database.unit_of_work import Database, Work
@@ -66,6 +67,22 @@ app = typer.Typer(
 )
 console = Console()
 errors = Console(stderr=True)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"orderbridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the release and end.")
+    ] = False,
+) -> None:
+    pass
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

@@ -14,6 +14,7 @@ from kafka.errors import KafkaTimeoutError
 from typer.core import TyperGroup
 
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
+from orderbridge import __version__
 from orderbridge.cli import app
 from orderbridge.database import migrate
 from orderbridge.ports import free_port
@@ -118,6 +119,10 @@ def test_a_database_without_tables_says_what_to_do(command: Command, tmp_path: P
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no such table: accounts" in result.stderr
     assert "orderbridge migrate" in result.stderr
+
+
+def test_the_release_is_told(command: Command) -> None:
+    assert command("--version").stdout == f"orderbridge {__version__}\n"
 
 
 def test_a_wrong_variable_is_named(command: Command) -> None:

@@ -92,13 +92,14 @@ def test_the_broker_is_away(kill: bool, house_of_own_kafka: BusHouse, own_kafka:
     own_kafka.stop(kill=kill)
     released.touch()
     house.wait_for("at-work")
-    pass_time(AWAY_SECONDS)
+    wait_until(lambda: worker.ask("/readyz")[1]["waiting_for"] == "Kafka", seconds=60, what="the worker says why")
+    assert (worker.ask("/readyz")[0], worker.ask("/healthz")[0]) == (503, 200)
     own_kafka.start()
     house.ship("after")
     house.wait_for("behind", "after", seconds=60)
     assert house.dead_letter(failing, seconds=60).reason == "handler_failed"
     assert Counter(e.order_id for e in house.effects()) == dict.fromkeys(["before", "at-work", "behind", "after"], 1)
-    assert (worker.ask("/healthz")[0], ticker.ask("/healthz")[0]) == (200, 200)
+    assert (worker.ask("/readyz")[0], ticker.ask("/healthz")[0]) == (200, 200)
 
 
 def test_a_worker_started_while_the_broker_is_away(house_of_own_kafka: BusHouse, own_kafka: Kafka) -> None:

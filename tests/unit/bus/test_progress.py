@@ -48,6 +48,23 @@ def test_lag_with_nothing_moving_is_stuck(now: list[float]) -> None:
     assert progress.report()["state"] == "ok"
 
 
+def test_without_kafka_it_waits_after_a_while(now: list[float]) -> None:
+    progress = Progress()
+    away = [True]
+    progress.has_broker = lambda: not away[0]
+    progress.lag_of = lambda: {"order.shipped/0": (3, 5)}
+    assert progress.report()["state"] == "ok"
+    now[0] += 15
+    assert progress.report()["state"] == "ok"
+    now[0] += 90
+    assert (progress.report()["state"], progress.report()["waiting_for"]) == ("waiting", "Kafka")
+    away[0] = False
+    assert progress.report()["state"] == "ok"  # and not stuck: it could not move
+    away[0] = True
+    now[0] += 16
+    assert progress.report()["state"] == "ok"  # it was away for a moment only
+
+
 def test_no_lag_is_never_stuck(now: list[float]) -> None:
     progress = Progress()
     progress.lag_of = lambda: {"order.shipped/0": (5, 5)}
