@@ -20,10 +20,10 @@ from schemas.events import WORKERS, all_topics
 STORE, OPERATOR, PUBLISHER = "store", "operator", "ticker"
 ROLES = (PUBLISHER, *WORKERS, STORE, OPERATOR)
 """The operator is whoever types commands: `orderbridge topics`, `doctor`, `recover`, `events tail`."""
-_MAKES_TOPICS = ("Create", "Alter", "AlterConfigs", "DescribeConfigs")
 
 Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "AlterConfigs", "DescribeConfigs"]
 """Kafka's words. Read and Write include Describe."""
+_OF_THE_OPERATOR: tuple[Operation, ...] = ("Read", "Create", "Alter", "AlterConfigs", "DescribeConfigs")
 Resource = Literal["topic", "group", "cluster"]
 
 
@@ -107,8 +107,8 @@ def _of(role: str, settings: Settings, store_group: str) -> Iterator[tuple[Opera
     prefix, topics = settings.topic_prefix, all_topics()
     if role == OPERATOR:
         for plan in planned_topics(settings):
-            for operation in ("Read", *_MAKES_TOPICS):
-                yield operation, "topic", plan.name  # type: ignore[misc]  # mypy takes them for any text
+            for operation in _OF_THE_OPERATOR:
+                yield operation, "topic", plan.name
         for worker in WORKERS:
             yield "Read", "group", group_of(prefix, worker)
         yield "Describe", "cluster", "kafka-cluster"

@@ -6,10 +6,7 @@ The last tests plant a defect in the real code, and the machine must find it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
@@ -21,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from orderbridge.database import inbox, outbox
 from orderbridge.database.unit_of_work import Database, Work
 from services.ticker.relay import Relay
-from tests.parts.databases import migrated
+from tests.parts.databases import Template
 from tests.parts.delivery_house import DeliveryHouse
 from tests.parts.hand_clock import HandClock
 
@@ -29,16 +26,13 @@ from tests.parts.hand_clock import HandClock
 class Delivery(RuleBasedStateMachine):
     """What may happen to a message on its way."""
 
-    template: ClassVar[Path]
+    template: ClassVar[Template]
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        path = Path(self.folder.name) / "orderbridge.sqlite"
-        with closing(sqlite3.connect(self.template)) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
         clock = HandClock()
-        self.house = DeliveryHouse(Database(f"sqlite:///{path}", clock), clock)
+        self.house = DeliveryHouse(Database(self.template.copy(self.folder.name), clock), clock)
 
     @rule(order_id=st.sampled_from("AB"), later=st.booleans())
     def send(self, order_id: str, later: bool) -> None:
@@ -88,10 +82,7 @@ class Delivery(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True, scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An empty database with today's tables, to be copied."""
-    Delivery.template = tmp_path_factory.mktemp("template") / "orderbridge.sqlite"
-    with migrated(f"sqlite:///{Delivery.template}"):
-        pass
+    Delivery.template = Template(tmp_path_factory.mktemp("template"))
 
 
 def play(examples: int, **more: Any) -> None:

@@ -7,9 +7,7 @@ the real code, and the machine must find it.
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -37,7 +35,7 @@ from tests.integration.services.test_shipping_sequences import (
     Wish,
 )
 from tests.parts.crashes import Crashes
-from tests.parts.databases import migrated
+from tests.parts.databases import Template
 from tests.parts.in_process import Killed, System
 from tests.parts.sandbox_server import SandboxServer
 
@@ -56,16 +54,13 @@ class Deduplicating(System):
 class Shipments(RuleBasedStateMachine):
     """One order of three packages."""
 
-    template: ClassVar[Path]
+    template: ClassVar[Template]
     sandbox: ClassVar[SandboxServer]
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        path = Path(self.folder.name) / "orderbridge.sqlite"
-        with closing(sqlite3.connect(self.template)) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-        self.system = Deduplicating(f"sqlite:///{path}", Path(self.folder.name), self.sandbox)
+        self.system = Deduplicating(self.template.copy(self.folder.name), Path(self.folder.name), self.sandbox)
         self.play = Play(self.system)
         self.crashes = Crashes(self.system.database)
         self.patched = pytest.MonkeyPatch()
@@ -136,11 +131,8 @@ class Shipments(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True, scope="module")
 def surroundings(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxServer) -> None:
-    """A sandbox, and an empty database with today's tables, to be copied."""
     Shipments.sandbox = sandbox
-    Shipments.template = tmp_path_factory.mktemp("template") / "orderbridge.sqlite"
-    with migrated(f"sqlite:///{Shipments.template}"):
-        pass
+    Shipments.template = Template(tmp_path_factory.mktemp("template"))
 
 
 def play(examples: int, **more: Any) -> None:
