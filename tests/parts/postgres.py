@@ -31,6 +31,7 @@ MAX_CONNECTIONS = "max_connections=300"
 # Not synchronous_commit=off: it is hardly faster then, and a killed server would forget its last commits.
 SMALL_LOG = ["min_wal_size=32MB", "max_wal_size=64MB"]
 WITHOUT_SYNC = ["fsync=off", "full_page_writes=off"]
+_NUMBERS = itertools.count(1)  # of this process: two of these may be about one server
 
 
 class Postgres:
@@ -54,7 +55,6 @@ class Postgres:
         self._url = url.set(drivername="postgresql")
         self._server = server
         self._close = close
-        self._numbers = itertools.count(1)
         self._wait_until_it_answers()
         with self._connect() as connection:
             self.version = (connection.info.parameter_status("server_version") or "?").split()[0]
@@ -69,7 +69,7 @@ class Postgres:
 
     def new_database(self) -> str:
         """Creates an empty database. Returns its SQLAlchemy URL, `postgresql+psycopg://…`."""
-        name = f"orderbridge_test_{os.getpid()}_{next(self._numbers)}"
+        name = f"orderbridge_test_{os.getpid()}_{next(_NUMBERS)}"
         with self._connect() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
