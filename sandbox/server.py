@@ -82,6 +82,7 @@ def create_server(app: FastAPI) -> uvicorn.Server:
             server_header=False,
             date_header=False,  # Amazon's clock is the sandbox's own
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=60,  # as load balancers have it: a call must seldom meet the closing of its connection
         )
     )
 

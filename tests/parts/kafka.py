@@ -19,13 +19,14 @@ from confluent_kafka.admin import AdminClient
 
 from orderbridge.ports import free_port
 from tests.parts.containers import Container
+from tests.parts.patience import PATIENCE
 from tests.parts.process import Server, ServerProcess
 from tests.parts.requirement import Missing
 
 VARIABLE = "ORDERBRIDGE_TEST_KAFKA"
 REPOSITORY = Path(__file__).parents[2]
 VERSION = (REPOSITORY / "KAFKA_VERSION").read_text().strip()
-START_SECONDS = 60.0
+START_SECONDS = 60.0 * PATIENCE
 
 # One node for everything, the same in Docker and with Java: internal topics without copies, groups without a delay.
 # For tests that kill: a member's session may be shorter than Kafka's own minimum of 6 s, and a killed broker may

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import psutil
 
+from tests.parts.patience import PATIENCE
+
 STOP_SECONDS = 60.0
 
 
@@ -32,7 +34,11 @@ class Server(Protocol):
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str, interval: float = 0.02) -> None:
-    """Polls `condition` until it holds. Raises TimeoutError naming `what` when it has not within `seconds`."""
+    """Polls `condition` until it holds. Raises TimeoutError naming `what` when it has not within `seconds`.
+
+    These are a quiet machine's seconds (`tests/parts/patience.py`).
+    """
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ from tests.parts.chaos.faults import Faults, clear_faults, remove_groups
 from tests.parts.chaos.house import ChaosHouse
 from tests.parts.chaos.schedule import AMAZONS_WIRE, STOP, Schedule, Size
 from tests.parts.chaos.trade import Trade
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 _PROGRESS_EVERY = 15.0
@@ -45,7 +46,8 @@ class Run:
         trade = Trade(self.house, self.schedule.seed, size.orders, size.lasts, size.day_30, _IMPORT_EVERY)
         trade.start()
         try:
-            wait_until(trade.shipping, seconds=120, what="the first orders are shipped", interval=0.2)
+            # A tenth of the orders comes in a tenth of the time.
+            wait_until(trade.shipping, seconds=120 + size.lasts, what="a tenth of the orders is shipped", interval=0.2)
             faults = Faults(self.house, self.schedule)
             progress = _Progress(trade, faults)
             while faults.go_on():
@@ -89,9 +91,9 @@ class Run:
 
     def _drain(self, trade: Trade, faults: Faults, progress: _Progress) -> str:
         """Until all is said, answered and idle, or nothing moves any more; returns what is missing."""
-        end = time.monotonic() + self.size.drain
-        unwell_until: float | None = end - self.size.drain / 2  # so that each of Amazon's faults is met
         moved = time.monotonic()
+        end = moved + self.size.drain * PATIENCE
+        unwell_until: float | None = moved + self.size.drain / 2  # so that each of Amazon's faults is met
         missing = ""
         while True:
             faults.go_on()
@@ -105,7 +107,7 @@ class Run:
             missing = working or books.unfinished(self.house, trade)
             if working:
                 moved = now
-            if not missing or now > end or now - moved > self.size.patience:
+            if not missing or now > end or now - moved > self.size.patience * PATIENCE:
                 return missing
             time.sleep(1.0)
 
