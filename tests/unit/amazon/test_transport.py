@@ -124,6 +124,16 @@ def test_an_error_has_amazons_words_and_request_id(amazon: Loopback) -> None:
     assert str(caught.value) == "searchOrders 400 A: One. Because.; Two. (request r-9)"
 
 
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_an_error_that_says_back_the_access_token_does_not_tell_it(amazon: Loopback, status: int) -> None:
+    amazon.api = lambda call: said(
+        {"errors": [{"code": "Bad", "message": f"not with {call.headers['x-amz-access-token']}, please"}]}, status
+    )
+    with pytest.raises(AmazonError) as caught:
+        amazon.connection().call(SEARCH_ORDERS)
+    assert "not with …, please" in str(caught.value)
+
+
 def test_a_body_of_the_greatest_length_is_read(amazon: Loopback) -> None:
     body = bytes(wire.LARGEST_BODY)
     amazon.api = then(Said(200, gzip.compress(body), {"Content-Encoding": "gzip"}), Said(200, body))
