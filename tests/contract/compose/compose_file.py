@@ -9,8 +9,16 @@ from typing import Any
 import yaml
 
 REPOSITORY = Path(__file__).parents[3]
+
+
+class _Loader(yaml.SafeLoader):
+    """Compose's own tags, such as `!reset`, are read as the plain value behind them."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, _tag, node: loader.construct_sequence(node))
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+YOUR_KAFKA: dict[str, Any] = yaml.load((REPOSITORY / "deploy" / "your-kafka.yml").read_text(), _Loader)  # noqa: S506 - a safe one
 WATCHING = {name for name, one in SERVICES.items() if one.get("profiles") == ["observability"]}
 FOREIGN = {"kafka", "postgres"} | WATCHING
 """Images that are not ours."""

@@ -18,6 +18,7 @@ from tests.contract.compose.compose_file import (
     REPOSITORY,
     SERVICES,
     WATCHING,
+    YOUR_KAFKA,
     seconds,
     variables,
     with_defaults,
@@ -159,6 +160,19 @@ def test_a_store_outside_reaches_kafka_where_it_is_published() -> None:
     assert "STORES://:9092" in kafka["environment"]["KAFKA_LISTENERS"]
 
 
+def test_your_own_kafka_is_named_to_all_who_speak_to_one() -> None:
+    """Each of its settings, and whoever is given brokers at all; nothing waits for the Kafka that is left out."""
+    others = {name: one for name, one in YOUR_KAFKA["services"].items() if name != "kafka"}
+    speakers = {"topics", "ticker", "importer", "shipper", "redactor", "reporter", "storefront"}
+    assert others.keys() == speakers
+    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields if name.startswith("kafka_")}
+    for name, one in others.items():
+        given = {variable.removesuffix("_FILE") for variable in one["environment"]}
+        assert {variable.removesuffix("_FILE") for variable in settings} - {f"{PREFIX}KAFKA_EMBEDDED"} <= given, name
+    assert [name for name, one in SERVICES.items() if "kafka" in one.get("depends_on", [])] == ["topics"]
+    assert others["topics"]["depends_on"] == []
+
+
 def test_images_have_their_versions() -> None:
     kafka = (REPOSITORY / "KAFKA_VERSION").read_text().strip()
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka}"
@@ -173,7 +187,7 @@ def test_what_may_be_set_is_explained() -> None:
         line.partition("=")[0] for line in (REPOSITORY / "demo.env").read_text().splitlines() if line[:1] not in "#"
     }
     explained = set(re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M))
-    asked = variables(json.dumps(COMPOSE))
+    asked = variables(json.dumps([COMPOSE, YOUR_KAFKA]))
     of_the_demo = {"SANDBOX_PORT", "SANDBOX_SPEED", "ORDERBRIDGE_STOREFRONT_PORT"}
     assert explained - {"COMPOSE_PROFILES"} <= asked
     assert asked - explained - set_by_the_demo == of_the_demo
