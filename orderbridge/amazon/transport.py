@@ -127,8 +127,8 @@ class Connection:
         if not reply.ok:
             server_date = _server_date(reply.headers.get("Date"))
             # An error's words are shown and logged: a token that comes back in them is left out.
-            body = reply.body.replace(token.encode(), "…".encode())
-            raise error_for(operation.name, reply.status, body, reply.request_id, server_date)
+            told = reply.body.replace(token.encode(), "…".encode())
+            raise error_for(operation.name, reply.status, told, reply.request_id, server_date)
         if _is_web_page(reply):
             raise BadAnswer(
                 operation.name, "a web page, not Amazon's API", status=reply.status, request_id=reply.request_id
