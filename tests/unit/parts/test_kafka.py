@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from orderbridge.ports import free_port
 from tests.parts import kafka as roads
+from tests.parts import kafka_jars
 from tests.parts.kafka import Kafka, find_kafka, mock
 from tests.parts.requirement import Missing
 
@@ -127,4 +128,4 @@ def test_a_broker_that_dies_at_its_start_says_why(monkeypatch: pytest.MonkeyPatc
 
 
 def test_one_version_is_named_in_one_place() -> None:
-    assert Path("KAFKA_VERSION").read_text() == f"{roads.VERSION}\n"
+    assert Path("KAFKA_VERSION").read_text() == f"{kafka_jars.VERSION}\n"
