@@ -33,6 +33,7 @@ State = Literal["well", "waiting", "bad", "off"]
 NEEDED: Final = ("importer", "shipper", "redactor", "ticker")
 """Without one of these nothing goes on."""
 SERVICES: Final = (*NEEDED, "reporter", "listener", "api", "console")
+PAUSED: Final = "has paused itself"
 LATELY: Final = timedelta(hours=1)
 LATE_COUNTED: Final = 100
 """More late orders than these are not counted."""
@@ -113,7 +114,7 @@ def overview(work: Work, *, with_told: bool = True) -> Overview:
     alive_count, last_day = session.execute(alive).one()
     return Overview(
         at=now,
-        parts=_parts(work, oldest_due_at),
+        parts=read_parts(work, oldest_due_at),
         told=told,
         due=due_count,
         oldest_due_at=oldest_due_at,
@@ -126,7 +127,8 @@ def overview(work: Work, *, with_told: bool = True) -> Overview:
     )
 
 
-def _parts(work: Work, oldest_due_at: datetime | None) -> dict[str, Part]:
+def read_parts(work: Work, oldest_due_at: datetime | None = None) -> dict[str, Part]:
+    """Each service by its name. `oldest_due_at`: when the event that has waited longest should have been published."""
     now = work.now
     rows: dict[str, list[ProcessRow]] = {service: [] for service in SERVICES}
     for row in work.session.scalars(select(ProcessRow).order_by(ProcessRow.started_at)):
@@ -175,7 +177,7 @@ def _state(
             return "bad", f"silent since {max(row.seen_at for row in processes):%Y-%m-%d %H:%M} UTC"
         return ("bad", "not running") if service in NEEDED else ("off", "not running")
     if paused:
-        return "bad", "has paused itself"
+        return "bad", PAUSED
     if any(row.state == "stuck" for row in fresh):
         return "bad", "is stuck"
     waiting = [row.waiting_for for row in fresh if row.state == "waiting" and row.waiting_for]

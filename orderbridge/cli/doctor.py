@@ -17,6 +17,7 @@ from orderbridge.doctor.database import check_clocks, check_personal_data, check
 from orderbridge.doctor.key_ring import check_key_ring
 from orderbridge.doctor.mail import check_mail
 from orderbridge.doctor.secrets import check_secrets
+from orderbridge.doctor.services import check_services
 from orderbridge.doctor.topics import check_topics
 from orderbridge.settings import Settings, load_settings
 
@@ -59,6 +60,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Finding]:
             yield from check_mail(settings, work)
             yield from check_personal_data(work)
             yield from check_troubles(work)
+            yield from check_services(work)
     except SQLAlchemyError as trouble:
         yield error(
             "database",

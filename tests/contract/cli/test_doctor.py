@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from orderbridge.cli import doctor, where_is
-from orderbridge.database.models import OrderRow, PersonalDataRow
+from orderbridge.database.models import OrderRow, PersonalDataRow, ProcessRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor import ok
+from orderbridge.overview import NEEDED
 from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key, new_installation_key
 from orderbridge.vault.seal import seal
@@ -31,11 +32,18 @@ def _no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_is_well(command: Command, database: Database) -> None:
+    with database.unit_of_work() as work:
+        for service in NEEDED:
+            row = ProcessRow(process_id=service, service=service, instance=service, started_at=work.now, state="ok")
+            row.seen_at = work.now
+            work.session.add(row)
     result = command("doctor", "--json")
     assert result.exit_code == 0
     findings = json.loads(result.stdout)
     assert {one["severity"] for one in findings} == {"ok"}
-    assert {"database", "key ring", "mail", "personal data", "secrets", "topics"} == {one["about"] for one in findings}
+    assert {"database", "key ring", "mail", "personal data", "secrets", "services", "topics"} == {
+        one["about"] for one in findings
+    }
     assert set(findings[0]) == {"severity", "about", "what", "what_to_do"}
     told = command("doctor")
     assert told.exit_code == 0
