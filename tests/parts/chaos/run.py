@@ -103,10 +103,14 @@ class Run:
                 unwell_until = None
                 clear_faults(self.house)
                 trade.have_some_refused()
-            working = self.house.unfinished() if trade.everything_said() else "the store has not said everything"
+            # Asked for all the time, imports would follow on each other, and never would nothing be left to do.
+            trade.asks_for_imports = not trade.everything_said()
+            working = "the store has not said everything" if trade.asks_for_imports else self.house.unfinished()
             missing = working or books.unfinished(self.house, trade)
             if working:
                 moved = now
+            elif missing:
+                self.house.import_now()
             if not missing or now > end or now - moved > self.size.patience * PATIENCE:
                 return missing
             time.sleep(1.0)

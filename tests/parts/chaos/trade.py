@@ -47,6 +47,7 @@ class Trade:
     """Seconds over which the orders come."""
     day_30: tuple[float, float]
     import_every: float
+    asks_for_imports: bool = field(default=True, init=False)
     placed: dict[str, str] = field(default_factory=dict)
     """What is special about each order."""
     plan: Plan = field(default_factory=Plan)
@@ -117,7 +118,7 @@ class Trade:
                 while batch < due:
                     self._place(self.orders * batch // _BATCHES, self.orders * (batch + 1) // _BATCHES)
                     batch += 1
-                if now - asked > self.import_every:
+                if self.asks_for_imports and now - asked > self.import_every:
                     asked = now
                     with suppress(SQLAlchemyError):  # the database is away
                         self.house.import_now()
