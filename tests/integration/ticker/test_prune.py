@@ -8,22 +8,33 @@ from sqlalchemy import func, select
 
 from orderbridge.access.sign_in import LOCKED_FOR
 from orderbridge.database.models import (
+    Attempt,
     ConsentRequest,
     ConsoleLink,
     ConsoleSession,
+    HandlerFailure,
     InboxRow,
     LoginFailure,
     Mail,
+    Opening,
     OutboxRow,
+    ProcessRow,
+    Run,
+    RunLineRow,
     Slot,
     UnknownOrder,
 )
 from services.ticker.prune import (
+    ATTEMPTS_FOR,
     BATCH,
     CONSENT_REQUESTS_FOR,
+    FAILURES_FOR,
     HANDLED_FOR,
     MAILS_FOR,
+    OPENINGS_FOR,
     PUBLISHED_FOR,
+    RUNS_FOR,
+    SILENT_FOR,
     SLOTS_FOR,
     UNKNOWN_FOR,
     prune,
@@ -54,6 +65,44 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
             assert set(work.session.scalars(select(Mail.event_id))) == {"sent-1", "waits"}
             assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
             assert set(work.session.scalars(select(ConsentRequest.state_hash))) == {"1"}
+
+
+def test_old_logs_go_and_the_last_of_what_is_kept_stays(database_url: str) -> None:
+    with migrated(database_url, HandClock(START)) as database:
+        with database.unit_of_work() as work:
+            for name, more in (("old", timedelta(seconds=1)), ("new", timedelta(seconds=-1))):
+                calling = {"account_id": "main", "operation": "getOrder", "subject": "1"}
+                work.session.add(Attempt(attempt_id=name, started_at=START - ATTEMPTS_FOR - more, **calling))
+                failure = HandlerFailure(service="shipper", place=name, exception="KeyError")
+                failure.failed_at = START - FAILURES_FOR - more
+                told = {"service": "shipper", "instance": "1", "state": "ok", "started_at": START - timedelta(days=3)}
+                process = ProcessRow(process_id=name, seen_at=START - SILENT_FOR - more, **told)
+                opening = Opening(token_id="1", token_name="store", purpose="display", state="open", on_behalf_of=name)
+                opening.asked_at = START - OPENINGS_FOR - more
+                work.session.add_all([failure, process, opening, _run(name, START - RUNS_FOR - more)])
+                work.session.add_all(RunLineRow(run_id=name, rank=2, line="{}") for _ in range(2))
+            work.session.add(_run("open", None))
+            work.session.add(RunLineRow(run_id="open", rank=2, line="{}"))
+        assert prune(database) == 7  # an attempt, a failure, a process, an opening, a run and its two lines
+        assert prune(database) == 0
+        with database.unit_of_work() as work:
+            names = (Attempt.attempt_id, HandlerFailure.place, ProcessRow.process_id, Opening.on_behalf_of)
+            for kept in names:
+                assert work.session.scalars(select(kept)).all() == ["new"]
+            assert set(work.session.scalars(select(Run.run_id))) == {"new", "open"}
+            assert sorted(work.session.scalars(select(RunLineRow.run_id))) == ["new", "new", "open"]
+
+
+def test_a_run_stays_until_all_its_lines_are_gone(sqlite_url: str) -> None:
+    with migrated(sqlite_url, HandClock(START)) as database:
+        with database.unit_of_work() as work:
+            work.session.add(_run("long", START - RUNS_FOR - timedelta(seconds=1)))
+            work.session.add_all(RunLineRow(run_id="long", rank=2, line="{}") for _ in range(BATCH + 5))
+        assert prune(database) == BATCH
+        with database.unit_of_work() as work:
+            assert work.session.scalar(select(func.count()).select_from(Run)) == 1
+        assert prune(database) == 5 + 1
+        assert prune(database) == 0
 
 
 def test_what_lets_nobody_in_any_more_goes(database_url: str) -> None:
@@ -112,6 +161,17 @@ def _mail(event_id: str, ended_at: datetime | None) -> Mail:
 def _inbox(event_id: str, handled_at: object) -> InboxRow:
     return InboxRow(
         consumer="shipper", source="store", event_id=event_id, digest="0", outcome="handled", handled_at=handled_at
+    )
+
+
+def _run(run_id: str, finished_at: datetime | None) -> Run:
+    return Run(
+        run_id=run_id,
+        account_id="main",
+        kind="search",
+        started_at=START,
+        finished_at=finished_at,
+        progress="{}",
     )
 
 
