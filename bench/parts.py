@@ -19,11 +19,11 @@ from tests.parts.postgres import Postgres, find_postgres
 
 
 def arguments(description: str | None, **numbers: int) -> argparse.Namespace:
-    """The command line: `--json`, and a number for each keyword."""
+    """The command line: `--json`, and a number for each keyword (`orders_a_day` is `--orders-a-day`)."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     for name, value in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     return parser.parse_args()
 
 

@@ -88,12 +88,16 @@ class DistributedHouse:
         data = str(self.folder / "sandbox")
         self._outside.start("sandbox", ["--port", port, "--speed", str(self._speed), "--data", data], {})
         self._wait("sandbox", f"{self.sandbox}/_sandbox/health")
-        settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
-        connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
+        self.connect()
         if self._has_store:
             self._outside.start("storefront", [], self.environment | self._variables("store"))
             self._wait("storefront", f"{self.storefront}/healthz")
         self.start_workers()
+
+    def connect(self) -> None:
+        """The sandbox's account, to our own installation."""
+        settings = AccountSettings(enabled=True, import_from=datetime.now(UTC) - timedelta(days=31))
+        connect_account(self.settings, self.database, "main", "sandbox-refresh-token-main", settings)
 
     def start_workers(self) -> None:
         """Our services, ready and joined."""
@@ -116,6 +120,10 @@ class DistributedHouse:
     def kill(self, worker: str) -> None:
         """SIGKILL; the supervisor starts it again a second later."""
         os.kill(self._supervisor.pids()[worker], signal.SIGKILL)
+
+    def pids(self) -> dict[str, int]:
+        """The process id of everything that runs, by name."""
+        return self._outside.pids() | self._supervisor.pids()
 
     def watch(self) -> None:
         """Restart what has died."""

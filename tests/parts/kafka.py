@@ -85,6 +85,11 @@ class Kafka:
             case _:
                 return f"Apache Kafka {VERSION}, {self.kind}"
 
+    @property
+    def pid(self) -> int | None:
+        """The id of its process, where it is a child of this one."""
+        return self._server.pid if isinstance(self._server, ServerProcess) else None
+
     def stop(self, *, kill: bool = False) -> None:
         """Takes the broker down: orderly (SIGTERM), or as a crash would (SIGKILL)."""
         self._own_server().stop(kill=kill)

@@ -67,6 +67,11 @@ class Postgres:
         """The host it listens on."""
         return self._url.host or "127.0.0.1"
 
+    @property
+    def pid(self) -> int | None:
+        """The id of its process, where it is a child of this one."""
+        return self._server.pid if isinstance(self._server, ServerProcess) else None
+
     def new_database(self) -> str:
         """Creates an empty database. Returns its SQLAlchemy URL, `postgresql+psycopg://…`."""
         name = f"orderbridge_test_{os.getpid()}_{next(_NUMBERS)}"

@@ -7,7 +7,8 @@ import random
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,11 +21,10 @@ from tests.parts.distributed_house import DistributedHouse
 from tests.parts.shipment_plan import Plan, Wish, plan
 
 _DAYS_30 = timedelta(days=30)
-_BATCHES = 40
 _PACKED_IN, _CORRECTED_AFTER = (0.0, 15.0), (15.0, 20.0)
 """Seconds. So the store ships on while nothing is imported."""
 _REFUSALS = ("unknown_line", "more_than_ordered", "amazon_refused")
-_BY_AMAZON, _CANCELLED, _UNSURE, _UNPAID, _OLD = "fba", "cancelled", "asks to cancel", "unpaid", "old"
+_BY_AMAZON, CANCELLED, UNSURE, UNPAID, OLD = "fba", "cancelled", "asks to cancel", "unpaid", "old"
 
 
 def _kind(number: int) -> str:
@@ -32,8 +32,8 @@ def _kind(number: int) -> str:
     if number % 20 in (4, 9, 14):
         return _REFUSALS[number % 20 // 5]
     if number % 20 in (7, 17):
-        return _OLD
-    return {3: _BY_AMAZON, 8: _CANCELLED, 13: _UNSURE, 18: _UNPAID}.get(number % 20, "")
+        return OLD
+    return {3: _BY_AMAZON, 8: CANCELLED, 13: UNSURE, 18: UNPAID}.get(number % 20, "")
 
 
 @dataclass
@@ -47,6 +47,10 @@ class Trade:
     """Seconds over which the orders come."""
     day_30: tuple[float, float]
     import_every: float
+    accounts: tuple[str, ...] = ("main",)
+    batches: int = 40
+    kind_of: Callable[[int], str] = _kind
+    """What is special about the order of a number."""
     asks_for_imports: bool = field(default=True, init=False)
     placed: dict[str, str] = field(default_factory=dict)
     """What is special about each order."""
@@ -96,17 +100,17 @@ class Trade:
     @property
     def old(self) -> set[str]:
         """The orders whose 30 days are over within the run."""
-        return self.of(_OLD)
+        return self.of(OLD)
 
     @property
     def cancelled(self) -> set[str]:
         """The orders that their buyers cancelled."""
-        return self.of(_CANCELLED)
+        return self.of(CANCELLED)
 
     @property
     def asks_to_cancel(self) -> set[str]:
         """The orders whose buyers wish to cancel."""
-        return self.of(_UNSURE)
+        return self.of(UNSURE)
 
     def _work(self) -> None:
         began = asked = time.monotonic()
@@ -114,9 +118,9 @@ class Trade:
         try:
             while not self._stopping.is_set():
                 now = time.monotonic()
-                due = min(_BATCHES, int((now - began) / self.lasts * _BATCHES) + 1)
+                due = min(self.batches, int((now - began) / self.lasts * self.batches) + 1)
                 while batch < due:
-                    self._place(self.orders * batch // _BATCHES, self.orders * (batch + 1) // _BATCHES)
+                    self._place(self.orders * batch // self.batches, self.orders * (batch + 1) // self.batches)
                     batch += 1
                 if self.asks_for_imports and now - asked > self.import_every:
                     asked = now
@@ -129,23 +133,25 @@ class Trade:
             self.trouble = trouble
 
     def _place(self, first: int, end: int) -> None:
-        kinds: dict[str, int] = {}
-        for number in range(first, end):
-            kinds[_kind(number)] = kinds.get(_kind(number), 0) + 1
-        for kind, count in kinds.items():
-            wish: dict[str, Any] = {"count": count, "lines": 2, "programs": []}
+        # The account moves on by one every 20 orders, or each would have kinds of its own.
+        wishes = Counter(
+            (self.kind_of(number), self.accounts[(number + number // 20) % len(self.accounts)])
+            for number in range(first, end)
+        )
+        for (kind, account), count in wishes.items():
+            wish: dict[str, Any] = {"count": count, "lines": 2, "programs": [], "account": account}
             if kind == _BY_AMAZON:
                 wish["fulfilled_by"] = "AMAZON"
-            elif kind == _UNPAID:
+            elif kind == UNPAID:
                 wish["status"] = "PENDING"
-            elif kind == _OLD:
+            elif kind == OLD:
                 left = timedelta(seconds=self._chance.uniform(*self.day_30))
                 wish["created_at"] = (datetime.now(UTC) - _DAYS_30 + left).isoformat()
             order_ids = self._amazon("orders", wish)["order_ids"]
             for order_id in order_ids:
                 if kind == "amazon_refused":
                     self._have_refused(order_id)
-                elif kind == _UNPAID:
+                elif kind == UNPAID:
                     self._released.append((time.monotonic() + self._chance.uniform(1, 10), order_id))
                 self.placed[order_id] = kind
 
@@ -173,11 +179,11 @@ class Trade:
 
     def _take(self, order_id: str, latest: dict[str, Any]) -> None:
         kind = self.placed[order_id]
-        if kind == _CANCELLED:
+        if kind == CANCELLED:
             self._amazon(f"orders/{order_id}/cancel")
-        elif kind == _UNSURE:
+        elif kind == UNSURE:
             self._amazon(f"orders/{order_id}/request-cancel")
-        elif kind == _UNPAID and latest["amazon_status"] != "unshipped":
+        elif kind == UNPAID and latest["amazon_status"] != "unshipped":
             return  # it comes again, paid
         else:
             reason = {_BY_AMAZON: "fulfilled_by_amazon"}.get(kind, kind if kind in _REFUSALS else None)
