@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test chaos compose garbage audit bench pictures schemas demo lock clean
+.PHONY: help setup lint format test chaos soak compose garbage audit bench pictures schemas demo lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
 
 chaos: setup ## everything that goes wrong, for minutes; then the books are compared; LONG=1 for the long runs
 	$(BIN)/pytest tests/chaos --capture=no $(if $(LONG),,-m "not long") $(ARGS)
+
+soak: setup ## two hours of steady trade: memory flat, tables and topics bounded, no lag? ARGS="--minutes 30"
+	$(BIN)/python -m bench.soak $(ARGS)
 
 compose: setup ## the whole tier of docker compose: scaled, killed, made anew; needs Docker
 	$(BIN)/pytest tests/compose $(ARGS)

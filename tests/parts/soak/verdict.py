@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import fmean, median
+from typing import TypeVar
+
+T = TypeVar("T")
 
 FLAT_KIB_PER_HOUR = 1024.0
 """More than this a process may not grow. In eighty minutes it is one part in a hundred of a worker's memory, which an
@@ -43,7 +46,7 @@ class Slope:
         return self.per_hour - _ERRORS * self.error <= FLAT_KIB_PER_HOUR or self.median <= FLAT_KIB_PER_HOUR
 
 
-def thirds(series: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+def thirds(series: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
     """The warm-up, the middle and the end. Raises TooFewSamples."""
     one = len(series) // 3
     if one < 2:

@@ -78,7 +78,9 @@ def test_a_table_that_comes_to_rest() -> None:
 @pytest.mark.parametrize("lasting", [0.3, 1.0])
 def test_a_table_that_does_not(lasting: float) -> None:
     """Nothing is pruned, or not all of it."""
-    assert not is_at_rest([(1 - lasting) * min(number, 60) * 100 + lasting * number * 100 for number in range(_SAMPLES)])
+    assert not is_at_rest(
+        [(1 - lasting) * min(number, 60) * 100 + lasting * number * 100 for number in range(_SAMPLES)]
+    )
 
 
 def test_a_few_rows_are_no_growth() -> None:
