@@ -98,6 +98,8 @@ def test_waves_are_no_lag_that_grows() -> None:
     waves = [200.0 if number % 4 == 0 else 3.0 for number in range(_SAMPLES)]
     assert not falls_behind(waves)
     assert not falls_behind([*waves[:-1], 900.0])
+    steadier = [one / 4 + 80 * (number > 160) for number, one in enumerate(waves)]
+    assert not falls_behind([*waves[:160], *steadier[160:]])
     assert falls_behind([one + 2 * number for number, one in enumerate(waves)])
 
 

@@ -1,0 +1,109 @@
+"""A soak's samples, judged: what is well is let be, and each thing that is not is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.parts.soak.judgement import judge
+
+Sample = dict[str, Any]
+_SAMPLES = 60
+
+
+def _sample(number: int) -> Sample:
+    """Of an hour that goes well: each minute 20 orders, and rows that are kept for ten minutes."""
+    process = {"uss_kib": 90_000 + number % 7 * 30, "descriptors": 40 + number % 3, "threads": 12}
+    orders, kept = 20 * number, 100 * min(number, 10)
+    return {
+        "hours": number / 60,
+        "processes": {"shipper": dict(process), "kafka": {**process, "uss_kib": 1000 * number}},
+        "rows": {
+            "orders": orders,
+            "packages": int(1.2 * orders),
+            "inbox": kept,
+            "outbox, waiting": orders,
+            "leases": 2,
+        },
+        "lag": {"orderbridge-shipper": number % 5},
+        "topic_bytes": 1000 * kept,
+        "retries": 0,
+        "throttled": 0,
+        "dead_letters": 0,
+        "handler_failures": 0,
+        "overdue": 0,
+    }
+
+
+def _complaints(change: Callable[[int, Sample], None] = lambda _number, _sample: None, **more: float) -> list[str]:
+    samples = [_sample(number) for number in range(_SAMPLES)]
+    for number, sample in enumerate(samples):
+        change(number, sample)
+    return judge(samples, **{"rest_after": 0.2, "topics_rest_after": 0.2, **more}).complaints
+
+
+def test_all_is_well() -> None:
+    assert _complaints() == []
+
+
+def _leak(number: int, sample: Sample) -> None:
+    sample["processes"]["shipper"]["uss_kib"] += 60 * number
+
+
+def _descriptors(number: int, sample: Sample) -> None:
+    sample["processes"]["shipper"]["descriptors"] += number
+
+
+def _unpruned(number: int, sample: Sample) -> None:
+    sample["rows"]["inbox"] = 100 * number
+
+
+def _more_an_order(number: int, sample: Sample) -> None:
+    sample["rows"]["packages"] = number * number
+
+
+def _lag(number: int, sample: Sample) -> None:
+    sample["lag"]["orderbridge-shipper"] = 30 * number
+
+
+def _topics(number: int, sample: Sample) -> None:
+    sample["topic_bytes"] = 100_000 * number
+
+
+def _dead_letter(number: int, sample: Sample) -> None:
+    sample["dead_letters"] = int(number == 40)  # settled and gone since
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_leak, r"memory of shipper: \+3\d\d\d ± \d+ KiB an hour"),
+        (_descriptors, "descriptors of shipper: 40 at first, 101 at last"),
+        (_unpruned, "table inbox grows and does not come to rest"),
+        (_more_an_order, "table packages grows more than orders do"),
+        (_lag, "orderbridge-shipper falls behind"),
+        (_topics, "topics grow"),
+        (_dead_letter, "1 dead letters"),
+    ],
+)
+def test_what_is_not_is_named(change: Callable[[int, Sample], None], named: str) -> None:
+    (complaint,) = _complaints(change)
+    assert re.match(named, complaint), complaint
+
+
+def test_what_comes_to_rest_too_late_is_not_judged() -> None:
+    samples = [_sample(number) for number in range(_SAMPLES)]
+    for number, sample in enumerate(samples):
+        _unpruned(number, sample)
+        _topics(number, sample)
+    found = judge(samples, rest_after=0.5, topics_rest_after=0.5)
+    assert found.complaints == []
+    assert [line.partition(":")[0] for line in found.not_judged] == ["pruned tables", "bytes of topics"]
+
+
+def test_too_short_a_run_is_no_good_one() -> None:
+    (complaint,) = judge([_sample(1)] * 4, rest_after=0.0, topics_rest_after=0.0).complaints
+    assert complaint.startswith("nothing could be judged")
