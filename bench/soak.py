@@ -6,12 +6,14 @@ so much wider. Rows and events are kept for an eighth of the run, and not for da
 within its first third. A sample every 30 s goes to `build/soak/`, a JSON object a line.
 
 It ends with status 1, naming what is not flat, not bounded or late. Memory is USS: what would be free if the process
-ended. When the trade is over, and all is done, the books of Amazon and of the store are compared.
+ended (`tests/parts/soak/samples.py`). When the trade is over, and all is done, the books of Amazon and of the store
+are compared.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
@@ -60,6 +63,10 @@ def kind_of(number: int) -> str:
 def main() -> None:
     """Soak, judge, and end with 1 if something is not as it must be."""
     given = arguments(__doc__, minutes=120, accounts=10, orders_a_day=2000, speed=5, seed=1)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     signal.signal(signal.SIGTERM, _interrupt)  # what was started ends with it
     seconds = given.minutes * 60.0
     orders = round(given.accounts * given.orders_a_day * given.speed * seconds / 86400)

@@ -20,6 +20,8 @@ from tests.parts.soak.verdict import (
 
 NOT_OURS = frozenset({"kafka"})
 """Shown, and not judged: Java's heap grows up to its limit (-Xmx) whatever is done with it."""
+_WARM_UP_HOURS = 1 / 6
+"""A first third that is shorter is no warm-up: caches and pools fill long after it."""
 _MORE_DESCRIPTORS, _MORE_THREADS = 10.0, 5.0
 _NONE = {
     "dead_letters": "dead letters",
@@ -53,7 +55,9 @@ def judge(samples: Sequence[dict[str, Any]], *, rest_after: float, topics_rest_a
         found.complaints.append(f"nothing could be judged: {few}")
         return found
     third = (samples[-1]["hours"] - samples[0]["hours"]) / 3
-    _memory(found, samples)
+    if third < _WARM_UP_HOURS:
+        found.not_judged.append(f"memory: a third is {third * 60:.0f} min, a warm-up {_WARM_UP_HOURS * 60:.0f}")
+    _memory(found, samples, judged=third >= _WARM_UP_HOURS)
     if third < rest_after:
         found.not_judged.append(f"pruned tables: a third is {third * 60:.0f} min, they fill for {rest_after * 60:.0f}")
     _tables(found, samples, pruning=third >= rest_after)
@@ -73,7 +77,7 @@ def judge(samples: Sequence[dict[str, Any]], *, rest_after: float, topics_rest_a
     return found
 
 
-def _memory(found: Judgement, samples: Sequence[dict[str, Any]]) -> None:
+def _memory(found: Judgement, samples: Sequence[dict[str, Any]], *, judged: bool) -> None:
     for name in sorted({name for one in samples for name in one["processes"]}):
         known = [(one["hours"], one["processes"][name]) for one in samples if name in one["processes"]]
         try:
@@ -89,9 +93,9 @@ def _memory(found: Judgement, samples: Sequence[dict[str, Any]]) -> None:
             "median_kib_per_hour": round(line.median, 1),
             "descriptors": known[-1][1]["descriptors"],
             "threads": known[-1][1]["threads"],
-            "flat": None if name in NOT_OURS else line.is_flat,
+            "flat": line.is_flat if judged and name not in NOT_OURS else None,
         }
-        if name in NOT_OURS:
+        if name in NOT_OURS or not judged:
             continue
         if not line.is_flat:
             found.complaints.append(f"memory of {name}: {line.per_hour:+.0f} ± {line.error:.0f} KiB an hour")

@@ -33,7 +33,7 @@ class Sampler:
     def sample(self) -> dict[str, Any]:
         """Everything now. What cannot be asked at this moment is left out."""
         hours = (time.monotonic() - self._began) / 3600
-        processes = {name: found for name, pid in self._house.pids().items() if (found := _process(pid))}
+        processes = {name: found for name, pid in self._house.pids().items() if (found := _process(pid, name))}
         return {"hours": round(hours, 5), "processes": processes, **self._kafka(), **self._database(), **self._amazon()}
 
     def _kafka(self) -> dict[str, Any]:
@@ -98,8 +98,8 @@ class Sampler:
         }
 
 
-def _process(pid: int) -> dict[str, int]:
-    """USS (what would be free if it ended) in KiB, descriptors and threads, its children's too (PostgreSQL's)."""
+def _process(pid: int, name: str) -> dict[str, int]:
+    """Memory in KiB, descriptors and threads, its children's too (PostgreSQL's)."""
     found = {"uss_kib": 0, "descriptors": 0, "threads": 0}
     try:
         process = psutil.Process(pid)
@@ -108,12 +108,24 @@ def _process(pid: int) -> dict[str, int]:
         return {}
     for one in family:
         try:
-            found["uss_kib"] += one.memory_full_info().uss // 1024
+            found["uss_kib"] += _memory(one, name) // 1024
             found["descriptors"] += one.num_fds()
             found["threads"] += one.num_threads()
         except psutil.NoSuchProcess:  # a backend whose client has gone
             continue
     return found
+
+
+def _memory(process: psutil.Process, name: str) -> int:
+    """USS: what would be free if it ended. Of PostgreSQL what is anonymous, where the system tells it.
+
+    A page of its shared buffers that one backend alone has touched counts as that one's own in USS: as the database
+    grows, so does that, up to shared_buffers.
+    """
+    told = process.memory_info()
+    if name == "postgres" and hasattr(told, "shared"):
+        return int(told.rss - told.shared)
+    return int(process.memory_full_info().uss)
 
 
 def _bytes(files: Iterable[Path]) -> int:

@@ -104,6 +104,17 @@ def test_what_comes_to_rest_too_late_is_not_judged() -> None:
     assert [line.partition(":")[0] for line in found.not_judged] == ["pruned tables", "bytes of topics"]
 
 
+def test_a_run_that_is_all_warm_up_is_not_judged_by_its_memory() -> None:
+    samples = [_sample(number) for number in range(_SAMPLES)]
+    for number, sample in enumerate(samples):
+        _leak(number, sample)
+        sample["hours"] /= 2.1
+    found = judge(samples, rest_after=0.1, topics_rest_after=0.1)
+    assert found.complaints == []
+    assert [line.partition(":")[0] for line in found.not_judged] == ["memory"]
+    assert found.memory["shipper"]["flat"] is None
+
+
 def test_too_short_a_run_is_no_good_one() -> None:
     (complaint,) = judge([_sample(1)] * 4, rest_after=0.0, topics_rest_after=0.0).complaints
     assert complaint.startswith("nothing could be judged")
