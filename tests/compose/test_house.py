@@ -25,6 +25,19 @@ def test_compose_has_nothing_to_say_about_the_file(built: ComposeHouse, profiles
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
 
 
+def test_a_kafka_of_your_own_takes_the_place_of_ours(built: ComposeHouse) -> None:
+    theirs = {"ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": "kafka.shop.example:9093"}
+    files = ("--file", "docker-compose.yml", "--file", "deploy/your-kafka.yml")
+    services = json.loads(docker("compose", *files, "config", "--format", "json", **theirs))["services"]
+    assert "kafka" not in services
+    assert [name for name, one in services.items() if "kafka" in (one.get("depends_on") or {})] == []
+    for name in ("topics", "ticker", "importer", "shipper", "redactor", "reporter"):
+        environment = services[name]["environment"]
+        assert environment.items() >= theirs.items(), name
+        assert environment["ORDERBRIDGE_DATABASE_URL"].endswith("@postgres/orderbridge"), name
+        assert "/run/kafka" in [volume["target"] for volume in services[name]["volumes"]], name
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_process_has_no_rights_and_can_write_nowhere_else(house: ComposeHouse, service: str) -> None:
     status = house.run(service, "cat", "/proc/1/status")
