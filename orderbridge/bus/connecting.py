@@ -105,18 +105,27 @@ def _hidden(settings: Settings, names: list[str]) -> Refusal | None:
     return Refusal(f"Our user may not read {min(hidden)}.", "`orderbridge topics acl` says what it must be allowed.")
 
 
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the process meanwhile, as one that had nothing in hand (SystemExit). For the main thread."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def wait_for_kafka(settings: Settings, tell: Callable[[str | None], object], *, reads: Iterable[str] = ()) -> None:
     """Return when a broker answers as the settings ask, and lets us see the topics in `reads`.
 
     Until then `tell` is told what it waits for, at last None. A process that would die of a wrong password would be
-    started again and again: so it waits, says why once, and tries with growing pauses. SIGTERM ends it meanwhile
-    (SystemExit). To be called from the main thread.
+    started again and again: so it waits, says why once, and tries with growing pauses. SIGTERM ends it meanwhile. To be
+    called from the main thread.
     """
     if settings.kafka_embedded:
         return
     pause, said = 0.5, ""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
+    with ended_by_sigterm():
         while (found := refusal(settings) or _hidden(settings, list(reads))) is not None:
             tell(f"Kafka: {found}")
             if found.why != said:
@@ -125,8 +134,6 @@ def wait_for_kafka(settings: Settings, tell: Callable[[str | None], object], *, 
             threading.Event().wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         tell(None)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _explained(error: Any, settings: Settings) -> Refusal | None:

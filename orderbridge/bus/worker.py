@@ -7,7 +7,9 @@ worker.run()
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, Final
 
 import structlog
 
@@ -22,6 +24,7 @@ from orderbridge.settings import Settings
 from schemas.base import Event
 
 log = structlog.get_logger()
+_TRY_AGAIN: Final = 0.5
 
 
 class Worker:
@@ -42,6 +45,11 @@ class Worker:
         self._retries = retries
         self._stuck_after = stuck_after
         self._subscriptions: list[Subscription] = []
+        self._at_start: list[Callable[[], object]] = []
+
+    def at_start(self, step: Callable[[], object]) -> None:
+        """Have this done once when the worker runs, before the first event; again while the database is away."""
+        self._at_start.append(step)
 
     def on(
         self,
@@ -76,6 +84,7 @@ class Worker:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Does not return."""
         from orderbridge.bus import faust_app  # Faust takes a second to import: not for the command line's sake
+        from orderbridge.bus.connecting import ended_by_sigterm
 
         progress, pipeline = Progress(self._stuck_after), self.pipeline()
         settings = self._settings
@@ -87,7 +96,27 @@ class Worker:
         server = serve_health(settings.health_host, settings.health_port, self.service, report, metrics)
         log.info("started", topics=self.topics(), health=f"http://{server.server_address[0]!s}:{server.server_port}")
         with heartbeat(self._database, self.service, report, settings.instance):
+            with ended_by_sigterm():
+                for step in self._at_start:
+                    _do_with_database(step, progress)
             faust_app.run(settings, self.service, self.topics(), pipeline, progress)
+
+
+def _do_with_database(step: Callable[[], object], progress: Progress) -> None:
+    """A process that would die of a database that is away would be started again and again: so it waits."""
+    while True:
+        try:
+            step()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            if progress.waiting_for is None:
+                log.warning("waiting for the database", error=type(error).__name__)
+            progress.waiting_for = "the database"
+            threading.Event().wait(_TRY_AGAIN)
+        else:
+            progress.waiting_for = None
+            return
 
 
 def _with_reasons_to_wait(report: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:

@@ -37,5 +37,5 @@ def main() -> None:
     warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     worker = wire(settings, database)
-    wake_all(database)
+    worker.at_start(partial(wake_all, database))
     worker.run()

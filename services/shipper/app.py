@@ -38,5 +38,6 @@ def main() -> None:
     warn_of_needless_sight(settings)
     database = Database(settings.database_url)
     check_endpoints(settings, database)
-    wake_all(database)
-    wire(settings, database).run()
+    worker = wire(settings, database)
+    worker.at_start(partial(wake_all, database))
+    worker.run()

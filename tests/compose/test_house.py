@@ -26,7 +26,7 @@ def test_compose_has_nothing_to_say_about_the_file(built: ComposeHouse, profiles
 
 
 def test_a_kafka_of_your_own_takes_the_place_of_ours(built: ComposeHouse) -> None:
-    theirs = {"ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": "kafka.shop.example:9093"}
+    theirs: dict[str, Any] = {"ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": "kafka.shop.example:9093"}
     files = ("--file", "docker-compose.yml", "--file", "deploy/your-kafka.yml")
     services = json.loads(docker("compose", *files, "config", "--format", "json", **theirs))["services"]
     assert "kafka" not in services

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,70 +23,14 @@ from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import HandlerFailure, InboxRow
 from orderbridge.database.unit_of_work import Database
-from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, Settings
+from orderbridge.vault.keys import new_installation_key
 from schemas.failures import DeadLetter
-from tests.parts.process import ServerProcess, wait_until
+from tests.parts.child_process import PARTITIONS, ChildProcess
+from tests.parts.process import wait_until
 
 Headers = Sequence[tuple[str, bytes | None]]
 TICKER = [sys.executable, "-c", "from services.ticker.app import main; main()"]
-PARTITIONS = 3
-
-
-class ChildProcess:
-    """A worker or a ticker, with its health page and its log."""
-
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
-        self._port = free_port()
-        self._log = log
-        variables = [f"{name}={value}" for name, value in environment.items()]
-        variables += [f"ORDERBRIDGE_HEALTH_PORT={self._port}", f"PYTHONPATH={Path(__file__).parents[2]}"]
-        self.server = ServerProcess(["/usr/bin/env", *variables, *command], log=log)
-        self.server.start()
-
-    @property
-    def pid(self) -> int:
-        """The id of the running process."""
-        assert self.server.pid is not None
-        return self.server.pid
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
-
-    def wait_for_end(self, seconds: float = 30) -> None:
-        """Return when it has ended by itself, or by a signal sent before."""
-        wait_until(lambda: self.server.failure() is not None, seconds=seconds, what="the end of a child process")
-        self.server.stop()
-
-    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Status and report of its health page; (0, {}) if it does not answer."""
-        status, body = self._get(path)
-        return status, json.loads(body) if body else {}
-
-    def metrics(self) -> str:
-        """The text of `/metrics`."""
-        return self._get("/metrics")[1]
-
-    def wait_for_partitions(self, number: int = 2 * PARTITIONS, seconds: float = 40) -> None:
-        """Return when it has been assigned so many partitions (of its two topics together)."""
-        wait_until(
-            lambda: self.ask("/healthz")[1].get("partitions") == number, seconds=seconds, what=f"{number} partitions"
-        )
-
-    def log(self) -> str:
-        """Everything it has written."""
-        return self._log.read_text()
-
-    def _get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +76,11 @@ class BusHouse:
         """Start a worker with the options of `bus_service.main`."""
         command = [sys.executable, "-m", "tests.parts.bus_service", json.dumps(options)]
         return self._start(command, {"ORDERBRIDGE_SESSION_TIMEOUT_SECONDS": str(session_timeout_seconds)})
+
+    def service(self, name: str) -> ChildProcess:
+        """Start one of the real services."""
+        secrets_key = {f"{PREFIX}SECRETS_KEY": new_installation_key()}
+        return self._start([sys.executable, "-m", "orderbridge.service", name], secrets_key)
 
     def ticker(self) -> ChildProcess:
         """Start a ticker, whose relay publishes retries and dead letters."""

@@ -11,7 +11,8 @@ from confluent_kafka.cimpl import NewTopic
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import OutboxRow
 from orderbridge.database.unit_of_work import Database
-from tests.parts.bus_house import TICKER, ChildProcess
+from tests.parts.bus_house import TICKER
+from tests.parts.child_process import ChildProcess
 from tests.parts.databases import unpublished
 from tests.parts.process import wait_until
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -113,3 +114,33 @@ def test_a_worker_started_while_the_broker_is_away(house_of_own_kafka: BusHouse,
     if worker.server.failure() is not None:
         worker = house.worker()
     house.wait_for("waiting", seconds=40)
+
+
+@pytest.mark.parametrize("service", ["shipper", "reporter"])
+def test_a_service_started_while_the_database_is_away(
+    service: str, house_of_own_database: BusHouse, own_postgres: Postgres
+) -> None:
+    """What it does first, before any event, needs the database: it waits, and says so."""
+    own_postgres.stop()
+    child = house_of_own_database.service(service)
+    wait_until(
+        lambda: child.ask("/healthz")[1].get("waiting_for") == "the database",
+        seconds=40,
+        what="what it waits for",
+    )
+    assert child.ask("/readyz")[0] == 503
+    own_postgres.start()
+    wait_until(lambda: child.ask("/readyz")[0] == 200, seconds=60, what="it is ready", interval=0.2)
+    assert child.server.failure() is None
+
+
+def test_a_service_that_waits_for_the_database_ends_when_told_to(
+    house_of_own_database: BusHouse, own_postgres: Postgres
+) -> None:
+    own_postgres.stop()
+    child = house_of_own_database.service("shipper")
+    wait_until(lambda: "waiting for the database" in child.log(), seconds=40, what="it waits")
+    child.signal(signal.SIGTERM)
+    child.wait_for_end()
+    assert "Traceback" not in child.log()
+    assert "crashed" not in child.log()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from orderbridge.bus.topics import group_of
-from tests.parts.bus_house import PARTITIONS, BusHouse, ChildProcess, attributes, shipped
+from tests.parts.bus_house import BusHouse, attributes, shipped
+from tests.parts.child_process import PARTITIONS, ChildProcess
 from tests.parts.kafka import Kafka
 from tests.parts.kafka_cluster import KafkaCluster
 from tests.parts.kafka_cluster import kafka_cluster as three_brokers

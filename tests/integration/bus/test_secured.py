@@ -25,8 +25,9 @@ from orderbridge.store import Store
 from schemas.generate import example
 from schemas.orders import OrderImported
 from schemas.shipments import OrderShipped
-from tests.parts.bus_house import BusHouse, ChildProcess
+from tests.parts.bus_house import BusHouse
 from tests.parts.certificates import Authority
+from tests.parts.child_process import ChildProcess
 from tests.parts.process import wait_until
 from tests.parts.secured_kafka import SecuredKafka
 
