@@ -6,15 +6,20 @@ A service declares itself as an entry point in the group `orderbridge.services`,
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import resource
 import sys
 from importlib.metadata import entry_points
+from typing import Final
 
 from orderbridge.settings import BadSettings
 from orderbridge.supervisor import stop_with_supervisor
 from orderbridge.tracing import configure_tracing
 from orderbridge.vault.key_ring import WrongInstallationKey
 from orderbridge.vault.keys import InvalidKeyText
+
+_M_ARENA_MAX: Final = -8
 
 
 def services() -> list[str]:
@@ -28,6 +33,7 @@ def run_service(name: str, arguments: list[str]) -> None:
     if not found:
         raise LookupError(f"There is no service {name!r}. Choose one of {', '.join(services())}.")
     refuse_core_dumps()
+    share_memory_among_threads()
     stop_with_supervisor()
     configure_tracing(name)
     sys.argv = [f"orderbridge run {name}", *arguments]
@@ -37,6 +43,17 @@ def run_service(name: str, arguments: list[str]) -> None:
 def refuse_core_dumps() -> None:
     """Have this process, and all that it starts, leave no core file: its memory holds keys and personal data."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def share_memory_among_threads(pools: int = 2) -> None:
+    """Have glibc allocate from so few pools, where there is glibc; before any thread starts.
+
+    Else each thread gets one of its own, up to eight for each core, and each grows to what its largest page of orders
+    took: an importer with 16 threads grew by half within twenty minutes (mallopt(3), M_ARENA_MAX). One thread at a time
+    runs Python anyway.
+    """
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, pools)
 
 
 if __name__ == "__main__":
