@@ -19,7 +19,7 @@ from pytest_socket import socket_allow_hosts
 
 from tests.parts.browser import chromium
 from tests.parts.kafka import Kafka, find_kafka
-from tests.parts.patience import be_patient, longest_first
+from tests.parts.patience import be_patient
 from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
 
@@ -46,10 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks each test with its tier, the name of its folder; longest files first, and with patience."""
-    limit = float(config.getini("timeout"))
-    longest_first(items, limit)
-    be_patient(items, limit)
+    """Marks each test with its tier, the name of its folder, and gives it its time."""
+    be_patient(items, float(config.getini("timeout")))
     for item in items:
         if item.path.is_relative_to(TESTS) and (tier := item.path.relative_to(TESTS).parts[0]) in TIERS:
             item.add_marker(tier)

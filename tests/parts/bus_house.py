@@ -27,6 +27,7 @@ from orderbridge.settings import PREFIX, Settings
 from orderbridge.vault.keys import new_installation_key
 from schemas.failures import DeadLetter
 from tests.parts.child_process import PARTITIONS, ChildProcess
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -118,7 +119,7 @@ class BusHouse:
 
     def flush(self) -> None:
         """Wait for the broker's answers to what was sent without waiting."""
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(30 * PATIENCE) == 0
 
     def ship_in_transaction(self, *order_ids: str) -> None:
         """The same as `ship` in one transaction of Kafka's, as some stores' producers do it."""

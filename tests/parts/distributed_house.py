@@ -137,7 +137,7 @@ class DistributedHouse:
 
     def get(self, url: str) -> Any:
         """JSON of a part."""
-        answer = requests.get(url, timeout=30)
+        answer = requests.get(url, timeout=300)  # books of ten thousand orders take their time
         answer.raise_for_status()
         return answer.json()
 

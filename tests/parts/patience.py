@@ -26,12 +26,3 @@ def limit_of(item: pytest.Item, default: float) -> float:
     """The seconds of a test's `timeout` mark, which is closest to it, or the `default`."""
     mark = item.get_closest_marker("timeout")
     return float(mark.args[0]) if mark else default
-
-
-def longest_first(items: list[pytest.Item], default: float) -> None:
-    """Files that may take long come first: begun at the end, one would keep all but one process waiting."""
-    longest: dict[str, float] = {}
-    for item in items:
-        file = str(item.path)
-        longest[file] = max(longest.get(file, 0.0), limit_of(item, default))
-    items.sort(key=lambda item: -longest[str(item.path)])

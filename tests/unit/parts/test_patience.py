@@ -1,4 +1,4 @@
-"""What is slow is not given up, and what is long begins first."""
+"""What is slow is not given up."""
 
 from __future__ import annotations
 
@@ -35,12 +35,6 @@ def test_without_patience_the_command_line_has_its_way(monkeypatch: pytest.Monke
     quick = item("a", 600)
     patience.be_patient([quick], 120)
     assert len(quick.marks) == 1
-
-
-def test_the_longest_file_comes_first_and_stays_whole() -> None:
-    items = [item("a"), item("b"), item("b", 600), item("c", 240)]
-    patience.longest_first(items, 120)
-    assert [str(one.path) for one in items] == ["b", "b", "c", "a"]
 
 
 def test_a_wait_is_longer_too(monkeypatch: pytest.MonkeyPatch) -> None:
