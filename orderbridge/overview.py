@@ -34,6 +34,7 @@ NEEDED: Final = ("importer", "shipper", "redactor", "ticker")
 """Without one of these nothing goes on."""
 SERVICES: Final = (*NEEDED, "reporter", "listener", "api", "console")
 PAUSED: Final = "has paused itself"
+WAITS_FOR: Final = "waits for"
 LATELY: Final = timedelta(hours=1)
 LATE_COUNTED: Final = 100
 """More late orders than these are not counted."""
@@ -182,7 +183,7 @@ def _state(
         return "bad", "is stuck"
     waiting = [row.waiting_for for row in fresh if row.state == "waiting" and row.waiting_for]
     if waiting:
-        return "waiting", f"waits for {waiting[0]}"
+        return "waiting", f"{WAITS_FOR} {waiting[0]}"
     if late:
         return "waiting", "events are late"
     if lag is not None and lag > _BEHIND:

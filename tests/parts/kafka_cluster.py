@@ -15,6 +15,8 @@ _COPIES = {
     "offsets.topic.replication.factor": "3",
     "transaction.state.log.replication.factor": "3",
     "share.coordinator.state.topic.replication.factor": "3",
+    # However long a test takes, who has taken over stays it until it is killed.
+    "auto.leader.rebalance.enable": "false",
 }
 
 

@@ -51,6 +51,14 @@ def test_one_does_not_get_on(database: Database, state: str, severity: str, what
     assert found(database, redactor=row) == {"service redactor": (severity, what)}
 
 
+def test_one_is_far_behind(database: Database) -> None:
+    found(database, importer={"lag": 20_000})
+    with database.unit_of_work() as work:
+        (finding,) = check_services(work)
+    assert (finding.severity, finding.what) == ("warning", "20,000 behind.")
+    assert "start more of it" in finding.what_to_do
+
+
 def test_one_that_has_paused_itself_is_told_once(database: Database) -> None:
     """By its reason, among the troubles that stand."""
     with database.unit_of_work() as work:
