@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ ENVELOPE = [("ce_id", b"e-1"), ("ce_source", b"store"), ("ce_type", b"order.ship
 
 
 @pytest.fixture
-def bench(sqlite_url: str) -> Bench:
+def bench(sqlite_url: str) -> Iterator[Bench]:
     """A pipeline for `order.shipped`."""
     clock = MovableClock()
     database = Database(sqlite_url, clock)
     upgrade(database.engine)
-    return Bench(database, clock)
+    yield Bench(database, clock)
+    database.close()
 
 
 def seen_while_handled(bench: Bench, body: bytes, headers: list[tuple[str, bytes]]) -> dict[str, Any]:
