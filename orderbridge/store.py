@@ -33,6 +33,7 @@ from orderbridge.bus.client_options import client_options
 from orderbridge.bus.committing import commit_handled
 from orderbridge.bus.envelope import open_envelope, original_of, validate
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.kafka_tries import KafkaTries
 from orderbridge.opening import NotOpened, OpenCall, open_call_of
 from orderbridge.replay_call import NotReplayed, ReplayCall, replay_call_of
 from orderbridge.settings import Settings, load_settings
@@ -44,7 +45,17 @@ from schemas.openings import OpenedSeal, Purpose
 from schemas.replays import ReplayAnswer
 from schemas.shipments import OrderShipped
 
-__all__ = ["STORE_EVENTS", "NotOpened", "NotSent", "Received", "Settings", "Store", "Unreadable", "load_settings"]
+__all__ = [
+    "STORE_EVENTS",
+    "KafkaTries",
+    "NotOpened",
+    "NotSent",
+    "Received",
+    "Settings",
+    "Store",
+    "Unreadable",
+    "load_settings",
+]
 
 log = logging.getLogger(__name__)
 

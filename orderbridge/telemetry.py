@@ -10,11 +10,12 @@ import errno
 import logging
 import sys
 import threading
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from orderbridge.kafka_tries import KafkaTries
 from orderbridge.settings import Settings
 
 EVENTS = Counter(
@@ -64,16 +65,6 @@ PUBLISHED = Counter("orderbridge_published", "Events published by the relay, by 
 PUBLISH_FAILURES = Counter("orderbridge_publish_failures", "Events the broker did not take.", ["type"])
 PAUSED = Gauge("orderbridge_paused", "1 while the service has paused itself.", ["service"])
 
-PASSING: Final = (
-    "Group Coordinator Request failed",
-    "Marking the coordinator dead",
-    "Heartbeat failed for group %s because it is rebalancing",
-    "No node available for metadata refresh",
-)
-"""How the Kafka clients' lines begin that each start and added copy brings: tries, repeated by themselves."""
-
-_MINUTE: Final = 60.0
-
 
 def configure_logging(settings: Settings, service: str) -> None:
     """Send structlog's and the libraries' logs to standard error, as text or JSON, a line an event."""
@@ -101,43 +92,11 @@ def configure_logging(settings: Settings, service: str) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = KafkaTries.on_standard_error()
     handler.setFormatter(formatter)
-    handler.addFilter(KafkaTries())
-    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # it warns of each 0.1 s that a busy machine took
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     sys.excepthook = lambda _kind, error, _trace: _crashed(error)
     threading.excepthook = lambda crash: _crashed(crash.exc_value)
-
-
-class KafkaTries(logging.Filter):
-    """What the Kafka clients log at each try, several a second while Kafka is away, is told once a minute.
-
-    The rule: a warning or error is for somebody. So a line of `PASSING` is told only if it has come again and again for
-    a minute, when it is no start any more; every other line at once. Both then once a minute from each place in the
-    code, as long as it lasts: an outage shows, and does not push everything else out of the log.
-    """
-
-    def __init__(self) -> None:
-        """One for each handler."""
-        super().__init__()
-        self._since: dict[tuple[str, int], tuple[float, float]] = {}
-        self._told: dict[tuple[str, int], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is told."""
-        if record.name.partition(".")[0] not in {"aiokafka", "kafka"}:
-            return True
-        place, now = (record.pathname, record.lineno), record.created
-        first, last = self._since.get(place, (now, now))
-        first = first if now - last < _MINUTE else now
-        self._since[place] = (first, now)
-        if str(record.msg).startswith(PASSING) and now - first < _MINUTE:
-            return False
-        if now - self._told.get(place, -_MINUTE) < _MINUTE:
-            return False
-        self._told[place] = now
-        return True
 
 
 def _crashed(error: BaseException | None) -> None:

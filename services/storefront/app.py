@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from orderbridge.store import NotOpened, load_settings
+from orderbridge.store import KafkaTries, NotOpened, load_settings
 from services.storefront.api import create_api
 from services.storefront.books import NoSuchOrder
 from services.storefront.orders import QUEUES, Order
@@ -154,7 +154,8 @@ def _words(error: ValueError) -> str:
 def main() -> None:
     """Run the store until SIGTERM or SIGINT. Its first line on standard output says where it listens."""
     settings = load_settings()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log_format = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(handlers=[KafkaTries.on_standard_error()], level=logging.WARNING, format=log_format)
     shop = Shop(settings)
     server = uvicorn.Server(uvicorn.Config(create_app(shop), log_config=None, timeout_graceful_shutdown=1))
     for number in (signal.SIGTERM, signal.SIGINT):  # for the moments in which uvicorn's own handlers are not there

@@ -9,14 +9,22 @@ from importlib.metadata import files
 
 import pytest
 
-from orderbridge.telemetry import PASSING, KafkaTries, describe
+from orderbridge.kafka_tries import PASSING, KafkaTries
+from orderbridge.telemetry import describe
 
 OUTAGE = "Unable connect to node with id %s: %s"
-_PROGRAM = """
-import logging
+_SERVICE = """
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
 configure_logging(load_settings(), "importer")
+"""
+_STORE = """
+import logging
+from orderbridge.store import KafkaTries
+logging.basicConfig(handlers=[KafkaTries.on_standard_error()])
+"""
+_LINES = """
+import logging
 logging.getLogger("kafka.net.selector").warning("Task %r ran for %.3fs", "one", 0.2)
 for _ in range(5):
     logging.getLogger("aiokafka.consumer.group_coordinator").error("Group Coordinator Request failed: %s", "15")
@@ -50,8 +58,11 @@ def test_other_libraries_lines_are_told_as_they_come() -> None:
     assert told([(0, OUTAGE), (1, OUTAGE)], name="faust.worker") == [0, 1]
 
 
-def test_every_process_logs_so() -> None:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60, check=True)
+@pytest.mark.parametrize("configured", [_SERVICE, _STORE], ids=["a service", "a store"])
+def test_a_process_logs_so(configured: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", configured + _LINES], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stderr.count("\n") == done.stderr.count("Unable connect to node with id 1: refused") == 1
 
 
