@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -42,16 +43,32 @@ class UnreadableOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrdersPage:
-    """A page of orders. `next_token` is None on the last; `…_before` is the moment up to which Amazon looked."""
+    """A page of orders. `next_token` is None on the last; `…_before` is the moment up to which Amazon looked.
 
-    orders: tuple[Order, ...]
-    unreadable: tuple[UnreadableOrder, ...]
+    Orders are read one at a time, as they are asked for: a hundred of them, read, take three times the memory of what
+    Amazon sent, and a process may have as many pages in hand as it has threads.
+    """
+
+    entries: tuple[Any, ...] = field(repr=False)
+    """The orders as Amazon sent them, personal data among it."""
     next_token: str | None
     last_updated_before: datetime | None
     created_before: datetime | None
     answer: Answer
     unknown_fields: dict[str, int] = field(default_factory=dict)
     """Fields that our models do not name, by their path, with how often they came."""
+
+    def read(self) -> Iterator[Order | UnreadableOrder]:
+        """Each order in its turn. One that cannot be read takes no other with it."""
+        for entry in self.entries:
+            try:
+                yield Order.model_validate(entry)
+            except ValidationError as error:
+                yield UnreadableOrder(_order_id(entry), describe(error))
+
+    def orders(self) -> Iterator[Order]:
+        """Those that can be read."""
+        return (one for one in self.read() if isinstance(one, Order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +110,8 @@ def search_orders(
 
     Exactly one of `last_updated_after` and `created_after` is given; the `…_before` of the same pair may be left out,
     else it lies at least two minutes in the past. The next page is the same call, every parameter unchanged, with
-    the page's `next_token`, which lives for 24 hours. An order that cannot be read is listed as unreadable and takes
-    no other with it. Raises `AmazonError`, and ValueError for parameters that Amazon's model rules out.
+    the page's `next_token`, which lives for 24 hours. Raises `AmazonError`, and ValueError for parameters that Amazon's
+    model rules out.
     """
     if (last_updated_after is None) == (created_after is None):
         raise ValueError("exactly one of last_updated_after and created_after must be given")
@@ -123,18 +140,9 @@ def search_orders(
 
     answer = connection.call(SEARCH_ORDERS, query=query)
     page = read_answer(SEARCH_ORDERS, _SearchOrdersResponse, answer)
-    orders: list[Order] = []
-    unreadable: list[UnreadableOrder] = []
-    novelties: Counter[str] = Counter()
-    for entry in page.orders:
-        novelties.update(unknown_fields(Order, entry))
-        try:
-            orders.append(Order.model_validate(entry))
-        except ValidationError as error:
-            unreadable.append(UnreadableOrder(_order_id(entry), describe(error)))
+    novelties = Counter(path for entry in page.orders for path in unknown_fields(Order, entry))
     return OrdersPage(
-        orders=tuple(orders),
-        unreadable=tuple(unreadable),
+        entries=page.orders,
         # An empty token would ask for the first page again.
         next_token=page.pagination.next_token or None,
         last_updated_before=page.last_updated_before,

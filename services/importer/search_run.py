@@ -7,7 +7,7 @@ from datetime import datetime
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon import Order, search_orders
 from orderbridge.amazon.operations import SEARCH_ORDERS
-from orderbridge.amazon.orders import INCLUDED_DATA, OrdersPage
+from orderbridge.amazon.orders import INCLUDED_DATA, OrdersPage, UnreadableOrder
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
@@ -61,35 +61,37 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
     """All of a page or nothing: the orders, what the store is told, and where to go on."""
     state = runs.state_of(work, account.account_id)
     since = imported_from(account, state)
-    lines = [_store(work, account, ring, window, order, since) for order in page.orders]
-    lines += [
-        RunLine(
-            order_id=unreadable.order_id or "(no number)",
-            did="unreadable",
-            problem=f"It cannot be read: {unreadable.error}. Report it to Orderbridge's developers.",
-        )
-        for unreadable in page.unreadable
-    ]
+    lines: list[RunLine] = []
+    unreadable: list[RunLine] = []
+    updates: list[datetime] = []
+    for order in page.read():
+        if isinstance(order, UnreadableOrder):
+            unreadable.append(_unreadable(order))
+        else:
+            lines.append(_store(work, account, ring, window, order, since))
+            updates.append(order.last_updated_time)
+    last_order_id = lines[-1].order_id if lines else window.last_order_id
+    lines += unreadable
     if page.unknown_fields and window.kind == "search":
         unmapped.note_fields(work, account.account_id, page.unknown_fields, lines[0].order_id)
     if window.reads_again:
         lines = runs.without_told(work, window.run_id, lines)
     runs.add_lines(work, window.run_id, lines)
-    window = access.page_arrived(work, account, window, page.orders)
+    window = access.page_arrived(work, account, window, page.orders())
     for line in lines:
         if line.problem:
             window = window.with_problem(f"Order {line.order_id}: {line.problem}")
     repeated = page.next_token is not None and page.next_token == window.next_token
     over = repeated and window.restarted
     unchanged = sum(line.did == "unchanged" for line in lines)
-    window = window.counted(lines).with_call().saw([order.last_updated_time for order in page.orders], unchanged)
+    window = window.counted(lines).with_call().saw(updates, unchanged)
     window = scale.noticed(work, account, state, window)
     window = window.model_copy(
         update={
             "bad_answers": 0,
             "next_token": page.next_token,
             "updated_before": window.updated_before or page.last_updated_before,
-            "last_order_id": page.orders[-1].order_id if page.orders else window.last_order_id,
+            "last_order_id": last_order_id,
         }
     )
     if repeated:
@@ -116,6 +118,11 @@ def _window_is_through(work: Work, window: Window) -> None:
         return
     cursor.advance(work, window, reached)
     runs.go_on(work, following, work.now)
+
+
+def _unreadable(order: UnreadableOrder) -> RunLine:
+    problem = f"It cannot be read: {order.error}. Report it to Orderbridge's developers."
+    return RunLine(order_id=order.order_id or "(no number)", did="unreadable", problem=problem)
 
 
 def _store(

@@ -117,7 +117,7 @@ def test_an_answer_that_unfolds_without_end_is_refused(amazon: Loopback, said: S
         tracemalloc.stop()
     assert peak < SOME_MEMORY
     amazon.api = then(Said(200, b'{"orders": []}'))
-    assert search_orders(connection, last_updated_after=START).orders == ()
+    assert search_orders(connection, last_updated_after=START).entries == ()
 
 
 def test_an_order_that_fits_into_no_event_is_told_and_holds_up_no_other(

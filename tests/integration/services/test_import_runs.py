@@ -193,7 +193,7 @@ def test_a_paging_token_that_leads_nowhere(system: System, monkeypatch: pytest.M
         page: amazon_orders.OrdersPage = whole(connection, **options)
         if calls == 2:
             return amazon_orders.OrdersPage(
-                page.orders, (), options["pagination_token"], page.last_updated_before, None, page.answer
+                page.entries, options["pagination_token"], page.last_updated_before, None, page.answer
             )
         return page
 

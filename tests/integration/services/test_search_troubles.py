@@ -99,7 +99,7 @@ def test_a_window_is_cut_before_its_token_dies(start: Start, monkeypatch: pytest
     def small_pages(*arguments: Any, **options: Any) -> Any:
         page = whole(*arguments, **options, max_results=2)
         if not in_order:
-            object.__setattr__(page, "orders", tuple(reversed(page.orders)))
+            return dataclasses.replace(page, entries=page.entries[::-1])
         return page
 
     monkeypatch.setattr(search_run, "search_orders", small_pages)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import traceback
+import weakref
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -72,12 +74,24 @@ def test_an_order_that_cannot_be_read_takes_no_other_with_it(amazon: Loopback, o
     amazon.api = then(said({"orders": [wrong, order, "Grace", order | {"orderId": {"Grace": 1}}]}))
     page = search_orders(amazon.connection(), last_updated_after=START)
 
-    assert [read.order_id for read in page.orders] == [order["orderId"]]
-    assert [entry.order_id for entry in page.unreadable] == ["1", None, None]
-    assert page.unreadable[0].error.startswith("createdTime: Input should be a valid datetime")
-    assert "orderItems.0.quantityOrdered: Field required" in page.unreadable[0].error
-    assert page.unreadable[2] == UnreadableOrder(None, "orderId: Input should be a valid string")
-    assert not any(personal in entry.error for entry in page.unreadable for personal in PERSONAL)
+    assert [read.order_id for read in page.orders()] == [order["orderId"]]
+    unreadable = [one for one in page.read() if isinstance(one, UnreadableOrder)]
+    assert [entry.order_id for entry in unreadable] == ["1", None, None]
+    assert unreadable[0].error.startswith("createdTime: Input should be a valid datetime")
+    assert "orderItems.0.quantityOrdered: Field required" in unreadable[0].error
+    assert unreadable[2] == UnreadableOrder(None, "orderId: Input should be a valid string")
+    assert not any(personal in entry.error for entry in unreadable for personal in PERSONAL)
+    assert not any(personal in repr(page) for personal in PERSONAL)
+
+
+def test_a_page_is_read_an_order_at_a_time(amazon: Loopback, order: dict[str, Any]) -> None:
+    """A page that is read whole, by each thread that imports, is most of an importer's memory."""
+    amazon.api = then(said({"orders": [order] * 3}))
+    page = search_orders(amazon.connection(), last_updated_after=START)
+
+    alive = [weakref.ref(one) for one in page.read()]
+    gc.collect()
+    assert [ref() for ref in alive] == [None] * 3
 
 
 def test_what_is_new_or_absent_or_null_is_no_trouble(amazon: Loopback, order: dict[str, Any]) -> None:
@@ -89,7 +103,7 @@ def test_what_is_new_or_absent_or_null_is_no_trouble(amazon: Loopback, order: di
         "moonPhase": "full",
     }
     amazon.api = then(said({"orders": [order]}))
-    (read,) = search_orders(amazon.connection(), last_updated_after=START).orders
+    (read,) = search_orders(amazon.connection(), last_updated_after=START).orders()
 
     assert (read.programs, read.packages, read.recipient) == ((), (), None)
     assert read.fulfillment is not None
