@@ -118,13 +118,14 @@ class Trial:
             return Tried(api_url, marketplace_ids, missing, (ADDRESS_ROLE,), refusal=error.message)
         except (AmazonError, ConnectRefused):
             return Tried(api_url, marketplace_ids, (), (ORDER_ROLE, ADDRESS_ROLE))
-        granted = address_role(page.orders())
+        orders = tuple(page.orders())
+        granted = address_role(orders)
         return Tried(
             api_url,
             marketplace_ids,
             (ADDRESS_ROLE,) if granted is False else (),
             (ADDRESS_ROLE,) if granted is None else (),
-            order_ids=tuple(order.order_id for order in page.orders()),
+            order_ids=tuple(order.order_id for order in orders),
         )
 
     def _call(self, operation: Operation, call: Callable[[], R]) -> R:

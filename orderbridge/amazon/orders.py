@@ -45,8 +45,8 @@ class UnreadableOrder:
 class OrdersPage:
     """A page of orders. `next_token` is None on the last; `…_before` is the moment up to which Amazon looked.
 
-    Orders are read one at a time, as they are asked for: a hundred of them, read, take three times the memory of what
-    Amazon sent, and a process may have as many pages in hand as it has threads.
+    Orders are read one at a time, as they are asked for: a hundred of them, read, take some megabytes, and a process
+    may have as many pages in hand as it has threads.
     """
 
     entries: tuple[Any, ...] = field(repr=False)
