@@ -22,6 +22,7 @@ from tests.parts.kafka import Kafka, find_kafka
 from tests.parts.patience import be_patient
 from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
+from tests.parts.tcp_proxy import TcpProxy
 
 TESTS = Path(__file__).parent
 TIERS = frozenset({"unit", "contract", "integration", "end_to_end", "compose", "chaos"})
@@ -91,10 +92,10 @@ def _allow(host: str) -> None:
         socket_allow_hosts(allowed_hosts, allow_unix_socket=True)
 
 
-def _get_kafka(*, own: bool, advertised: str | None = None) -> Kafka:
+def _get_kafka(*, own: bool, proxy: TcpProxy | None = None) -> Kafka:
     began = time.monotonic()
     try:
-        kafka = find_kafka(own=own, advertised=advertised)
+        kafka = find_kafka(own=own, proxy=proxy)
     except Missing as missing:
         found.setdefault("Kafka of its own", f"none: {missing}")
         skip_or_fail("kafka", str(missing))
@@ -141,7 +142,7 @@ def own_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
     """
     behind = getattr(request, "param", {}).get("behind")
     proxy = request.getfixturevalue(behind) if behind else None
-    kafka = _get_kafka(own=True, advertised=proxy and proxy.address)
+    kafka = _get_kafka(own=True, proxy=proxy)
     yield kafka
     kafka.close()
 

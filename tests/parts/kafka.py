@@ -20,6 +20,7 @@ from tests.parts.kafka_jars import VERSION, find_jars, find_java, run
 from tests.parts.patience import PATIENCE
 from tests.parts.process import Server, ServerProcess
 from tests.parts.requirement import Missing
+from tests.parts.tcp_proxy import TcpProxy
 
 VARIABLE = "ORDERBRIDGE_TEST_KAFKA"
 START_SECONDS = 60.0 * PATIENCE
@@ -130,18 +131,18 @@ class Kafka:
                 raise TimeoutError(f"no Kafka at {self.bootstrap_servers} after {START_SECONDS:.0f} s: {trouble}")
 
 
-def find_kafka(*, own: bool = False, advertised: str | None = None) -> Kafka:
+def find_kafka(*, own: bool = False, proxy: TcpProxy | None = None) -> Kafka:
     """The first Kafka that can be had, in the order of this module's first line.
 
-    With `own` a real one that can be stopped and started, which sends its clients to `advertised`, a proxy's
-    `host:port`, if told. Raises Missing, saying for each road what it lacks.
+    With `own` a real one that can be stopped and started, which sends its clients to the `proxy` before it, if
+    there is one. Raises Missing, saying for each road what it lacks.
     """
     if not own and (address := os.environ.get(VARIABLE)):
         return Kafka("environment", address)
     reasons = []
     for road in (in_docker, with_java):
         try:
-            return road(advertised)
+            return road(proxy)
         except Missing as missing:
             reasons.append(str(missing))
     if own:
@@ -149,7 +150,7 @@ def find_kafka(*, own: bool = False, advertised: str | None = None) -> Kafka:
     return mock("; ".join(reasons))
 
 
-def in_docker(advertised: str | None = None) -> Kafka:
+def in_docker(proxy: TcpProxy | None = None) -> Kafka:
     """Kafka in its official image. Raises Missing without a Docker daemon."""
     settings = SETTINGS | {
         "controller.quorum.voters": "1@localhost:9093",
@@ -170,21 +171,21 @@ def in_docker(advertised: str | None = None) -> Kafka:
             f"until [ -f {ADVERTISED} ]; do sleep 0.05; done; . {ADVERTISED}; exec /etc/kafka/docker/run",
         ],
     )
-    listeners = f"HOST://{advertised or container.address},BROKER://localhost:19092"
+    listeners = f"HOST://{_advertised(container.address, proxy)},BROKER://localhost:19092"
     container.write(ADVERTISED, f"export KAFKA_ADVERTISED_LISTENERS={listeners}\n")
     return Kafka("docker", container.address, server=container)
 
 
 def with_java(
-    advertised: str | None = None, more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = ()
+    proxy: TcpProxy | None = None, more: Mapping[str, str] | None = None, *, formatted_with: Iterable[str] = ()
 ) -> Kafka:
     """Kafka as a child process, from the jars that Maven fetches. Raises Missing without Java or Maven.
 
     `more` settings; their `listeners` stand beside the one that `bootstrap_servers` names. `formatted_with` more
-    arguments of the tool that makes its data folder. `advertised` is what clients are told, a proxy's address perhaps.
+    arguments of the tool that makes its data folder. Clients are sent to the `proxy` before it, if there is one.
     """
     port, controller = free_port(), free_port()
-    node = JavaNode(1, port, controller, {1: controller}, new_cluster_id(), advertised, more, formatted_with)
+    node = JavaNode(1, port, controller, {1: controller}, new_cluster_id(), proxy, more, formatted_with)
     return node.start()
 
 
@@ -201,7 +202,7 @@ class JavaNode:
         controller: int,
         voters: Mapping[int, int],
         cluster_id: str,
-        advertised: str | None = None,
+        proxy: TcpProxy | None = None,
         more: Mapping[str, str] | None = None,
         formatted_with: Iterable[str] = (),
     ) -> None:
@@ -214,7 +215,7 @@ class JavaNode:
             "node.id": str(number),
             "controller.quorum.voters": ",".join(f"{voter}@127.0.0.1:{its}" for voter, its in voters.items()),
             "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}", *beside]),
-            "advertised.listeners": ",".join([f"PLAINTEXT://{advertised or f'127.0.0.1:{port}'}", *beside]),
+            "advertised.listeners": ",".join([f"PLAINTEXT://{_advertised(f'127.0.0.1:{port}', proxy)}", *beside]),
             "log.dirs": f"{folder}/data",
             **more,
         }
@@ -261,6 +262,17 @@ class JavaNode:
         """Ends it, and deletes its data."""
         self.server.stop(kill=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _advertised(address: str, proxy: TcpProxy | None) -> str:
+    """Where clients are sent: to a broker's own address, or to the proxy, which passes on to it from here on.
+
+    From its first answer a client asks at this address alone, be it the one that waits for the broker's start.
+    """
+    if proxy is None:
+        return address
+    proxy.target = address
+    return proxy.address
 
 
 def new_cluster_id() -> str:

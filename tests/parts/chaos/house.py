@@ -58,7 +58,6 @@ class ChaosHouse(DistributedHouse):
             workers=(),
             amazon=proxies["amazon"].address,
         )
-        proxies["kafka"].target = kafka.bootstrap_servers
         proxies["postgres"].target = direct.split("@")[1].split("/")[0]
         proxies["amazon"].target = self.sandbox.removeprefix("http://")
         self.kafka, self.postgres, self.proxies, self.disk = kafka, postgres, proxies, disk

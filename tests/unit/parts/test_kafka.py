@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from tests.parts import kafka as roads
 from tests.parts import kafka_jars
 from tests.parts.kafka import Kafka, find_kafka, mock
 from tests.parts.requirement import Missing
+from tests.parts.tcp_proxy import TcpProxy
 
 
 def emit(kafka: Kafka, topic: str, value: bytes) -> None:
@@ -79,6 +81,24 @@ def test_a_broker_of_its_own(own_kafka: Kafka) -> None:
     assert not folder.exists()
 
 
+@pytest.fixture
+def tcp_proxy() -> Iterator[TcpProxy]:
+    proxy = TcpProxy()
+    yield proxy
+    proxy.close()
+
+
+@pytest.mark.parametrize("own_kafka", [{"behind": "tcp_proxy"}], indirect=True)
+def test_the_proxy_before_it_passes_on_from_its_start_however_slow_its_first_answer(own_kafka: Kafka) -> None:
+    slow = TcpProxy()
+    slow.target = own_kafka.bootstrap_servers
+    slow.slow(0.7)
+    try:
+        Kafka("environment", slow.address)
+    finally:
+        slow.close()
+
+
 def test_the_mock_answers_and_cannot_be_stopped(topic_prefix: str) -> None:
     kafka = mock("a test of it")
     emit(kafka, f"{topic_prefix}numbers", b"1")
@@ -90,7 +110,7 @@ def test_the_mock_answers_and_cannot_be_stopped(topic_prefix: str) -> None:
 
 
 def test_without_docker_java_and_maven_there_is_the_mock(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_daemon(_advertised: str | None) -> Kafka:
+    def no_daemon(_proxy: TcpProxy | None) -> Kafka:
         raise Missing("no Docker daemon answers")
 
     monkeypatch.delenv(roads.VARIABLE, raising=False)
