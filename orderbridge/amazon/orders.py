@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -32,6 +34,9 @@ INCLUDED_DATA: Final = (
 MOST_ORDERS_A_PAGE: Final = 100
 MOST_MARKETPLACES: Final = 50
 
+_unpacked = threading.Lock()
+"""Of all pages that come in at a moment one at a time is JSON of some megabytes. Threads would not be faster at it."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableOrder:
@@ -45,22 +50,24 @@ class UnreadableOrder:
 class OrdersPage:
     """A page of orders. `next_token` is None on the last; `…_before` is the moment up to which Amazon looked.
 
-    Orders are read one at a time, as they are asked for: a hundred of them, read, take some megabytes, and a process
-    may have as many pages in hand as it has threads.
+    Orders are packed until they are asked for, and read one at a time: a hundred of them, read, take some megabytes,
+    and a process may have as many pages in hand as it has threads.
     """
 
-    entries: tuple[Any, ...] = field(repr=False)
-    """The orders as Amazon sent them, personal data among it."""
+    entries: tuple[bytes, ...] = field(repr=False)
+    """The orders as Amazon sent them, personal data among it; packed by `pickle`, which keeps a Decimal one."""
     next_token: str | None
     last_updated_before: datetime | None
     created_before: datetime | None
     answer: Answer
+    """Without its body."""
     unknown_fields: dict[str, int] = field(default_factory=dict)
     """Fields that our models do not name, by their path, with how often they came."""
 
     def read(self) -> Iterator[Order | UnreadableOrder]:
         """Each order in its turn. One that cannot be read takes no other with it."""
-        for entry in self.entries:
+        for packed in self.entries:
+            entry = pickle.loads(packed)  # noqa: S301 - packed below, by this process
             try:
                 yield Order.model_validate(entry)
             except ValidationError as error:
@@ -139,17 +146,18 @@ def search_orders(
         query["paginationToken"] = pagination_token
 
     answer = connection.call(SEARCH_ORDERS, query=query)
-    page = read_answer(SEARCH_ORDERS, _SearchOrdersResponse, answer)
-    novelties = Counter(path for entry in page.orders for path in unknown_fields(Order, entry))
-    return OrdersPage(
-        entries=page.orders,
-        # An empty token would ask for the first page again.
-        next_token=page.pagination.next_token or None,
-        last_updated_before=page.last_updated_before,
-        created_before=page.created_before,
-        answer=answer,
-        unknown_fields=dict(novelties),
-    )
+    with _unpacked:
+        page = read_answer(SEARCH_ORDERS, _SearchOrdersResponse, answer)
+        novelties = Counter(path for entry in page.orders for path in unknown_fields(Order, entry))
+        return OrdersPage(
+            entries=tuple(pickle.dumps(entry) for entry in page.orders),
+            # An empty token would ask for the first page again.
+            next_token=page.pagination.next_token or None,
+            last_updated_before=page.last_updated_before,
+            created_before=page.created_before,
+            answer=replace(answer, body=b""),
+            unknown_fields=dict(novelties),
+        )
 
 
 def get_order(connection: Connection, order_id: str, *, included_data: tuple[str, ...] = INCLUDED_DATA) -> OrderAnswer:

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import traceback
+import tracemalloc
 import weakref
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -92,6 +93,21 @@ def test_a_page_is_read_an_order_at_a_time(amazon: Loopback, order: dict[str, An
     alive = [weakref.ref(one) for one in page.read()]
     gc.collect()
     assert [ref() for ref in alive] == [None] * 3
+
+
+def test_a_page_in_hand_is_hardly_larger_than_what_came(amazon: Loopback, order: dict[str, Any]) -> None:
+    """Read, be it as dicts alone, it is five times as large, and a process has many in hand."""
+    amazon.api = then(said({"orders": [order] * 100}))
+    tracemalloc.start()
+    page = search_orders(amazon.connection(), last_updated_after=START)
+    assert len(list(page.orders())) == 100
+
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    del page
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert before - after < 1.5 * 100 * len(json.dumps(order))
 
 
 def test_what_is_new_or_absent_or_null_is_no_trouble(amazon: Loopback, order: dict[str, Any]) -> None:
