@@ -17,9 +17,10 @@ import pytest
 from playwright.sync_api import Browser
 from pytest_socket import socket_allow_hosts
 
+from orderbridge.database import engine
 from tests.parts.browser import chromium
 from tests.parts.kafka import Kafka, find_kafka
-from tests.parts.patience import be_patient
+from tests.parts.patience import PATIENCE, be_patient
 from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
 from tests.parts.tcp_proxy import TcpProxy
@@ -41,6 +42,8 @@ hypothesis.settings.load_profile("orderbridge")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the tiers, and refuses a misspelt ORDERBRIDGE_TEST_REQUIRE before anything runs."""
+    # Where the whole machine stands still, processes go on after their transaction was ended; a test does not.
+    engine.LONGEST_IDLE = round(engine.LONGEST_IDLE * PATIENCE)
     for tier in sorted(TIERS):
         config.addinivalue_line("markers", f"{tier}: a test below tests/{tier}")
     required_parts()

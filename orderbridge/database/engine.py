@@ -21,11 +21,15 @@ _POSTGRES_ARGUMENTS = {
 }
 _SQLITE_SECONDS = 30.0
 _WAYS = 3
-_NO_WAITING = ("idle_in_transaction_session_timeout = '10s'", "tcp_user_timeout = '20s'")
-"""A process that is stopped in the middle of a transaction (SIGSTOP, a machine put to sleep) would hold its locks for
-as long, and everybody would wait for it: the standby ticker too. No handler is idle between two statements for longer,
-nor does any read so slowly that the server cannot send. Set on each connection: as start-up options they would take the
-place of those in the URL and in PGOPTIONS, and poolers refuse them."""
+LONGEST_IDLE = 10
+"""Seconds that a transaction may be idle between two statements.
+
+A process that is stopped in the middle of one (SIGSTOP, a machine put to sleep) would hold its locks for as long, and
+everybody would wait for it: the standby ticker too. No handler is idle for longer, nor does any read so slowly that
+the server cannot send. Set on each connection: as start-up options they would take the place of those in the URL and in
+PGOPTIONS, and poolers refuse them.
+"""
+_LONGEST_SENDING = 20
 
 
 def connect(url: str, *, pool_size: int = 16) -> Engine:
@@ -61,8 +65,8 @@ def connect_unpooled(url: str) -> Engine:
 
 def _let_nobody_wait(connection: Any, _record: Any) -> None:
     connection.autocommit = True
-    for setting in _NO_WAITING:
-        connection.execute(f"SET {setting}")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_IDLE}s'")
+    connection.execute(f"SET tcp_user_timeout = '{_LONGEST_SENDING}s'")
     connection.autocommit = False
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
@@ -42,7 +43,7 @@ def a_package_is_confirmed(demo: StandingHouse) -> bool:
 
 
 def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None:
-    status = demo.process.wait(240)
+    status = demo.process.wait(240 * PATIENCE)
     told = demo.output.read_text()
     assert status == 0, told[-3000:]
     report = json.loads((demo.folder / "report.json").read_text())
@@ -78,7 +79,7 @@ def test_the_books_agree_and_nothing_is_left_behind(demo: StandingHouse) -> None
 def test_ctrl_c_ends_it_at_any_moment(demo: StandingHouse, moment: Moment) -> None:
     wait_until(lambda: moment(demo), seconds=90, what="the moment")
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(30) == 1
+    assert demo.process.wait(30 * PATIENCE) == 1
     assert demo.processes() == []
     assert "Traceback" not in demo.output.read_text()
 
@@ -92,7 +93,7 @@ def test_ctrl_c_again_while_it_stops(demo: StandingHouse) -> None:
     demo.process.send_signal(signal.SIGINT)
     wait_until(lambda: len(demo.processes()) < everything, seconds=30, what="the first has ended")
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(30) == 1
+    assert demo.process.wait(30 * PATIENCE) == 1
     assert demo.processes() == []
     assert not (demo.folder / ".orderbridge" / "addresses.json").exists()
     assert "Traceback" not in demo.output.read_text()
@@ -102,12 +103,12 @@ def test_ctrl_c_again_while_it_stops(demo: StandingHouse) -> None:
 def test_no_process_is_left_however_it_ends(demo: StandingHouse, number: signal.Signals) -> None:
     wait_until(lambda: len(demo.processes()) >= 5, seconds=60, what="the services run")
     demo.process.send_signal(number)
-    demo.process.wait(30)
+    demo.process.wait(30 * PATIENCE)
     wait_until(lambda: demo.processes() == [], seconds=30, what="all are gone")
 
 
 def test_a_second_house_in_the_same_folder_is_refused(demo: StandingHouse) -> None:
     wait_until(lambda: len(demo.processes()) >= 2, seconds=60, what="the first runs")
     second = StandingHouse(demo.folder, "up")
-    assert second.process.wait(60) == 1
+    assert second.process.wait(60 * PATIENCE) == 1
     assert "Another `orderbridge up` or `demo` runs" in second.output.read_text()

@@ -20,6 +20,7 @@ from orderbridge.database.unit_of_work import Database
 from orderbridge.store import Received, Store
 from schemas.orders import OrderDocument, OrderEvent
 from services.storefront.books import Books
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
@@ -67,7 +68,7 @@ def reading(house: StandingHouse, reader: Reader) -> Iterator[None]:
 def command(house: StandingHouse, *arguments: str) -> str:
     """What a command prints that is typed beside the house."""
     typed = StandingHouse(house.folder, *arguments)
-    assert typed.process.wait(120) == 0, typed.output.read_text()
+    assert typed.process.wait(120 * PATIENCE) == 0, typed.output.read_text()
     return typed.output.read_text()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from orderbridge.database.models import ApiTokenRow
 from orderbridge.database.unit_of_work import Database
 from orderbridge.demo.books import compare
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
@@ -87,7 +88,7 @@ def _ship(house: StandingHouse, order_id: str) -> None:
 
 
 def _ask_for_import(house: StandingHouse) -> bool:
-    StandingHouse(house.folder, "import", "--no-wait").process.wait(60)
+    StandingHouse(house.folder, "import", "--no-wait").process.wait(60 * PATIENCE)
     return True
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.parts.dashboards import Query, queries
 from tests.parts.otlp import Collector, collector
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.prometheus import Prometheus, program, prometheus
 from tests.parts.standing_house import StandingHouse
@@ -44,7 +45,7 @@ def watched(house: StandingHouse, tmp_path_factory: pytest.TempPathFactory) -> I
     with prometheus(tmp_path_factory.mktemp("prometheus"), targets) as server:
         wait_until(lambda: len(server.query("up == 1")) == len(targets), seconds=30, what="all are scraped")
         house.post("sandbox", "/_sandbox/orders", {"count": ORDERS})
-        StandingHouse(house.folder, "import").process.wait(60)
+        StandingHouse(house.folder, "import").process.wait(60 * PATIENCE)
         wait_until(lambda: len(_orders(house)) == ORDERS, seconds=100, what="orders arrive", interval=1)
         for order in _orders(house):
             said = {"carrier": "UPS", "tracking_number": f"1Z{order['order_id'].replace('-', '')}"}

@@ -9,6 +9,7 @@ import pytest
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.database.models import Account
 from tests.parts.databases import migrated
+from tests.parts.patience import PATIENCE
 from tests.parts.standing_house import StandingHouse
 
 SANDBOX = "http://127.0.0.1:8402"
@@ -35,7 +36,7 @@ def test_a_mismatch_stops_the_start(tmp_path: Path, arguments: tuple[str, ...]) 
     if arguments == ("up",):
         (tmp_path / ".orderbridge" / "environment").write_text(LEFT_BY_A_KILLED_HOUSE)
     house = StandingHouse(tmp_path, *arguments, environment=CREDENTIALS)
-    assert house.process.wait(60) == 1
+    assert house.process.wait(60 * PATIENCE) == 1
     told = house.output.read_text()
     assert f"Settings: Account main was connected at {SANDBOX}; ORDERBRIDGE_AMAZON_API_URL is unset" in told
     assert "Traceback" not in told

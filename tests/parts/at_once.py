@@ -16,6 +16,7 @@ from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database, refuse_open_transaction
 from orderbridge.vault.secrets_box import SecretsBox
 from tests.parts.hand_clock import HandClock
+from tests.parts.patience import PATIENCE
 
 T = TypeVar("T")
 # Forked from a server that has imported this module once: a process is there in milliseconds, without our threads.
@@ -28,13 +29,13 @@ def in_processes(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]
     """Call `function` of this module once per tuple, each in a process of its own; all begin at the same moment."""
     gate = _CONTEXT.Barrier(len(arguments))
     with ProcessPoolExecutor(len(arguments), _CONTEXT, initializer=_hold, initargs=(gate,)) as pool:
-        return [future.result(60) for future in [pool.submit(function, *each) for each in arguments]]
+        return [future.result(60 * PATIENCE) for future in [pool.submit(function, *each) for each in arguments]]
 
 
 def _hold(gate: Any) -> None:
     global _gate
     _gate = gate
-    gate.wait(30)  # a pool starts all its processes before one takes up work only if none is idle
+    gate.wait(30 * PATIENCE)  # a pool starts all its processes before one takes up work only if none is idle
 
 
 def reserve_calls(url: str, calls: int) -> int:

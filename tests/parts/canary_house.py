@@ -36,6 +36,7 @@ from tests.parts.leavings import search_everything, store_without_compression
 from tests.parts.mail_server import MailServer
 from tests.parts.needles import Search
 from tests.parts.opener import Opener, Sealed
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.sandbox_server import SandboxServer
 
@@ -130,7 +131,7 @@ class CanaryHouse:
         for process in stopped:
             process.terminate()
         for process in stopped:
-            process.wait(30)
+            process.wait(30 * PATIENCE)
 
     def watch(self) -> list[str]:
         """Start again what has died; returns which those were."""
@@ -188,7 +189,7 @@ class CanaryHouse:
             env=self._all_variables(),
             cwd=REPOSITORY,
             capture_output=True,
-            timeout=120,
+            timeout=120 * PATIENCE,
         )
         name = f"command-{len(list(self.outputs.iterdir()))}"
         (self.outputs / name).write_bytes(" ".join(arguments).encode() + done.stdout + done.stderr)
@@ -227,7 +228,7 @@ class CanaryHouse:
                 raise TimeoutError(f"{error}; printed were {_lines_of(process, file)}") from None
             finally:
                 process.send_signal(signal.SIGINT)
-                process.wait(20)
+                process.wait(20 * PATIENCE)
 
     def scrape(self) -> None:
         """The metrics and health pages of every service, and every mail, kept for the search."""

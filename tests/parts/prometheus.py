@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from orderbridge.ports import free_port
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.requirement import skip_or_fail
 
@@ -74,4 +75,4 @@ def prometheus(folder: Path, targets: Iterable[str]) -> Iterator[Prometheus]:
         yield server
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(20 * PATIENCE)

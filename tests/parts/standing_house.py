@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import requests
 
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 
@@ -78,7 +79,7 @@ class StandingHouse:
         """A power cut: SIGKILL to all at once."""
         for process in self.processes():
             process.kill()
-        self.process.wait(10)
+        self.process.wait(10 * PATIENCE)
         wait_until(lambda: not self.processes(), seconds=10, what="all are dead")
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ class StandingHouse:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(20 * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         for process in self.processes():

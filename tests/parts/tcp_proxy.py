@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from orderbridge.ports import free_port
+from tests.parts.patience import PATIENCE
 
 _CHUNK = 1 << 16
 
@@ -115,7 +116,7 @@ class TcpProxy:
             _reset(writer)
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30 * PATIENCE)
 
     def _call(self, what: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(what)

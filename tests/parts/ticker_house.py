@@ -14,6 +14,7 @@ from orderbridge.database.unit_of_work import Database
 from tests.parts.bus_house import TICKER
 from tests.parts.child_process import ChildProcess
 from tests.parts.databases import unpublished
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 TOPICS = ("order.aged", "import.due")
@@ -37,7 +38,7 @@ class TickerHouse:
         for future in admin.create_topics(
             [NewTopic(prefix + topic, PARTITIONS, 1) for topic in (*TOPICS, "sweep.due")]
         ).values():
-            future.result(30)
+            future.result(30 * PATIENCE)
         self._reader = Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,

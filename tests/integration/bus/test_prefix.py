@@ -23,6 +23,7 @@ from schemas.orders import OrderImported
 from schemas.shipments import OrderShipped
 from tests.parts.bus_house import BusHouse
 from tests.parts.kafka import Kafka
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 FOREIGN = [*all_topics(), *(leader_topic("", worker) for worker in WORKERS)]
@@ -36,14 +37,14 @@ def foreign(kafka: Kafka) -> Iterator[AdminClient]:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
     made = admin.create_topics([NewTopic(name, 1, 1, config={"retention.ms": "1234567890"}) for name in FOREIGN])
     for future in made.values():
-        future.result(30)
+        future.result(30 * PATIENCE)
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
     for name in FOREIGN:
         producer.produce(name, MESSAGE, b"foreign")
     assert producer.flush(30) == 0
     yield admin
     for future in admin.delete_topics(FOREIGN).values():
-        future.result(30)
+        future.result(30 * PATIENCE)
 
 
 def state(admin: AdminClient, kafka: Kafka) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def state(admin: AdminClient, kafka: Kafka) -> dict[str, Any]:
     topics = admin.list_topics(timeout=10).topics
     described = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in FOREIGN])
     settings = {
-        resource.name: {name: entry.value for name, entry in answer.result(10).items()}
+        resource.name: {name: entry.value for name, entry in answer.result(10 * PATIENCE).items()}
         for resource, answer in described.items()
     }
     reader = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "looks", "log_level": 0})
@@ -61,7 +62,7 @@ def state(admin: AdminClient, kafka: Kafka) -> dict[str, Any]:
 
 
 def groups(admin: AdminClient) -> set[str]:
-    return {group.group_id for group in admin.list_consumer_groups().result(10).valid}
+    return {group.group_id for group in admin.list_consumer_groups().result(10 * PATIENCE).valid}
 
 
 @pytest.mark.timeout(180)

@@ -11,6 +11,7 @@ from orderbridge.bus.topics import create_topics, planned_topics
 from orderbridge.settings import Settings
 from schemas.events import all_topics
 from tests.parts.kafka import Kafka
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 DAY_MS = 24 * 3600 * 1000
@@ -30,7 +31,7 @@ def described(kafka: Kafka, names: list[str]) -> dict[str, dict[str, str]]:
     found = {}
     for resource, answer in answers.items():
         partitions = topics[resource.name].partitions
-        found[resource.name] = {name: entry.value for name, entry in answer.result(10).items()} | {
+        found[resource.name] = {name: entry.value for name, entry in answer.result(10 * PATIENCE).items()} | {
             "partitions": str(len(partitions)),
             "copies": str(len(partitions[0].replicas)),
         }

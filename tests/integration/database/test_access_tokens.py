@@ -23,6 +23,7 @@ from sandbox.seller_central import SellerCentral
 from tests.parts import at_once
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.patience import PATIENCE
 from tests.parts.sandbox_server import sandbox_server
 
 NAME = "a" * 64
@@ -54,7 +55,7 @@ def test_threads_at_once_make_one_login(database: Database) -> None:
         work.session.add(AccessToken(name=NAME, token="old", renew_at=START))
 
     def ask() -> None:
-        ready.wait(10)
+        ready.wait(10 * PATIENCE)
         got.append(SharedTokens(database, SecretsBox(KEY), URL).fetch(NAME, amazon.renew).token)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

@@ -13,11 +13,12 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from orderbridge.clock import DatabaseClock, HostClock
-from orderbridge.database.engine import connect_unpooled, database_time, is_outage, measure_time
+from orderbridge.database.engine import LONGEST_IDLE, connect_unpooled, database_time, is_outage, measure_time
 from orderbridge.database.models import Lease, Slot
 from orderbridge.database.unit_of_work import Database, TransactionOpen, refuse_open_transaction
 from tests.parts.databases import aged, post
 from tests.parts.hand_clock import START
+from tests.parts.patience import PATIENCE
 from tests.parts.postgres import Postgres
 
 _IDLE = "idle_in_transaction_session_timeout"
@@ -53,7 +54,7 @@ def test_an_inner_commit_does_not_hide_an_outer_transaction(database: Database) 
 def test_another_threads_transaction_is_its_own(database: Database) -> None:
     with database.unit_of_work() as work, ThreadPoolExecutor(1) as pool:
         work.post(aged("A"))
-        pool.submit(refuse_open_transaction).result(20)
+        pool.submit(refuse_open_transaction).result(20 * PATIENCE)
 
 
 def test_a_failed_unit_of_work_leaves_no_transaction_behind(database: Database) -> None:
@@ -73,7 +74,7 @@ def test_ours_takes_the_place_of_no_options_in_the_url(postgres_url: str) -> Non
     with database.unit_of_work() as work:
         shown = [work.session.execute(text(f"SHOW {name}")).scalar_one() for name in ("application_name", _IDLE)]
     database.close()
-    assert shown == ["mine", "10s"]
+    assert shown == ["mine", f"{LONGEST_IDLE}s"]
 
 
 def test_a_file_that_is_no_database_fails_at_once(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_writers_wait_for_their_turn(database: Database) -> None:
     all_ready = threading.Barrier(6)
 
     def count_up(_: int) -> None:
-        all_ready.wait(20)
+        all_ready.wait(20 * PATIENCE)
         for _ in range(10):
             with database.unit_of_work() as work:
                 row = work.session.scalars(select(Lease).with_for_update()).one()
@@ -146,14 +147,16 @@ def test_a_deadlock_is_an_outage(migrated_postgres: Database) -> None:
             with database.unit_of_work() as work:
                 work.session.execute(text("SET LOCAL deadlock_timeout = '50ms'"))
                 work.session.scalars(select(Lease).where(Lease.name == first).with_for_update()).one()
-                both.wait(20)
+                both.wait(20 * PATIENCE)
                 work.session.scalars(select(Lease).where(Lease.name == second).with_for_update()).one()
         except DBAPIError as error:
             return error
         return None
 
     with ThreadPoolExecutor(2) as pool:
-        results = [future.result(20) for future in (pool.submit(lock, "x", "y"), pool.submit(lock, "y", "x"))]
+        results = [
+            future.result(20 * PATIENCE) for future in (pool.submit(lock, "x", "y"), pool.submit(lock, "y", "x"))
+        ]
     errors = [error for error in results if error is not None]
     assert len(errors) == 1
     assert is_outage(errors[0])

@@ -12,6 +12,7 @@ from orderbridge.database.models import InboxRow
 from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import add_order, aged, cause, outbox
 from tests.parts.hand_clock import START
+from tests.parts.patience import PATIENCE
 
 
 def seen(database: Database, event_id: str, digest: str, *, consumer: str = "shipper", source: str = "store") -> str:
@@ -60,12 +61,12 @@ def test_of_two_handlers_at_once_one_has_an_effect(database: Database) -> None:
     both = threading.Barrier(2)
 
     def work_on(_: int) -> bool:
-        both.wait(20)
+        both.wait(20 * PATIENCE)
         with database.unit_of_work(cause("1")) as work:
             if inbox.look_up(work, "shipper", "aa") != "new":
                 return False
             if not database.is_sqlite:
-                both.wait(20)
+                both.wait(20 * PATIENCE)
             work.post(aged("A"))
             if inbox.record(work, "shipper", "aa", "handled"):
                 return True

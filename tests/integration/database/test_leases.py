@@ -14,6 +14,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import migrated
 from tests.parts.hand_clock import HandClock
+from tests.parts.patience import PATIENCE
 
 FIVE = timedelta(seconds=5)
 
@@ -85,7 +86,7 @@ def test_of_many_takers_at_once_one_gets_it(database: Database, clock: HandClock
     all_ready = threading.Barrier(8)
 
     def work_on(number: int) -> bool:
-        all_ready.wait(20)
+        all_ready.wait(20 * PATIENCE)
         return take(database, str(number))
 
     with ThreadPoolExecutor(8) as pool:
@@ -102,7 +103,7 @@ def test_while_it_is_checked_it_cannot_be_taken(database: Database, clock: HandC
             other = pool.submit(take, database, "b")
             assert not other.done()
             assert leases.take(work, "relay", "a", FIVE)
-        assert not other.result(20)
+        assert not other.result(20 * PATIENCE)
 
 
 @pytest.mark.timeout(60)
@@ -111,7 +112,7 @@ def test_a_holder_that_stands_still_in_its_transaction_holds_nobody_up(postgres_
     with migrated(postgres_url) as standing_still, migrated(postgres_url) as other, ThreadPoolExecutor(1) as pool:
         with standing_still.unit_of_work() as work:
             assert leases.take(work, "relay", "a", FIVE)
-            assert pool.submit(take, other, "b").result(30)
+            assert pool.submit(take, other, "b").result(30 * PATIENCE)
             with pytest.raises(DBAPIError) as caught:
                 leases.holds(work, "relay", "a")
             assert is_outage(caught.value)

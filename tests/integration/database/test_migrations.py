@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect, select, text
 
-from orderbridge.database.engine import connect
+from orderbridge.database.engine import LONGEST_IDLE, connect
 from orderbridge.database.migrate import _config, current_and_head, differences, upgrade
 from orderbridge.database.models import AccountState, Base, OutboxRow
 from orderbridge.database.unit_of_work import Database
@@ -63,7 +63,7 @@ def test_a_migration_may_be_idle_for_long(postgres_url: str, monkeypatch: pytest
         upgrade(database.engine)
         with database.engine.connect() as connection:
             look(_config(connection), "head")
-    assert allowed == ["0", "10s"]
+    assert allowed == ["0", f"{LONGEST_IDLE}s"]
 
 
 def test_rows_of_the_first_tables_stay(database_url: str) -> None:

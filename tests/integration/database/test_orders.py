@@ -9,6 +9,7 @@ from orderbridge.database.models import OrderRow
 from orderbridge.database.unit_of_work import Database
 from tests.parts.databases import add_order, aged, outbox, post
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.patience import PATIENCE
 
 START_MS = 1_795_510_800_000
 
@@ -77,7 +78,7 @@ def test_events_of_one_order_stand_in_the_outbox_by_sequence(database: Database)
     all_ready = threading.Barrier(4)
 
     def work_on(_: int) -> list[int]:
-        all_ready.wait(20)
+        all_ready.wait(20 * PATIENCE)
         given = []
         for _ in range(10):
             with database.unit_of_work() as work:

@@ -18,6 +18,7 @@ from orderbridge.database.unit_of_work import Cause, Database
 from schemas.failures import GivenBack, Original
 from tests.parts.databases import add_order, aged, cause, empty, migrated, outbox, post
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 SOON = START + timedelta(minutes=5)
@@ -116,11 +117,11 @@ def test_orders_that_share_a_name_never_wait_for_each_other_crosswise(migrated_p
                 work.lock_order(order_id)
                 work.post_once(aged("key"), LATER, "key")
                 if order_id == order_ids[0]:
-                    both_hold_one.wait(20)
+                    both_hold_one.wait(20 * PATIENCE)
 
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(store, "A", "B"), pool.submit(store, "B")]:
-            future.result(30)
+            future.result(30 * PATIENCE)
     assert [row.name for row in outbox(database)] == ["key"]
 
 
@@ -171,20 +172,20 @@ def test_two_transactions_post_one_name_at_once(database: Database) -> None:
         with database.unit_of_work() as work:
             work.post(aged("first"), name="due:A")
             posted.set()
-            assert go_on.wait(20)
+            assert go_on.wait(20 * PATIENCE)
 
     def second() -> None:
-        assert posted.wait(20)
+        assert posted.wait(20 * PATIENCE)
         with database.unit_of_work() as work:
             work.post(aged("second"), name="due:A")
 
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.submit(first), pool.submit(second)
-        assert posted.wait(20)
+        assert posted.wait(20 * PATIENCE)
         assert not two.done()
         go_on.set()
-        one.result(20)
-        two.result(20)
+        one.result(20 * PATIENCE)
+        two.result(20 * PATIENCE)
     assert [row.key for row in outbox(database)] == ["second"]
 
 

@@ -15,6 +15,7 @@ from orderbridge.doctor.at_start import warn_of_long_retention
 from orderbridge.doctor.topics import check_topics, kept_too_long
 from orderbridge.settings import Settings
 from tests.parts.kafka import Kafka
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 DAY_MS = 24 * 3600 * 1000
@@ -31,7 +32,7 @@ def make(kafka: Kafka, name: str, **configuration: str) -> None:
     written = {key.replace("_", "."): value for key, value in configuration.items()}
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     for future in admin.create_topics([NewTopic(name, 1, 1, config=written)]).values():
-        future.result(20)
+        future.result(20 * PATIENCE)
 
 
 def told(found: list[Finding]) -> list[tuple[str, str]]:

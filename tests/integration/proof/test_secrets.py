@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, Settings
 from orderbridge.vault.keys import new_installation_key
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.unit.amazon.loopback import Call, Loopback, said
 
@@ -199,7 +200,7 @@ def test_a_service_without_database_and_kafka_tells_none(
         wait_until(is_seen, seconds=90, what=f"{service} is up, or has given up", interval=0.2)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(30 * PATIENCE)
     text = log.read_text() + "".join(pages)
     assert text
     assert "Settings" not in text, "it got no further than its settings"

@@ -25,6 +25,7 @@ from services.reporter.sending import CLAIM
 from tests.integration.reporter.conftest import Start
 from tests.parts.in_process import ACCOUNT, Killed
 from tests.parts.mailing_system import SELLER, MailingSystem
+from tests.parts.patience import PATIENCE
 
 HOUR = 3600
 IMPORTED = f"Amazon orders: 1 imported ({ACCOUNT})"
@@ -194,7 +195,7 @@ def test_two_reporters_at_once_send_one_mail(postgres_system: MailingSystem, mon
 
     def slow(*arguments: Any) -> str:
         in_delivery.set()
-        assert others_done.wait(20)
+        assert others_done.wait(20 * PATIENCE)
         return deliver(*arguments)
 
     monkeypatch.setattr(sending, "deliver", slow)
@@ -205,11 +206,11 @@ def test_two_reporters_at_once_send_one_mail(postgres_system: MailingSystem, mon
     ]
     with ThreadPoolExecutor(len(jobs)) as pool:
         first = pool.submit(jobs[0])
-        assert in_delivery.wait(20)
+        assert in_delivery.wait(20 * PATIENCE)
         rest = [pool.submit(job) for job in jobs[1:]]
-        assert [future.result(30) for future in rest] == ["handled"] * 3
+        assert [future.result(30 * PATIENCE) for future in rest] == ["handled"] * 3
         others_done.set()
-        assert first.result(30) == "handled"
+        assert first.result(30 * PATIENCE) == "handled"
     assert len(system.mails) == 1
     system.run_until_idle()
     system.advance(HOUR)
@@ -228,7 +229,7 @@ def test_four_reporters_at_the_same_moment_send_one_mail(postgres_system: Mailin
 
     def process(original: Any) -> str:
         pipeline = reporter.wire(system.settings, system.database).pipeline()
-        barrier.wait(10)
+        barrier.wait(10 * PATIENCE)
         return pipeline.process(original)
 
     with ThreadPoolExecutor(4) as pool:
@@ -248,7 +249,7 @@ def test_what_comes_while_a_mail_is_on_its_way_goes_in_the_next(
         if not told:
             told.append(system.now)
             with ThreadPoolExecutor(1) as pool:
-                pool.submit(another).result(20)
+                pool.submit(another).result(20 * PATIENCE)
         return deliver(*arguments)
 
     def another() -> None:

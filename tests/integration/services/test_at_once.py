@@ -22,6 +22,7 @@ from schemas.orders import KeyExpired, OrderImported, OrderRedacted
 from schemas.shipments import OrderShipped, ShipmentConfirmed
 from services.importer import search_run
 from tests.parts.in_process import System
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 
 LINES = [{"sku": "MUG-BLUE", "quantity": 3}]
@@ -32,11 +33,11 @@ def together(*jobs: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(len(jobs))
 
     def start(job: Callable[[], Any]) -> Any:
-        barrier.wait(10)
+        barrier.wait(10 * PATIENCE)
         return job()
 
     with ThreadPoolExecutor(len(jobs)) as pool:
-        return [future.result(60) for future in [pool.submit(start, job) for job in jobs]]
+        return [future.result(60 * PATIENCE) for future in [pool.submit(start, job) for job in jobs]]
 
 
 def process(system: System, topic: str, body: bytes) -> Callable[[], str]:
@@ -96,7 +97,7 @@ def test_one_event_id_used_twice_at_once_loses_neither(postgres_system: System, 
     def handler(event: OrderShipped, _work: Work) -> None:
         if first_try[event.carrier]:
             first_try[event.carrier] = False
-            both.wait(20)
+            both.wait(20 * PATIENCE)
             if event.carrier == "DHL":
                 assert wait_for_row(system.database)
                 if second == "bad":
@@ -136,7 +137,7 @@ def test_two_imports_at_once(postgres_system: System, monkeypatch: pytest.Monkey
     def slow(*arguments: Any, **options: Any) -> Any:
         at_once[0] += 1
         at_once[1] = max(at_once)
-        given_back.wait(20)
+        given_back.wait(20 * PATIENCE)
         page = search(*arguments, **options)
         at_once[0] -= 1
         return page

@@ -17,6 +17,7 @@ from services.ticker.relay import BATCH, HELD_BACK, LEASE_SECONDS, SHARE, Relay
 from services.ticker.wake import SqliteWaker
 from tests.parts.databases import aged, empty, outbox, post, unpublished
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.patience import PATIENCE
 from tests.parts.publishing import FakeBroker, first_appearances
 
 
@@ -219,17 +220,17 @@ def test_a_takeover_in_the_middle_of_publishing_may_repeat_but_never_skips(
     def hang_in_the_second_wave(wave: list[Outgoing]) -> None:
         if len(broker.waves) == 2:
             hangs.set()
-            assert go_on.wait(20)
+            assert go_on.wait(20 * PATIENCE)
 
     broker.before = hang_in_the_second_wave
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(relay_of(database, broker, "a").tick)
-        assert hangs.wait(20)
+        assert hangs.wait(20 * PATIENCE)
         clock.advance(seconds=LEASE_SECONDS)
         assert relay_of(database, broker, "b").tick().published == 5
         late = post(database, aged("A"))
         go_on.set()
-        slow.result(20)
+        slow.result(20 * PATIENCE)
     assert unpublished(database) == 1  # the late one, which the slow relay never read
     clock.advance(seconds=LEASE_SECONDS)
     relay_of(database, broker, "b").tick()

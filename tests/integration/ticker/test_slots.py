@@ -18,6 +18,7 @@ from orderbridge.database.unit_of_work import Database
 from services.ticker.slots import plan_slots, slot_start
 from tests.parts.databases import outbox
 from tests.parts.hand_clock import START, HandClock
+from tests.parts.patience import PATIENCE
 
 
 def connect(
@@ -83,7 +84,7 @@ def test_planners_at_once_plan_a_slot_once(database: Database) -> None:
     all_ready = threading.Barrier(4)
 
     def plan(_: int) -> int:
-        all_ready.wait(20)
+        all_ready.wait(20 * PATIENCE)
         return plan_slots(database)
 
     with ThreadPoolExecutor(4) as pool:
