@@ -19,6 +19,7 @@ from orderbridge.tracing import configure_tracing
 from orderbridge.vault.key_ring import WrongInstallationKey
 from orderbridge.vault.keys import InvalidKeyText
 
+_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
@@ -33,7 +34,7 @@ def run_service(name: str, arguments: list[str]) -> None:
     if not found:
         raise LookupError(f"There is no service {name!r}. Choose one of {', '.join(services())}.")
     refuse_core_dumps()
-    share_memory_among_threads()
+    give_memory_back()
     stop_with_supervisor()
     configure_tracing(name)
     sys.argv = [f"orderbridge run {name}", *arguments]
@@ -45,15 +46,18 @@ def refuse_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def share_memory_among_threads(pools: int = 2) -> None:
-    """Have glibc allocate from so few pools, where there is glibc; before any thread starts.
+def give_memory_back(pools: int = 2, large: int = 128 << 10) -> None:
+    """Have glibc keep no more memory than it must, where there is glibc; before any thread starts (mallopt(3)).
 
-    Else each thread gets one of its own, up to eight for each core, and each grows to what its largest page of orders
-    took: an importer with 16 threads grew by half within twenty minutes (mallopt(3), M_ARENA_MAX). One thread at a time
-    runs Python anyway.
+    It allocates from so few `pools`. Else each thread gets one of its own, up to eight for each core, and each grows to
+    what its largest page of orders took, though one thread at a time runs Python. And blocks of so many bytes, `large`,
+    an answer of Amazon's, always go back as soon as they are free. Else the first that does raises that limit, and
+    answers lie among what stays: an importer kept growing for an hour.
     """
     with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, pools)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, pools)
+        mallopt(_M_MMAP_THRESHOLD, large)
 
 
 if __name__ == "__main__":
