@@ -6,21 +6,16 @@ A service declares itself as an entry point in the group `orderbridge.services`,
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import resource
 import sys
 from importlib.metadata import entry_points
-from typing import Final
 
+from orderbridge.memory import give_memory_back
 from orderbridge.settings import BadSettings
 from orderbridge.supervisor import stop_with_supervisor
 from orderbridge.tracing import configure_tracing
 from orderbridge.vault.key_ring import WrongInstallationKey
 from orderbridge.vault.keys import InvalidKeyText
-
-_M_MMAP_THRESHOLD: Final = -3
-_M_ARENA_MAX: Final = -8
 
 
 def services() -> list[str]:
@@ -44,20 +39,6 @@ def run_service(name: str, arguments: list[str]) -> None:
 def refuse_core_dumps() -> None:
     """Have this process, and all that it starts, leave no core file: its memory holds keys and personal data."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def give_memory_back(pools: int = 2, large: int = 128 << 10) -> None:
-    """Have glibc keep no more memory than it must, where there is glibc; before any thread starts (mallopt(3)).
-
-    It allocates from so few `pools`. Else each thread gets one of its own, up to eight for each core, and each grows to
-    what its largest page of orders took, though one thread at a time runs Python. And blocks of so many bytes, `large`,
-    an answer of Amazon's, always go back as soon as they are free. Else the first that does raises that limit, and
-    answers lie among what stays: an importer kept growing for an hour.
-    """
-    with contextlib.suppress(AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, pools)
-        mallopt(_M_MMAP_THRESHOLD, large)
 
 
 if __name__ == "__main__":

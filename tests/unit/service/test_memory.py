@@ -1,23 +1,34 @@
-"""A service's threads take their memory from two pools, not from one each, and give back what was large."""
+"""A service's threads take their memory from two pools, not from one each, and give back what they no longer need."""
 
 from __future__ import annotations
 
+import json
 import platform
-import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.parts.patience import PATIENCE
 
 _PROGRAM = """
-import ctypes, sys, threading
-from orderbridge.service import give_memory_back
+import ctypes, json, os, sys, threading, time
+from orderbridge.memory import give_memory_back
 
-if sys.argv[1] == "give back":
-    give_memory_back()
+given_back = sys.argv[1] == "give back"
+if given_back:
+    give_memory_back(every=0.05)
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+
+def about(what):
+    libc.malloc_info(0, ctypes.c_void_p(file := libc.fopen(path.encode(), b"w")))
+    libc.fclose(ctypes.c_void_p(file))
+    return open(path).read().count(what)
+
+path = sys.argv[2]
 started = threading.Barrier(13)
 def take():
     kept = [bytes(2000) for _ in range(100)]
@@ -26,30 +37,45 @@ def take():
 for _ in range(12):
     threading.Thread(target=take).start()
 started.wait()
+pools = about("<heap nr=")
+started.wait()
+
+def private():
+    with open("/proc/self/smaps_rollup") as told:
+        return next(int(line.split()[1]) for line in told if line.startswith("Private_Dirty"))
+
 large = bytes(2_000_000)
 del large
-large = bytes(400_000)
-libc = ctypes.CDLL(None)
-libc.fopen.restype = ctypes.c_void_p
-file = libc.fopen(sys.argv[2].encode(), b"w")
-libc.malloc_info(0, ctypes.c_void_p(file))
-libc.fclose(ctypes.c_void_p(file))
-started.wait()
+large = bytearray(b"x" * 400_000)
+of_large = private()
+del large
+of_large -= private()
+
+blocks = [bytearray(b"x" * 4000) for _ in range(10_000)]
+full = private()
+del blocks[: len(blocks) - 1]  # the last one, on top, keeps the rest from going back
+deadline = time.monotonic() + (float(sys.argv[3]) if given_back else 0.5)
+while full - private() < 30_000 and time.monotonic() < deadline:
+    time.sleep(0.02)
+print(json.dumps({"pools": pools, "of_large": of_large, "of_small": full - private()}))
 """
 
 
-def memory(how: str, folder: Path) -> tuple[int, int]:
-    """In how many pools glibc keeps the memory of a process with twelve threads, and how much outside of them."""
-    told = folder / how
-    subprocess.run([sys.executable, "-c", _PROGRAM, how, str(told)], check=True, timeout=60 * PATIENCE)
-    outside = re.findall(r'<total type="mmap" count="\d+" size="(\d+)"', told.read_text())[-1]
-    return told.read_text().count("<heap nr="), int(outside)
+def told(how: str, path: str) -> dict[str, Any]:
+    """Of a process with twelve threads: glibc's pools, and KiB that went back of 400 large and of 40,000 in small."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, how, path, str(20 * PATIENCE)],
+        check=True,
+        capture_output=True,
+        timeout=60 * PATIENCE,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no such pools")
-def test_threads_share_memory_and_large_blocks_go_back(tmp_path: Path) -> None:
-    pools, outside = memory("give back", tmp_path)
-    assert pools <= 2
-    pools_let_be, outside_let_be = memory("let be", tmp_path)
-    assert pools_let_be > 2
-    assert outside - outside_let_be > 300_000
+def test_threads_share_memory_and_give_it_back(tmp_path: Path) -> None:
+    ours, let_be = told("give back", str(tmp_path / "ours")), told("let be", str(tmp_path / "let be"))
+    assert ours["pools"] <= 2 < let_be["pools"]
+    assert ours["of_large"] > 300 > let_be["of_large"]
+    assert ours["of_small"] > 30_000 > let_be["of_small"]
