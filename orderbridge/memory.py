@@ -7,24 +7,21 @@ import threading
 import time
 from typing import Final
 
-_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
-def give_memory_back(pools: int = 2, large: int = 128 << 10, every: float = 60.0) -> None:
+def give_memory_back(pools: int = 2, every: float = 60.0) -> None:
     """Have glibc keep no more memory than it must, until the process ends; before any other thread starts.
 
     It allocates from so few `pools`. Else each thread gets one of its own, up to eight for each core, and each grows to
-    what its largest page of orders took, though one thread at a time runs Python. Blocks of so many bytes, `large`, an
-    answer of Amazon's, always go back as soon as they are free: else the first that does raises that limit, and answers
-    lie among what stays. What is free between smaller blocks goes back `every` so many seconds. Without all of this an
-    importer kept growing for an hour (docs/reliability.md, "Soak").
+    what its largest page of orders took, though one thread at a time runs Python. What is free in them, between what is
+    kept too, goes back `every` so many seconds. Without it an importer kept growing for an hour (docs/reliability.md,
+    "Soak").
     """
     libc = ctypes.CDLL(None)
     if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):
         return  # another C library
     libc.mallopt(_M_ARENA_MAX, pools)
-    libc.mallopt(_M_MMAP_THRESHOLD, large)
     threading.Thread(target=_trim, args=(libc, every), name="memory", daemon=True).start()
 
 
