@@ -26,6 +26,7 @@ from schemas.orders import Choice
 from tests.parts.command_line import LIVE
 from tests.parts.console import PASSWORD, ConsoleServer, add_user
 from tests.parts.databases import migrated
+from tests.parts.patience import PATIENCE
 
 pytestmark = pytest.mark.timeout(180)
 AXE = Axe()
@@ -99,7 +100,7 @@ def page(browser: Browser) -> Iterator[Page]:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(10_000 * PATIENCE)
         yield page
         assert [one for one in complaints if "status of 4" not in one] == []
 

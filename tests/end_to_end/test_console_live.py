@@ -14,11 +14,12 @@ from confluent_kafka import Producer
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.parts.console import PASSWORD
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
 pytestmark = pytest.mark.timeout(240)
-SECONDS = 30_000
+SECONDS = 30_000 * PATIENCE
 """Milliseconds within which a glance tells."""
 
 

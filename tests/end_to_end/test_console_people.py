@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from orderbridge.access.sign_in import MOST_FAILURES
 from tests.parts.console import PASSWORD, ConsoleServer, add_account, add_user
 from tests.parts.databases import migrated
+from tests.parts.patience import PATIENCE
 
 pytestmark = pytest.mark.timeout(180)
 USERS = {"anna": "owner", "otto": "operator", "vera": "viewer"}
@@ -33,7 +34,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """One person's browser."""
     with browser.new_context() as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(10_000 * PATIENCE)
         yield page
 
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from schemas.personal_data import PersonalDataState
 from tests.parts.console import PASSWORD
 from tests.parts.contract import EXAMPLES
+from tests.parts.patience import PATIENCE
 from tests.parts.standing_house import StandingHouse
 from tests.parts.storefront import BEGINNING, ITEM, ORDER, Pages, Scribe
 
@@ -56,7 +57,7 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_page() as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(10_000 * PATIENCE)
         yield page
         assert [one for one in complaints if "status of 4" not in one and "favicon" not in one] == []
 

@@ -95,7 +95,7 @@ def zipped(size: int) -> bytes:
         (Said(200, gzip.compress(zipped(512 * MIB)), {"Content-Encoding": "gzip, gzip"}), "more than"),
         (Said(200, zipped(MIB), {"Content-Encoding": ", ".join(["gzip"] * 50)}), "decompressed"),
         (Said(200, b"[" * DEEP + b"]" * DEEP), "not JSON"),
-        (Said(200, b'["\\ud800", ' + b"[" * 900 + b"]" * 901), "orders|not JSON|object"),
+        (Said(200, b'["\\ud800", ' + b"[" * 900 + b"]" * 901), "orders|not JSON|dictionary"),
         (Said(200, b'{"a":' * DEEP + b'"\\ud800"' + b"}" * DEEP), "not JSON"),
         (Said(200, b'{"orders": ' + b"9" * 100_000 + b"}"), "not JSON"),
         (Said(200, b'{"orders": [' + b"1," * 5_000_000 + b"1]}"), "parts"),
