@@ -30,6 +30,9 @@ the server cannot send. Set on each connection: as start-up options they would t
 PGOPTIONS, and poolers refuse them.
 """
 _LONGEST_SENDING = 20
+CONNECTION_LIVES = 1800.0
+"""Seconds after which a connection is replaced. PostgreSQL's process behind it remembers plans, tables and indexes, more
+of them with every hour: in two hours of soak sixty of them grew by 9 MiB an hour."""
 
 
 def connect(url: str, *, pool_size: int = 16) -> Engine:
@@ -52,7 +55,12 @@ def connect(url: str, *, pool_size: int = 16) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     engine = create_engine(
-        parsed, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, connect_args=_POSTGRES_ARGUMENTS
+        parsed,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_recycle=CONNECTION_LIVES,
+        connect_args=_POSTGRES_ARGUMENTS,
     )
     event.listen(engine, "connect", _let_nobody_wait)
     return engine

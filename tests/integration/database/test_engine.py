@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from orderbridge.clock import DatabaseClock, HostClock
+from orderbridge.database import engine
 from orderbridge.database.engine import LONGEST_IDLE, connect_unpooled, database_time, is_outage, measure_time
 from orderbridge.database.models import Lease, Slot
 from orderbridge.database.unit_of_work import Database, TransactionOpen, refuse_open_transaction
@@ -20,6 +22,7 @@ from tests.parts.databases import aged, post
 from tests.parts.hand_clock import START
 from tests.parts.patience import PATIENCE
 from tests.parts.postgres import Postgres
+from tests.parts.process import wait_until
 
 _IDLE = "idle_in_transaction_session_timeout"
 
@@ -212,3 +215,18 @@ def test_how_long_a_connection_takes_to_open_does_not_put_the_clock_wrong(postgr
 
     # On a busy machine any one may take longer; with the way to a connection in it, each would be wrong by 0.25 s.
     assert min(wrong_by() for _ in range(5)) < timedelta(seconds=0.2)
+
+
+def test_a_connection_is_replaced_after_a_while(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's process behind one that lives for days takes ever more memory."""
+
+    def serving(database: Database) -> int:
+        with database.unit_of_work() as work:
+            return int(work.session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    with closing(Database(postgres_url)) as database:
+        assert serving(database) == serving(database)
+    monkeypatch.setattr(engine, "CONNECTION_LIVES", 0.05)
+    with closing(Database(postgres_url)) as database:
+        first = serving(database)
+        wait_until(lambda: serving(database) != first, seconds=10, what="another process serves", interval=0.1)
