@@ -31,8 +31,8 @@ PGOPTIONS, and poolers refuse them.
 """
 _LONGEST_SENDING = 20
 CONNECTION_LIVES = 1800.0
-"""Seconds after which a connection is replaced. PostgreSQL's process behind it remembers plans, tables and indexes, more
-of them with every hour: in two hours of soak sixty of them grew by 9 MiB an hour."""
+"""Seconds after which a connection is replaced. PostgreSQL's process behind it remembers plans, tables and indexes,
+more of them with every hour: in a soak of two hours sixty of them grew by 9 MiB an hour."""
 
 
 def connect(url: str, *, pool_size: int = 16) -> Engine:
