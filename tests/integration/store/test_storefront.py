@@ -24,6 +24,7 @@ from schemas.personal_data import PersonalDataState
 from schemas.shipments import OrderShipped
 from tests.integration.store.bridge import ORDER, Bridge, example, updated
 from tests.parts.kafka import Kafka
+from tests.parts.patience import PATIENCE
 from tests.parts.process import ServerProcess, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -221,7 +222,7 @@ def test_a_signal_ends_it_soon(shop: Shop, number: signal.Signals) -> None:
     began = time.monotonic()
     os.kill(shop.server.pid, number)
     wait_until(lambda: shop.server.failure() is not None, seconds=10, what="its end")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * PATIENCE
     assert "Traceback" not in shop.log()
 
 

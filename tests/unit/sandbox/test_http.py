@@ -12,6 +12,7 @@ import requests
 
 from sandbox.clock import ManualClock
 from sandbox.server import listen
+from tests.parts.patience import PATIENCE
 
 LOGIN = {
     "grant_type": "refresh_token",
@@ -221,7 +222,7 @@ def test_the_back_door(call: Call, url: str) -> None:
 def test_thousands_of_orders_are_placed_at_once(call: Call) -> None:
     began = time.monotonic()
     assert len(call("POST", "/_sandbox/orders", json={"count": 2000}, timeout=30).json()["order_ids"]) == 2000
-    assert time.monotonic() - began < 10  # 0.7 s on two cores
+    assert time.monotonic() - began < 10 * PATIENCE  # 0.7 s on two cores
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
