@@ -138,10 +138,18 @@ def kafka(any_kafka: Kafka) -> Kafka:
 
 
 @pytest.fixture
+def kafka_proxy() -> Iterator[TcpProxy]:
+    """Before the broker, which tells its clients this address."""
+    proxy = TcpProxy()
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
 def own_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
     """Apache Kafka for this test alone, which may stop and start it.
 
-    Behind a proxy: `@pytest.mark.parametrize("own_kafka", [{"behind": "NAME"}], indirect=True)`, a fixture's name.
+    Behind a proxy: `@pytest.mark.parametrize("own_kafka", [{"behind": "kafka_proxy"}], indirect=True)`.
     """
     behind = getattr(request, "param", {}).get("behind")
     proxy = request.getfixturevalue(behind) if behind else None

@@ -24,14 +24,6 @@ SEED = int(os.environ.get("ORDERBRIDGE_CHAOS_SEED") or random.randrange(1_000_00
 
 
 @pytest.fixture
-def kafka_proxy() -> Iterator[TcpProxy]:
-    """Before the broker, which tells its clients this address."""
-    proxy = TcpProxy()
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
 def proxies(kafka_proxy: TcpProxy) -> Iterator[dict[str, TcpProxy]]:
     """Before every tier."""
     more = {"postgres": TcpProxy(), "amazon": TcpProxy()}

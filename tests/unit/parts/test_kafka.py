@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -81,14 +80,7 @@ def test_a_broker_of_its_own(own_kafka: Kafka) -> None:
     assert not folder.exists()
 
 
-@pytest.fixture
-def tcp_proxy() -> Iterator[TcpProxy]:
-    proxy = TcpProxy()
-    yield proxy
-    proxy.close()
-
-
-@pytest.mark.parametrize("own_kafka", [{"behind": "tcp_proxy"}], indirect=True)
+@pytest.mark.parametrize("own_kafka", [{"behind": "kafka_proxy"}], indirect=True)
 def test_the_proxy_before_it_passes_on_from_its_start_however_slow_its_first_answer(own_kafka: Kafka) -> None:
     slow = TcpProxy()
     slow.target = own_kafka.bootstrap_servers
