@@ -14,7 +14,7 @@ import pytest
 from tests.parts.patience import PATIENCE
 
 _PROGRAM = """
-import ctypes, json, sys, threading, time
+import ctypes, gc, json, sys, threading, time
 from orderbridge.memory import give_memory_back
 
 given_back = sys.argv[1] == "give back"
@@ -48,12 +48,28 @@ del blocks[: len(blocks) - 1]  # the last one, on top, keeps the rest from going
 deadline = time.monotonic() + (float(sys.argv[3]) if given_back else 0.5)
 while full - private() < 30_000 and time.monotonic() < deadline:
     time.sleep(0.02)
-print(json.dumps({"pools": pools, "went_back": full - private()}))
+told = {"pools": pools, "went_back": full - private()}
+
+class Circle:
+    alive = 0
+    def __init__(self):
+        self.me = self
+        Circle.alive += 1
+    def __del__(self):
+        Circle.alive -= 1
+
+circles = [Circle() for _ in range(20_000)]
+gc.collect()  # from here on they count as old, as what a slow call holds does
+del circles
+while Circle.alive > 2_000 and time.monotonic() < deadline:
+    time.sleep(0.02)
+print(json.dumps(told | {"circles": Circle.alive, "aside": gc.get_freeze_count()}))
 """
 
 
 def told(how: str, path: str) -> dict[str, Any]:
-    """Of a process with twelve threads: glibc's pools, and how many KiB went back of 39,000 in small blocks."""
+    """Of a process with twelve threads: glibc's pools, how many KiB went back of 39,000 in small blocks, and how many
+    of 20,000 objects that only refer to themselves are left."""
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, how, path, str(20 * PATIENCE)],
         check=True,
@@ -69,3 +85,5 @@ def test_threads_share_memory_and_give_it_back(tmp_path: Path) -> None:
     ours, let_be = told("give back", str(tmp_path / "ours")), told("let be", str(tmp_path / "let be"))
     assert ours["pools"] <= 2 < let_be["pools"]
     assert ours["went_back"] > 30_000 > let_be["went_back"]
+    assert ours["circles"] <= 2_000 < let_be["circles"]
+    assert ours["aside"] > 0
