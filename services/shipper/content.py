@@ -10,7 +10,9 @@ from pydantic.dataclasses import dataclass
 
 from orderbridge.amazon import Package, PackageLine
 from orderbridge.carriers import find_carrier
+from orderbridge.database.models import PackageRow
 from schemas.base import Model
+from schemas.orders import OrderDocument
 from schemas.shipments import AmazonRefusal, ShipDate
 
 _PARCEL = frozenset(
@@ -127,9 +129,27 @@ class Content(Model):
         )
 
 
-def lines_elsewhere(others: Iterable[tuple[str, Content]]) -> list[ContentLine]:
-    """What an order's other packages hold, given their states: of a refused one only what Amazon has taken."""
-    return [line for state, one in others for line in (one.taken if state == "rejected" else one.lines)]
+def lines_elsewhere(others: Iterable[PackageRow], order: OrderDocument) -> list[ContentLine]:
+    """What an order's other packages hold: of a refused one only what Amazon has taken."""
+    return [line for one in others for line in _held(one, order)]
+
+
+def _held(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
+    return taken_of(row, order) if row.state == "rejected" else content_of(row.content).lines
+
+
+def taken_of(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
+    """The most of each line that Amazon has taken of a package, or may have: its count of what has shipped has it then.
+
+    Until the outcome of a call is known, that is also what was to be sent, and what the order shows of the package,
+    which may have been corrected since.
+    """
+    content = content_of(row.content)
+    if not row.unsure:
+        return content.taken
+    ours = (one for one in order.packages if one.package_reference_id == str(row.reference_id))
+    shown = tuple(ContentLine(line.order_item_id, line.quantity) for one in ours for line in one.lines)
+    return content.with_taken((*content.lines, *shown)).taken
 
 
 def content_of(text: str) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from schemas.orders import OrderDocument
 from schemas.shipments import ShipmentDue
 from services.shipper import answers
 from services.shipper.confirm import confirm_package, pass_on
-from services.shipper.content import Content, as_text, content_of, lines_elsewhere
+from services.shipper.content import as_text, content_of, lines_elsewhere, taken_of
 from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED, forbidden
 from services.shipper.planning import look_again, name_of
 from services.shipper.rules import check_lines, remaining
@@ -123,8 +124,7 @@ def _look_at_order(work: Work, event: ShipmentDue, order_id: str) -> None:
     for row in rows:
         row.account_id = order_row.account_id  # which takes the orders over, where a seller was connected anew
         if event.package_key in (None, row.package_key):
-            others = [(other.state, content_of(other.content)) for other in rows if other is not row]
-            _look_at_package(work, event, row, account, order, others)
+            _look_at_package(work, event, row, account, order, rows)
 
 
 def _look_at_package(
@@ -133,13 +133,14 @@ def _look_at_package(
     row: PackageRow,
     account: ConnectedAccount | None,
     order: OrderDocument,
-    others: list[tuple[str, Content]],
+    rows: Sequence[PackageRow],
 ) -> None:
     content = content_of(row.content)
     if event.send_again and row.state in ("rejected", "held"):
-        taken = [*content.taken, *(line for _, other in others for line in other.taken)]
+        elsewhere = lines_elsewhere((other for other in rows if other is not row), order)
+        taken = [line for one in rows for line in taken_of(one, order)]
         try:
-            check_lines(content.lines, order, remaining(order, lines_elsewhere(others), taken))
+            check_lines(content.lines, order, remaining(order, elsewhere, taken))
         except Rejected as rejected:
             answers.refused(work, row, content, answers.as_refusal(rejected))
             return

@@ -17,7 +17,7 @@ from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper import answers
 from services.shipper.confirm import confirm_package, pass_on, stated_ship_date
-from services.shipper.content import Content, as_text, content_of, lines_elsewhere
+from services.shipper.content import Content, as_text, content_of, lines_elsewhere, taken_of
 from services.shipper.due import others_are_ready, take_slot
 from services.shipper.holding import asks_to_cancel
 from services.shipper.planning import look_again
@@ -133,12 +133,10 @@ def _content(
     event: OrderShipped, order: OrderDocument, others: dict[str, PackageRow], known: PackageRow | None, work: Work
 ) -> Content:
     check_order(order)
-    ours = {str(row.reference_id) for row in (*others.values(), *([known] if known is not None else []))}
-    check_elsewhere(event.tracking_number or "", order, ours)
-    held = [(row.state, content_of(row.content)) for row in others.values()]
+    ours = [*others.values(), *([known] if known is not None else [])]
+    check_elsewhere(event.tracking_number or "", order, {str(row.reference_id) for row in ours})
     before = content_of(known.content) if known is not None else None
-    own = before.taken if before is not None else ()
-    taken = [*own, *(line for _, one in held for line in one.taken)]
+    taken = [line for row in ours for line in taken_of(row, order)]
     return Content(
         caused_by=work.cause.event_id,
         heard=(*(before.heard if before is not None else ()), _identity(work))[-_HEARD:],
@@ -149,8 +147,8 @@ def _content(
         tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
         first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
-        lines=package_lines(event, order, lines_elsewhere(held), taken),
-        taken=own,
+        lines=package_lines(event, order, lines_elsewhere(others.values(), order), taken),
+        taken=before.taken if before is not None else (),
         ship_from_supply_source_id=event.ship_from_supply_source_id,
     )
 

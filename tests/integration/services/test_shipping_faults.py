@@ -66,6 +66,33 @@ def test_a_long_outage(system: System) -> None:
     assert len(system.events(ShipmentConfirmed)) == 5
 
 
+@pytest.mark.parametrize("kind", TAKES_EFFECT)
+@pytest.mark.parametrize("lines", [None, "all that is left"])
+@pytest.mark.parametrize(("package_id", "holds"), [("P1", {"1Z2": 3}), ("P2", {"1Z1": 2, "1Z2": 1})])
+def test_what_an_unsure_call_shipped_was_not_shipped_by_hand(
+    system: System, kind: str, lines: str | None, package_id: str, holds: dict[str, int]
+) -> None:
+    """The order comes with Amazon's count of what has shipped before we know that it was us."""
+    (order_id,) = system.imported(lines=LINES[:1])
+    system.advance(180)
+    system.fault("confirmShipment", kind)
+    system.store_says(order_id=order_id, package_id="P1", lines=[{"sku": "MUG-BLUE", "quantity": 2}])
+    system.fault("getOrder", "503", count=8)
+    system.advance(180)
+    system.import_now()
+    assert row(system, order_id, "P1").unsure
+    assert system.told_of_orders()[-1].lines[0].quantity_shipped == 2
+    named = lines and [{"sku": "MUG-BLUE", "quantity": holds["1Z2"]}]
+    system.store_says(order_id=order_id, package_id=package_id, tracking_number="1Z2", lines=named)
+    system.advance(3600)
+    assert {event.reason for event in system.events(ShipmentRejected)} <= {"superseded"}
+    found = {
+        package["content"]["trackingNumber"]: sum(item["quantity"] for item in package["content"]["orderItems"])
+        for package in system.packages(order_id).values()
+    }
+    assert found == holds
+
+
 @pytest.mark.parametrize("kind", ["drop_before_effect", "drop_after_effect"])
 @pytest.mark.parametrize("change", [{"carrier": "fedex"}, {"ship_date": "2026-11-24"}, {"shipping_method": "Air"}])
 def test_a_correction_whose_answer_is_lost_arrives(system: System, kind: str, change: dict[str, str]) -> None:
