@@ -18,6 +18,8 @@ from orderbridge.vault.keys import InvalidKeyText, installation_key
 
 LATE = timedelta(minutes=15)
 """A key is destroyed within a minute of its moment; the redactor looks again after ten."""
+_ROOM_BYTES, _ROOM_FILES = 8 << 20, 1000
+"""A month of keys, one an hour, and their tombstones take less."""
 _DUMPS = (".dump", ".sql", ".backup", ".bak", ".tar", ".gz", ".zst", ".sqlite", ".db")
 _COPYING = ("btrfs", "zfs", "bcachefs", "overlay", "nilfs2")
 """File systems that write what is overwritten to another place."""
@@ -32,6 +34,7 @@ def check_key_ring(settings: Settings, now: datetime) -> Iterator[Finding]:
     yield from _check_permissions(folder)
     yield from _check_place(settings, folder.resolve())
     yield from _check_medium(folder.resolve())
+    yield from _check_room(folder)
     yield from _check_installation_key(settings, folder)
     yield from _check_keys(folder, now)
 
@@ -98,6 +101,24 @@ def _check_medium(folder: Path) -> Iterator[Finding]:
             "in every snapshot.",
             "Put it on ext4, XFS or tmpfs, on an encrypted volume of its own, without snapshots.",
         )
+
+
+def _check_room(folder: Path) -> Iterator[Finding]:
+    """Whether more keys can be written: without the key of its hour no order is sealed, and none is imported."""
+    size, files = _room(folder)
+    if size < _ROOM_BYTES or files < _ROOM_FILES:
+        yield error(
+            "key ring",
+            f"The disk of {folder} is nearly full: {size >> 10} KiB and {files} files are left. Without room for the "
+            "next key no order is imported.",
+            f"Make room there. The ring itself needs {_ROOM_BYTES >> 20} MiB; none of its files may be deleted by hand.",
+        )
+
+
+def _room(folder: Path) -> tuple[int, int]:
+    """Bytes and files that may still be written beside the folder."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else _ROOM_FILES  # some count no files
 
 
 def _file_system(folder: Path) -> str:

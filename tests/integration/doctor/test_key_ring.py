@@ -60,6 +60,20 @@ def test_a_ring_that_cannot_be_seen_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("left", [(4 << 20, 10_000), (1 << 30, 12)])
+def test_its_disk_is_nearly_full(folder: Path, left: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ring, "_room", lambda _folder: left)
+    ((severity, what),) = troubles(folder)
+    assert severity == "error"
+    assert f"{left[0] >> 10} KiB and {left[1]} files are left" in what
+
+
+def test_the_room_is_what_may_still_be_written(folder: Path) -> None:
+    size, files = key_ring._room(folder)
+    assert abs(size - shutil.disk_usage(folder).free) < 64 << 20
+    assert files > 0
+
+
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o704])
 @pytest.mark.parametrize("part", [".", "keys", "check.jwe"])
 def test_others_can_use_it(folder: Path, part: str, mode: int) -> None:
