@@ -18,6 +18,8 @@ from pathlib import Path
 
 import structlog
 
+from orderbridge import memory
+
 log = structlog.get_logger()
 SUPERVISED = "ORDERBRIDGE_SUPERVISED"
 _STOP_SECONDS = 10.0
@@ -50,7 +52,7 @@ class Supervisor:
         """Start a service with arguments, and with these variables besides our own; `name` tells it from others."""
         name = name or service
         command = [sys.executable, "-m", "orderbridge.service", service, *arguments]
-        complete = {**os.environ, **environment, SUPERVISED: "1"}
+        complete = {**memory.ENVIRONMENT, **os.environ, **environment, SUPERVISED: "1"}
         with self._lock:
             if not self._stopping:
                 process = self._spawn(name, command, complete)

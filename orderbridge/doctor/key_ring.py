@@ -111,7 +111,7 @@ def _check_room(folder: Path) -> Iterator[Finding]:
             "key ring",
             f"The disk of {folder} is nearly full: {size >> 10} KiB and {files} files are left. Without room for the "
             "next key no order is imported.",
-            f"Make room there. The ring itself needs {_ROOM_BYTES >> 20} MiB; none of its files may be deleted by hand.",
+            f"Make room there: the ring itself needs {_ROOM_BYTES >> 20} MiB, and none of its files may be deleted.",
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import requests
 
+from orderbridge import memory
 from orderbridge.ports import free_port
 from orderbridge.supervisor import SUPERVISED
 from tests.parts.process import wait_until
@@ -52,7 +53,7 @@ class WorkerProcesses:
         with (self.logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *self.command, name.partition("-")[0]],
-                env={**os.environ, **self.environment, **own, **self.own.get(name, {})},
+                env={**memory.ENVIRONMENT, **os.environ, **self.environment, **own, **self.own.get(name, {})},
                 cwd=REPOSITORY,
                 stdin=subprocess.PIPE,
                 stdout=log,

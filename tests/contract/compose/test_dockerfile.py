@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orderbridge import memory
 from tests.contract.compose.compose_file import OURS, REPOSITORY
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
@@ -49,6 +50,11 @@ def test_it_runs_as_nobody_in_particular() -> None:
     (user,) = re.findall(r"^USER (.+)$", DOCKERFILE, re.M)
     assert user == "10001:10001"
     assert f"--uid {user.split(':')[0]}" in DOCKERFILE
+
+
+def test_its_processes_start_with_what_cannot_be_set_later() -> None:
+    for name, value in memory.ENVIRONMENT.items():
+        assert re.findall(rf"^ENV {name}=(.+)$", DOCKERFILE, re.M) == [value]
 
 
 def test_the_context_is_a_list_of_what_may_go_in() -> None:
