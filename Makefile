@@ -38,7 +38,7 @@ format: setup ## put the code into the common form
 
 test: setup ## run the tests but the long ones; ARGS="-k outbox" goes to pytest
 	ORDERBRIDGE_TEST_PATIENCE=$${ORDERBRIDGE_TEST_PATIENCE:-3} $(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) \
-		--dist=loadfile --durations=10 $(ARGS)
+		--dist=loadfile --no-loadscope-reorder --durations=10 $(ARGS)
 
 chaos: setup ## everything that goes wrong, for minutes; then the books are compared; LONG=1 for the long runs
 	$(BIN)/pytest tests/chaos --capture=no $(if $(LONG),,-m "not long") $(ARGS)

@@ -20,7 +20,7 @@ from pytest_socket import socket_allow_hosts
 from orderbridge.database import engine
 from tests.parts.browser import chromium
 from tests.parts.kafka import Kafka, find_kafka
-from tests.parts.patience import PATIENCE, be_patient
+from tests.parts.patience import PATIENCE, be_patient, longest_files_first
 from tests.parts.postgres import Postgres, find_postgres
 from tests.parts.requirement import Missing, required_parts, skip_or_fail
 from tests.parts.tcp_proxy import TcpProxy
@@ -50,8 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks each test with its tier, the name of its folder, and gives it its time."""
-    be_patient(items, float(config.getini("timeout")))
+    """Marks each test with its tier, the name of its folder, and gives it its time and its turn."""
+    seconds = float(config.getini("timeout"))
+    if hasattr(config, "workerinput"):  # one of several processes
+        longest_files_first(items, seconds)
+    be_patient(items, seconds)
     for item in items:
         if item.path.is_relative_to(TESTS) and (tier := item.path.relative_to(TESTS).parts[0]) in TIERS:
             item.add_marker(tier)

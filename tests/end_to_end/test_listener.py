@@ -12,6 +12,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
 from tests.parts.standing_house import StandingHouse
 
@@ -67,9 +68,8 @@ def test_an_order_arrives_before_any_import(sqs: str, tmp_path: Path) -> None:
 
 
 def _command(folder: Path, *arguments: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "orderbridge", *arguments], cwd=folder, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-m", "orderbridge", *arguments]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60 * PATIENCE)
     return ran.stdout
 
 

@@ -7,6 +7,7 @@ A bound is there for what hangs. What is only slow, since the machine is small o
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -20,6 +21,17 @@ def be_patient(items: list[pytest.Item], default: float) -> None:
     for item in items if PATIENCE != 1 else []:
         seconds = limit_of(item, default)
         item.add_marker(pytest.mark.timeout(seconds * PATIENCE), append=False)
+
+
+def longest_files_first(items: list[pytest.Item], default: float) -> None:
+    """Orders the files by the longest time that a test in each may take, and leaves each file's tests as they are.
+
+    Where several processes share the files, none is left alone in the end with one that takes minutes.
+    """
+    longest: dict[Path, float] = {}
+    for item in items:
+        longest[item.path] = max(limit_of(item, default), longest.get(item.path, 0))
+    items.sort(key=lambda item: -longest[item.path])
 
 
 def limit_of(item: pytest.Item, default: float) -> float:

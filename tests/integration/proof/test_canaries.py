@@ -180,7 +180,13 @@ def _assert_roads_were_taken(house: CanaryHouse) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("parts", "count"), [("postgres", 1000), ("sqlite", 200), pytest.param("sqlite", 1000, marks=pytest.mark.long)]
+    ("parts", "count"),
+    [
+        ("postgres", 200),
+        ("sqlite", 100),
+        pytest.param("postgres", 1000, marks=pytest.mark.long),
+        pytest.param("sqlite", 1000, marks=pytest.mark.long),
+    ],
 )
 def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path: Path, parts: str, count: int) -> None:
     house = build(parts, breaks=[], once=str(tmp_path / "once"))
@@ -200,7 +206,7 @@ def test_nothing_is_in_plain_and_nothing_outlives_day_30(build: Build, tmp_path:
         assert house.opened_by_api(seals[:100]) == {"open"}
         shutil.copytree(house.settings.key_ring, tmp_path / "ring-of-day-10")
         found = house.search()
-        assert found.searched > 5_000_000
+        assert found.searched > 20_000 * count
         assert found.places() == {}
 
         house.advance(30 * DAY - (house.clock.now() - day_0) + timedelta(minutes=1))

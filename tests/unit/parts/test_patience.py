@@ -41,3 +41,10 @@ def test_a_wait_is_longer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.parts.process.PATIENCE", 2.0)
     with pytest.raises(TimeoutError, match="the moon: not within 2 s"):
         wait_until(lambda: False, seconds=0.8, what="the moon")
+
+
+def test_whoever_shares_the_files_begins_with_the_longest() -> None:
+    items = [item("a"), item("b"), item("b", 600), item("b"), item("c", 20), item("d", 240)]
+    ordered = list(items)
+    patience.longest_files_first(ordered, 120)
+    assert ordered == [*items[1:4], items[5], items[0], items[4]]
