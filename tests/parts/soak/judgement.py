@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from orderbridge.database.engine import CONNECTION_LIVES
 from tests.parts.soak.tables import AT_REST, IN_PROPORTION, OF_THE_INSTALLATION
 from tests.parts.soak.verdict import (
     TooFewSamples,
@@ -20,6 +21,8 @@ from tests.parts.soak.verdict import (
 
 NOT_OURS = frozenset({"kafka"})
 """Shown, and not judged: Java's heap grows up to its limit (-Xmx) whatever is done with it."""
+_BACKENDS = "postgres"
+_LIVES_HOURS = CONNECTION_LIVES / 3600
 _WARM_UP_HOURS = 1 / 6
 """A first third that is shorter is no warm-up: caches and pools fill long after it."""
 _MORE_DESCRIPTORS, _MORE_THREADS = 10.0, 5.0
@@ -81,7 +84,7 @@ def _memory(found: Judgement, samples: Sequence[dict[str, Any]], *, judged: bool
     for name in sorted({name for one in samples for name in one["processes"]}):
         known = [(one["hours"], one["processes"][name]) for one in samples if name in one["processes"]]
         try:
-            line = slope([hours for hours, _ in known], [figures["uss_kib"] for _, figures in known])
+            line = slope([hours for hours, _ in known], _kib(name, known))
         except TooFewSamples as few:
             found.complaints.append(f"memory of {name}: {few}")
             continue
@@ -102,6 +105,19 @@ def _memory(found: Judgement, samples: Sequence[dict[str, Any]], *, judged: bool
         for what, slack in (("descriptors", _MORE_DESCRIPTORS), ("threads", _MORE_THREADS)):
             if not is_at_rest([figures[what] for _, figures in known], slack=slack):
                 found.complaints.append(f"{what} of {name}: {known[0][1][what]} at first, {known[-1][1][what]} at last")
+
+
+def _kib(name: str, known: Sequence[tuple[float, dict[str, int]]]) -> list[float]:
+    """What is judged of a process. Of PostgreSQL's backends, which grow until their connections are replaced, what they
+    grow to: the greatest within a connection's life, for as many of them as there are in the mean.
+    """
+    if name != _BACKENDS:
+        return [figures["uss_kib"] for _, figures in known]
+    backends = fmean(figures["threads"] for _, figures in known)
+    each = [(hours, figures["uss_kib"] / figures["threads"]) for hours, figures in known]
+    return [
+        backends * max(kib for earlier, kib in each if hours - _LIVES_HOURS <= earlier <= hours) for hours, _ in each
+    ]
 
 
 def _tables(found: Judgement, samples: Sequence[dict[str, Any]], *, pruning: bool) -> None:

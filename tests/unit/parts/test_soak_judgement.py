@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.parts.soak import judgement
 from tests.parts.soak.judgement import judge
 
 Sample = dict[str, Any]
@@ -47,6 +48,20 @@ def _complaints(change: Callable[[int, Sample], None] = lambda _number, _sample:
 
 def test_all_is_well() -> None:
     assert _complaints() == []
+
+
+def _backends(number: int, sample: Sample, leak: int = 0) -> None:
+    """Each grows for six minutes, until its connection is replaced; there are more of them in the end."""
+    number_of = 60 + number // 20
+    each = 2_000 + 100 * (number % 6) + leak * number
+    sample["processes"]["postgres"] = {"uss_kib": number_of * each, "descriptors": 2_000, "threads": number_of}
+
+
+def test_backends_may_grow_until_they_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgement, "_LIVES_HOURS", 6 / 60)
+    assert _complaints(_backends) == []
+    (complaint,) = _complaints(lambda number, sample: _backends(number, sample, leak=1))
+    assert complaint.startswith("memory of postgres: +3")
 
 
 def _leak(number: int, sample: Sample) -> None:
