@@ -23,7 +23,7 @@ def give_memory_back(pools: int = 2, every: float = 60.0) -> None:
     `every` so many seconds:
 
     - what refers to itself, and nothing else to it, is freed. Python looks through everything for that only once there
-      is a quarter more of it: with the 100,000 objects of our libraries, after hours of mails. Those are set aside once
+      is a quarter more of it: with the 200,000 objects of our libraries, after hours of mails. Those are set aside once
       all is loaded (`gc.freeze`), so that a look takes milliseconds.
     - what is free goes back to the system, between what is kept too. glibc allocates from so few `pools`. Else each
       thread gets one of its own, up to eight for each core, and each grows to what its largest page of orders took,
