@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.accounts.attentions import MAIL_REFUSED, stands
-from orderbridge.bus.outcomes import Skipped
+from orderbridge.bus.outcomes import Rejected, Skipped
 from orderbridge.database.models import Account, Mail, OrderRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.mail.addresses import addresses_of
@@ -26,6 +26,7 @@ STALE: Final = timedelta(days=2)
 """What was said before that is no news: a reporter that begins, or is taken back, does not flood an inbox."""
 DAY_CLOSES: Final = timedelta(minutes=15)
 """After midnight: a run that ended just before is in the day's mail, too."""
+_LONGEST_CODE: Final = 60
 _NOTHING_TO_DO: Final = "superseded"
 """A refusal that asks nothing of anybody: the store itself has said something newer."""
 
@@ -70,6 +71,8 @@ def shipment_due_soon(event: ShipmentDueSoon, work: Work, *, can_mail: bool) -> 
 
 def account_attention(event: AccountAttention, work: Work, *, can_mail: bool) -> None:
     """A trouble that a person must mend, or its end. However old, it is told while it stands."""
+    if len(event.trouble) > _LONGEST_CODE:  # its schema, once released, takes any text
+        raise Rejected("invalid", f"account.attention: trouble: is no code of at most {_LONGEST_CODE} characters.")
     if event.trouble == MAIL_REFUSED:
         raise Skipped("that mail does not go through is not mailed")
     account = _account(work, event.account_id, can_mail)

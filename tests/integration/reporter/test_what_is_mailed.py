@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from orderbridge.accounts.attentions import ROLE_MISSING, SAME_SELLER
 from schemas.accounts import AccountAttention
+from schemas.failures import DeadLetter
 from schemas.imports import ImportFinished
 from schemas.shipments import ShipmentRejected
 from tests.integration.reporter.conftest import Start
 from tests.parts.canaries import Flock
+from tests.parts.contract import EXAMPLES
 from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT
 from tests.parts.mail_server import words
@@ -203,6 +209,17 @@ def test_no_old_news(system: MailingSystem) -> None:
     assert system.outcomes_of("import.finished")[-1] == "skipped"
     assert system.outcomes_of("account.attention")[-2:] == ["handled", "skipped"]
     assert len(system.mails) == 1
+
+
+def test_a_trouble_that_is_no_code_is_a_dead_letter(anywhere: MailingSystem) -> None:
+    """`make garbage` found it: PostgreSQL refused the row, which was taken for a bug of ours."""
+    body = {**EXAMPLES["account.attention"], "account_id": ACCOUNT, "trouble": "x" * 200}
+    anywhere.produce("account.attention", json.dumps(body).encode())
+    anywhere.run_until_idle()
+    (letter,) = anywhere.events(DeadLetter)
+    assert letter.reason == "invalid"
+    assert "trouble" in letter.message
+    assert not anywhere.failures()
 
 
 # --- no personal data
