@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from orderbridge.accounts.attentions import ROLE_MISSING, SAME_SELLER
 from schemas.accounts import AccountAttention
 from schemas.failures import DeadLetter
