@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from orderbridge.accounts import ConnectedAccount, read_account
 from orderbridge.accounts.setting_types import LATE_WARNING_HOURS
@@ -58,76 +58,83 @@ class Late:
 def late_orders(
     work: Work, account_id: str | None = None, *, within: int | None = None, most: int | None = None
 ) -> list[Late]:
-    """The late orders, the most urgent first.
+    """The late orders, the most urgent first, and no more than `most`.
 
-    `within` are the hours until the ship-by; None is each account's `late_warning_hours`. With `most` no more orders
-    than that are looked at, those with the earliest deadlines.
+    `within` are the hours until the ship-by; None is each account's `late_warning_hours`.
     """
     accounts = {row.account_id: read_account(row) for row in work.session.scalars(select(Account))}
     farthest = timedelta(hours=within if within is not None else LATE_WARNING_HOURS[1])
-    found = []
-    for row, kept in _awaiting(work, account_id, farthest, most):
+    found: dict[str, Late] = {}
+    for road in _awaiting(work, account_id, farthest):
+        of_this_road = 0
+        for ids in _read(work, road, min(most or _AT_ONCE, _AT_ONCE)):
+            late = _late_of(work, ids, accounts, within)
+            found |= {one.order.order_id: one for one in late}
+            of_this_road += len(late)
+            if most is not None and of_this_road >= most:
+                break
+    return sorted(found.values(), key=lambda one: one.most_urgent)[:most]
+
+
+def _late_of(
+    work: Work, order_ids: Sequence[str], accounts: Mapping[str, ConnectedAccount], within: int | None
+) -> list[Late]:
+    """Those of the orders that are late: one whose packages Amazon has, and has not shown yet, is not."""
+    rows = (
+        select(OrderRow, PersonalDataRow)
+        .outerjoin(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
+        .where(OrderRow.order_id.in_(order_ids))
+    )
+    packages = _packages(work, order_ids)
+    late = []
+    for row, kept in work.session.execute(rows):
         if row.account_id not in accounts:
             continue
         account = accounts[row.account_id]
         order = OrderDocument.model_validate_json(row.document)
         hours = within if within is not None else account.settings.late_warning_hours
         near = tuple(one for one in deadlines(order, dies_at(kept), hours) if one.warn_at <= work.now)
-        if near:
-            found.append((account, order, near))
-    packages = _packages(work, [order.order_id for _, order, _ in found])
-    late = []
-    for account, order, near in found:
-        own = packages.get(order.order_id, [])
-        left = units_left(order, own)
+        own = packages.get(row.order_id, [])
+        left = units_left(order, own) if near else 0
         if left:
             late.append(Late(order, account, near, left, own))
-    return sorted(late, key=lambda one: one.most_urgent)
+    return late
 
 
-def _awaiting(
-    work: Work, account_id: str | None, farthest: timedelta, most: int | None
-) -> list[tuple[OrderRow, PersonalDataRow | None]]:
-    """The orders with a deadline so near, each with its personal data. By two indexes: an OR would use neither."""
+def _awaiting(work: Work, account_id: str | None, farthest: timedelta) -> Iterator[Select[str]]:
+    """The orders with a deadline so near, the nearest first. By two indexes: an OR would use neither."""
     awaits = (OrderRow.fulfilled_by == "merchant", OrderRow.amazon_status.in_(TO_SHIP))
     own = () if account_id is None else (OrderRow.account_id == account_id,)
-    by_ship_by = (
+    yield (
         select(OrderRow.order_id)
         .where(*awaits, *own, OrderRow.ship_by <= work.now + farthest)
-        .order_by(OrderRow.ship_by)
-        .limit(most)
+        .order_by(OrderRow.ship_by, OrderRow.order_id)
     )
-    by_death = (
+    yield (
         select(OrderRow.order_id)
         .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
         .where(*awaits, *own, PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at <= work.now + BEFORE_DEATH)
-        .order_by(PersonalDataRow.dies_at)
-        .limit(most)
+        .order_by(PersonalDataRow.dies_at, OrderRow.order_id)
     )
-    ids = list(dict.fromkeys([*work.session.scalars(by_ship_by), *work.session.scalars(by_death)]))
-    found: list[tuple[OrderRow, PersonalDataRow | None]] = []
-    for some in _batches(ids):
-        rows = (
-            select(OrderRow, PersonalDataRow)
-            .outerjoin(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
-            .where(OrderRow.order_id.in_(some))
-        )
-        found += [(row, kept) for row, kept in work.session.execute(rows)]
-    return found
 
 
-def _packages(work: Work, order_ids: list[str]) -> dict[str, list[PackageRow]]:
+def _read(work: Work, road: Select[str], size: int) -> Iterator[Sequence[str]]:
+    """What the statement finds, so many at a time, and more with each: databases bound the parameters of one."""
+    first = 0
+    while ids := work.session.scalars(road.offset(first).limit(size)).all():
+        yield ids
+        if len(ids) < size:
+            return
+        first += size
+        size = min(size * 2, _AT_ONCE)
+
+
+def _packages(work: Work, order_ids: Sequence[str]) -> dict[str, list[PackageRow]]:
     packages: dict[str, list[PackageRow]] = {}
-    for some in _batches(order_ids):
-        rows = select(PackageRow).where(PackageRow.order_id.in_(some))
-        for row in work.session.scalars(rows.order_by(PackageRow.order_id, PackageRow.reference_id)):
-            packages.setdefault(row.order_id, []).append(row)
+    rows = select(PackageRow).where(PackageRow.order_id.in_(order_ids))
+    for row in work.session.scalars(rows.order_by(PackageRow.order_id, PackageRow.reference_id)):
+        packages.setdefault(row.order_id, []).append(row)
     return packages
-
-
-def _batches(ids: list[str]) -> Iterable[list[str]]:
-    """Some hundreds a statement: databases bound the parameters of one."""
-    return (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
 
 
 def when_due(deadline: Deadline, now: datetime) -> str:

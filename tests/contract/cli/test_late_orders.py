@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from orderbridge.accounts.change_settings import change_settings
 from orderbridge.cli import application
+from orderbridge.orders.late import late_orders
 from tests.parts.command_line import Command
-from tests.parts.in_process import System
+from tests.parts.in_process import ACCOUNT, System
 from tests.parts.sandbox_server import sandbox_server
 
 NOTHING = "No order is late or soon will be.\n"
@@ -93,6 +95,24 @@ def test_how_its_packages_stand(command: Command, system: System) -> None:
     assert "held until 11-30 00:00" in shown
     assert "2 of 3 shipped" in shown
     assert "refused" in shown
+
+
+def test_a_short_list_is_the_long_one_cut(system: System) -> None:
+    """Orders that have shipped, and whose import has not shown it yet, once took the places of those that are late."""
+    shipped = system.imported(count=7)
+    system.advance(3600)
+    late_ones = system.imported(count=3)
+    with system.database.unit_of_work() as work:
+        change_settings(work, ACCOUNT, {"enabled": "false"})
+    for order_id in shipped:
+        system.store_says(order_id=order_id)
+    system.run_until_idle()
+    before_ship_by(system, late_ones[-1], -1)
+    with system.database.unit_of_work() as work:
+        whole = [one.order.order_id for one in late_orders(work)]
+        cut = {most: [one.order.order_id for one in late_orders(work, most=most)] for most in (1, 2, 3, 4)}
+    assert sorted(whole) == sorted(late_ones)
+    assert cut == {most: whole[:most] for most in cut}
 
 
 def test_what_can_no_longer_be_labelled_soon(command: Command, system: System) -> None:
