@@ -20,9 +20,10 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import update
 
+from orderbridge.accounts.names import WRONG_NAME, may_be_called
 from orderbridge.accounts.onboarding import Connected, connect_account
 from orderbridge.accounts.trial import ConnectRefused, explain
 from orderbridge.amazon import AmazonError, ConsentRevoked, exchange_code, marketplace
@@ -39,10 +40,6 @@ CALLBACK_PATH: Final = "/connect/callback"
 """Below ORDERBRIDGE_PUBLIC_URL: the redirect URI that the application is registered with at Amazon."""
 ACCESS_DENIED: Final = "access_denied"
 _BEGIN_AGAIN: Final = "Begin again with Connect."
-
-AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
-"""What a new account may be called."""
-_NAME: Final = TypeAdapter(AccountName)
 
 
 class CannotBegin(Exception):
@@ -185,13 +182,8 @@ def _finish(settings: Settings, database: Database, query: Mapping[str, str], se
 def _check_account(work: Work, account_id: str) -> None:
     known = work.session.get(Account, account_id)
     if known is None:
-        try:
-            _NAME.validate_python(account_id)
-        except ValidationError:
-            raise CannotBegin(
-                "An account's name has 1 to 40 letters, digits, dots, dashes or underscores, and begins with a letter "
-                "or a digit: main, for instance."
-            ) from None
+        if not may_be_called(account_id):
+            raise CannotBegin(WRONG_NAME)
     elif known.client_id is not None:
         raise CannotBegin(
             f"{account_id} has an application of its own. Connect it with that application's refresh token, or "

@@ -28,6 +28,7 @@ from orderbridge.accounts.identity import (
     refuse_the_same_seller,
     same,
 )
+from orderbridge.accounts.names import WRONG_NAME, may_be_called
 from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
@@ -80,6 +81,8 @@ def connect_account(
     box = SecretsBox(settings.need("secrets_key"))
     with database.unit_of_work() as work:
         known = work.session.get(Account, account_id)
+        if known is None and not may_be_called(account_id):
+            raise ConnectRefused(WRONG_NAME)
         refuse_another_seller(known, seller_id)
         refuse_a_token_twice(work, box, account_id, refresh_token)
         same_token = known is not None and same(opened(box, known), refresh_token)

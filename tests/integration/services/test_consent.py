@@ -12,6 +12,7 @@ from sqlalchemy import select
 from orderbridge.accounts.consent import CannotBegin, NotConnected
 from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.accounts.onboarding import Connected, connect_account
+from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, ConsentRequest
 from sandbox.authorisations import APPLICATION_ID
 from schemas.shipments import ShipmentConfirmed
@@ -214,6 +215,8 @@ def test_a_private_application_is_not_asked_for_consent(shop: Shop) -> None:
 def test_a_name_that_no_account_can_have_is_refused(shop: Shop, name: str) -> None:
     with pytest.raises(CannotBegin, match="1 to 40 letters"):
         shop.begin(name)
+    with pytest.raises(ConnectRefused, match="1 to 40 letters"):
+        connect_account(shop.system.settings, shop.system.database, name, "a refresh token")
 
 
 def test_an_unknown_marketplace_is_refused(shop: Shop) -> None:
