@@ -113,6 +113,8 @@ def replay(work: Work, letter: Letter, *, mended: str | None = None, topic_prefi
             "Its event id was used before, for another event: a replay would be refused again. Mend it, which gives it "
             "an id of its own, or discard it."
         )
+    elif said.reason == "too_large":
+        raise NotReplayable("It is larger than what is read. Mend it, or discard it and have its sender send it anew.")
     _forget(work, said)
     work.post(GivenBack(service=said.service, original=original, failures=0))
     _settle(work, letter, "replayed")

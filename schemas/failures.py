@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -26,6 +27,10 @@ Bytes = Annotated[
 ]
 
 
+_LONGEST_KEY = 300
+"""Bytes of a key that is kept as it is: an index of PostgreSQL's takes no text of 3 kB."""
+
+
 class Original(Model):
     """A Kafka message as it was first seen."""
 
@@ -41,6 +46,16 @@ class Original(Model):
         """`topic/partition/offset`: names the message where it has no id of its own."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
+    def size(self) -> int:
+        """Bytes of its key, value and headers."""
+        headers = sum(len(name.encode()) + len(text or b"") for name, text in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
+
+    def without_content(self) -> Original:
+        """The same without value and headers, and with the beginning of its key: for one too large to be kept."""
+        key = self.key[:_LONGEST_KEY] if self.key is not None else None
+        return self.model_copy(update={"key": key, "value": None, "headers": ()})
+
 
 class GivenBack(Event):
     """An event that a service gave back, to be tried again by that service alone."""
@@ -52,7 +67,10 @@ class GivenBack(Event):
     """How often its handler failed; giving back because it was not yet time counts nothing."""
 
     def key(self) -> str:
-        """The original's key, so that an order's events stay together; its place where it had none."""
+        """The original's key, so that an order's events stay together; its place where it had none.
+
+        A long one's SHA-256.
+        """
         return _key_of(self.original)
 
     def topic(self) -> str:
@@ -74,7 +92,7 @@ class DeadLetter(Event):
     failed_at: Moment
 
     def key(self) -> str:
-        """The original's key."""
+        """The original's key, as of one that is given back."""
         return _key_of(self.original)
 
     def topic(self) -> str:
@@ -83,5 +101,7 @@ class DeadLetter(Event):
 
 
 def _key_of(original: Original) -> str:
+    if len(original.key or b"") > _LONGEST_KEY:
+        return sha256(original.key or b"").hexdigest()
     # PostgreSQL takes no NUL in a text; Java's numeric serializers make keys that are full of them.
     return (original.key or b"").decode("utf-8", "replace").replace("\0", "\ufffd") or original.place()

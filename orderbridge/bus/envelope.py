@@ -29,10 +29,13 @@ SOURCE = "orderbridge"
 """CloudEvents `source` of our own events."""
 MAX_BODY = 512 * 1024
 """Bytes of an event's body that we read; a whole order of 1,000 lines is a quarter of it."""
+MAX_MESSAGE = 2 * MAX_BODY
+"""Bytes of a message, key and headers and all: Kafka's own default. A broker counts them as they were compressed, so
+that a larger one may come; no topic would take its dead letter."""
 MAX_PARTS = 50_000
 """Values in a body, counted by its commas: each wrong one costs a kilobyte to tell."""
-MAX_ORIGINAL = 16 * MAX_BODY
-"""Bytes of a retry or a dead letter: a whole message of at most 2 MAX_BODY, headers and all, in base64 and JSON."""
+MAX_ORIGINAL = 8 * MAX_MESSAGE
+"""Bytes of a retry or a dead letter: a whole message, in base64 and JSON."""
 MAX_NAME = 300
 """Characters of an event's id and of its source; the inbox keeps both."""
 _ATTRIBUTES = frozenset({"id", "source", "type", "specversion", "time", "subject", "datacontenttype", "dataschema"})
@@ -84,6 +87,8 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
     value = original.value or b""
     if len(value) > most:
         raise Rejected("too_large", f"The event has {len(value)} bytes; at most {most} are read.")
+    if (size := original.size()) > 2 * most:
+        raise Rejected("too_large", f"The message has {size} bytes with key and headers; at most {2 * most} are read.")
     headers = {name.lower(): text for name, text in original.headers if text is not None}
     body = read_object(value)
     if any(name.startswith("ce_") for name in headers):

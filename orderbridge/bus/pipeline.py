@@ -17,6 +17,7 @@ import structlog
 
 from orderbridge.bus.cause import cause_of
 from orderbridge.bus.envelope import (
+    MAX_MESSAGE,
     MAX_ORIGINAL,
     Envelope,
     body_of,
@@ -282,6 +283,8 @@ class Pipeline:
     def _dead_letter(
         self, original: Original, failures: int, reason: str, message: str, exception: str | None, now: datetime
     ) -> DeadLetter:
+        if original.size() > MAX_MESSAGE:  # no topic would take the letter, which would be tried for ever
+            original, message = original.without_content(), f"{message} It was not kept: ask its sender for it."
         return DeadLetter(
             service=self.service,
             original=original,

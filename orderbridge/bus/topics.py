@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidPartitionsError
 
 from orderbridge.bus.connecting import admin_client
-from orderbridge.bus.envelope import MAX_BODY, MAX_ORIGINAL
+from orderbridge.bus.envelope import MAX_MESSAGE, MAX_ORIGINAL
 from orderbridge.settings import Settings
 from schemas.events import WORKERS, all_topics
 
@@ -22,8 +22,6 @@ LONGEST_MS = 29 * _DAY_MS
 """With a segment within the 30 days that Amazon allows."""
 SAFE_COPIES, IN_SYNC = 3, "2"
 """With three copies an event counts as published once two brokers have it: one may be lost, and one more be away."""
-_MESSAGE_BYTES = 2 * MAX_BODY
-"""Kafka's own default, said here: a broker that takes more would take what its dead letter could not carry."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ def planned_topics(settings: Settings) -> list[TopicPlan]:
         configuration = {
             "retention.ms": str(min(settings.topic_retention_days * _DAY_MS, LONGEST_MS)),
             "segment.ms": str(SEGMENT_MS),
-            "max.message.bytes": str(_MESSAGE_BYTES),
+            "max.message.bytes": str(MAX_MESSAGE),
         }
         if event.compacted:
-            configuration = {"cleanup.policy": "compact", "max.message.bytes": str(_MESSAGE_BYTES)}
+            configuration = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_MESSAGE)}
         if event.event_type.startswith("{service}"):
             configuration["max.message.bytes"] = str(MAX_ORIGINAL)
         if name.endswith(".dead-letter"):

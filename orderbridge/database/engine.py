@@ -131,5 +131,7 @@ def is_outage(error: BaseException) -> bool:
     Then the event waits in place, and is neither given back nor counted against the worker.
     """
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        return True
+        # psycopg counts a value that is too large for PostgreSQL (SQLSTATE class 54) among them: waiting mends nothing.
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        return not (state or "").startswith("54")
     return isinstance(error, DBAPIError) and error.connection_invalidated

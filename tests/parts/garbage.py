@@ -32,6 +32,7 @@ NUMBERS = (
 WHOLE: tuple[Callable[[], Any], ...] = (list, dict, lambda: [[]], lambda: {"": None}, lambda: True, lambda: None)
 VALUES = (b"", b"null", b"[]", b"{}", b'""', b"0", b"NaN", b"\xff\xfe", b"\x00" * 9, b'{"order_id":' + b"[" * 9_000)
 PIECES = (b'"', b"}", b"[", b",", b"\\u0000", b"\\ud800", b"9" * 5_000)
+_LONG_KEYS = 0.02
 
 
 def paths(node: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -132,6 +133,8 @@ class Garbage:
         """Value, key and headers of a message: bare JSON, or a CloudEvent in either mode, each right or wrong."""
         chance = self.chance
         key = chance.choice((None, b"", b"\0\0\0\x05", b"\xff", b"k", str(chance.getrandbits(40)).encode()))
+        if chance.random() < _LONG_KEYS:
+            key = chance.randbytes(chance.randrange(1, 20_000)).hex().encode()  # not to be compressed
         attributes: dict[str, Any] = {
             "specversion": "1.0",
             "id": str(chance.getrandbits(64)),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.errors import DiskFull, ProgramLimitExceeded
 from sqlalchemy import Dialect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -53,6 +54,8 @@ CAUSE = Exception()
     [
         (OperationalError("SELECT", {}, CAUSE), True),
         (InterfaceError("SELECT", {}, CAUSE), True),
+        (OperationalError("INSERT", {}, ProgramLimitExceeded()), False),
+        (OperationalError("INSERT", {}, DiskFull()), True),
         (PoolTimeout(), True),
         (DBAPIError("SELECT", {}, CAUSE, connection_invalidated=True), True),
         (DBAPIError("SELECT", {}, CAUSE), False),
