@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import InvalidPartitionsError
+from kafka.errors import InvalidPartitionsError, KafkaError
 
 from orderbridge.bus.connecting import admin_client
 from orderbridge.bus.envelope import MAX_MESSAGE, MAX_ORIGINAL
@@ -124,11 +124,18 @@ def _correct(admin: Any, plans: list[TopicPlan]) -> set[str]:
     few = {plan.name: plan.partitions for plan in plans if partitions_of.get(plan.name, 0) < plan.partitions}
     if wrong:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=values) for name, values in wrong.items()]
-        admin.alter_configs(resources)
+        _check_altered(admin.alter_configs(resources))
     for name, partitions in few.items():
         with suppress(InvalidPartitionsError):  # a broker that has just made the topic may have told of fewer
             admin.create_partitions({name: partitions}, timeout_ms=30_000)
     return set(wrong) | set(few)
+
+
+def _check_altered(answer: dict[str, dict[str, str]]) -> None:
+    """kafka-python raises nothing where the broker refuses: it says so beside each topic."""
+    for name, said in answer.get("topic", {}).items():
+        if said != "OK":
+            raise KafkaError(f"the broker does not change the settings of {name}: {said}")
 
 
 def _value(described: Any) -> str | None:

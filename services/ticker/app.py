@@ -6,9 +6,11 @@ import signal
 import threading
 import time
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from orderbridge.bus.connecting import wait_for_kafka
 from orderbridge.bus.health import serve_health
@@ -70,6 +72,8 @@ class Ticker:
                 self._ticked_at = time.monotonic()
             if not tick.more:
                 self._waker.wait(self._pause(tick))
+        with suppress(DBAPIError):  # the database may be stopped with us: then the lease runs out
+            relay.end()
         self._waker.close()
 
     def wait_for(self, what: str | None) -> None:

@@ -80,6 +80,11 @@ class Relay:
         more = bool(left) or (more_due and bool(published))
         return Tick(True, len(published), more=more, next_due=soonest)
 
+    def end(self) -> None:
+        """Give the lease back: another relay goes on at once."""
+        with self._database.unit_of_work() as work:
+            leases.release(work, LEASE, self._holder)
+
     def _take_lease(self, work: Work, began: float) -> float | None:
         """When our lease ends, or None while another holds it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
@@ -73,3 +75,14 @@ def test_created_once_and_corrected_when_settings_change(kafka: Kafka, topic_pre
 def test_a_refusal_is_told(kafka: Kafka, topic_prefix: str) -> None:
     with pytest.raises(KafkaError):
         create_topics(settings_for(kafka, topic_prefix, topic_replication=5))  # there is one broker
+
+
+def test_a_refused_correction_is_told(kafka: Kafka, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client raises nothing: the broker's word stands in its answer."""
+    settings = settings_for(kafka, topic_prefix)
+    create_topics(settings)
+    plans = planned_topics(settings)
+    wrong = [replace(plan, configuration={**plan.configuration, "segment.ms": "-5"}) for plan in plans]
+    monkeypatch.setattr("orderbridge.bus.topics.planned_topics", lambda _settings: wrong)
+    with pytest.raises(KafkaError, match=rf"does not change the settings of {topic_prefix}.*segment\.ms"):
+        create_topics(settings)

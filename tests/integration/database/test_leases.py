@@ -72,6 +72,16 @@ def test_released_it_is_free_at_once(database: Database) -> None:
     assert take(database, "b")
 
 
+def test_what_was_taken_before_the_clock_was_set_back_is_free(database: Database, clock: HandClock) -> None:
+    """Else nobody would hold it for as long as the clock was ahead: nothing would be published, say."""
+    take(database, "a")
+    clock.advance(minutes=-9)
+    assert not take(database, "b")
+    clock.advance(minutes=-2)
+    assert take(database, "b")
+    assert not take(database, "a")
+
+
 def test_leases_of_other_names_are_others(database: Database) -> None:
     assert take(database, "a", "import:main")
     assert take(database, "b", "import:other")

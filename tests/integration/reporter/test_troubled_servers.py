@@ -13,7 +13,7 @@ import pytest
 
 from orderbridge.accounts.attentions import MAIL_REFUSED, ROLE_MISSING, SAME_SELLER
 from orderbridge.database.unit_of_work import Database
-from orderbridge.mail.delivery import deliver
+from orderbridge.mail.delivery import NotDelivered, deliver
 from orderbridge.standing_metrics import read_standing
 from orderbridge.telemetry import MAILS
 from schemas.accounts import AccountAttention
@@ -216,6 +216,38 @@ def test_two_reporters_at_once_send_one_mail(postgres_system: MailingSystem, mon
     system.advance(HOUR)
     assert len(system.mails) == 1
     assert [row.state for row in system.rows()] == ["sent"]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_same_event_read_by_another_meanwhile_sends_no_second_mail(
+    anywhere: MailingSystem, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """Its partition has moved: the other sees the claim, and notes the event as handled."""
+    system = anywhere
+    system.server.stop()
+    system.import_now()
+    system.server.start()
+    due = MailDue(account_id=ACCOUNT, letter_id=system.rows()[0].letter_id).model_dump_json().encode()
+    system.clock.advance(60)
+    original = system.produce("mail.due", due, key=b"main")
+    system._queue.remove(original)
+    others: list[str] = []
+
+    def meanwhile(*arguments: Any) -> str:
+        with ThreadPoolExecutor(1) as pool:
+            other = reporter.wire(system.settings, system.database).pipeline()
+            others.append(pool.submit(other.process, original).result(20 * PATIENCE))
+        if not taken:
+            raise NotDelivered("550 no such mailbox", refused=True)
+        return deliver(*arguments)
+
+    monkeypatch.setattr(sending, "deliver", meanwhile)
+    assert system.pipelines["mail.due"].process(original) == "repeated"
+    assert others == ["handled"]
+    monkeypatch.undo()
+    assert [row.state for row in system.rows()] == ["sent" if taken else "refused"]
+    system.advance(HOUR)
+    assert len(system.mails) == taken
 
 
 def test_four_reporters_at_the_same_moment_send_one_mail(postgres_system: MailingSystem) -> None:

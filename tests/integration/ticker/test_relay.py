@@ -40,6 +40,13 @@ def test_what_is_due_is_published_in_order_and_marked(database: Database, broker
     assert relay_of(database, broker).tick().published == 0
 
 
+def test_a_relay_that_ends_leaves_its_lease_to_the_next(database: Database, broker: FakeBroker) -> None:
+    first, second = relay_of(database, broker, "a"), relay_of(database, broker, "b")
+    assert (first.tick().active, second.tick().active) == (True, False)
+    first.end()
+    assert (second.tick().active, first.tick().active) == (True, False)
+
+
 def test_a_message_is_the_event_in_binary_mode(database: Database, broker: FakeBroker) -> None:
     (event_id,) = post(database, aged("A"))
     relay_of(database, broker).tick()
