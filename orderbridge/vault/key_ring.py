@@ -117,7 +117,7 @@ class FolderKeyRing(OrderMarks):
             raise ValueError("the grid of the key ring is one or more whole seconds")
         if installation_key is not None and len(installation_key) != KEY_BYTES:
             raise WrongInstallationKey(f"the installation's key has {len(installation_key)} bytes, not {KEY_BYTES}")
-        self._folder = folder
+        self.folder = folder
         self._grid = grid
         self._installation_key = installation_key
         self._check_file = folder / CHECK_FILE
@@ -131,7 +131,11 @@ class FolderKeyRing(OrderMarks):
             self._check_installation_key(installation_key)
 
     def __repr__(self) -> str:
-        return f"FolderKeyRing({str(self._folder)!r}, grid={self._grid})"
+        return f"FolderKeyRing({str(self.folder)!r}, grid={self._grid})"
+
+    def has_begun(self) -> bool:
+        """Whether a service with the installation's key has opened it: before, no key is in it."""
+        return self._check_file.exists()
 
     def moment_for(self, deadline: datetime) -> datetime:
         return _EPOCH + (deadline - _EPOCH) // self._grid * self._grid
@@ -189,19 +193,19 @@ class FolderKeyRing(OrderMarks):
             raise WrongInstallationKey("no installation key: set ORDERBRIDGE_VAULT_KEY")
         # In this order: others make the check file before their first key, so keys seen now had one before now.
         has_keys = any(self._keys.iterdir())
-        if (self._folder / ROTATION_FILE).exists():
+        if (self.folder / ROTATION_FILE).exists():
             raise WrongInstallationKey(
-                f"the key of {self._folder} is being changed: run `orderbridge privacy rotate-key` to its end"
+                f"the key of {self.folder} is being changed: run `orderbridge privacy rotate-key` to its end"
             )
         if not self._check_file.exists():
             if has_keys:
-                raise WrongInstallationKey(f"{self._folder} has keys but no {self._check_file.name}: restore it")
+                raise WrongInstallationKey(f"{self.folder} has keys but no {self._check_file.name}: restore it")
             write_once(self._check_file, jwe.encrypt(b"", CHECK_HEADER, installation_key))
         try:
             jwe.decrypt(self._check_file.read_text("latin-1"), CHECK_HEADER, installation_key)
         except jwe.NotOpened as error:
             raise WrongInstallationKey(
-                f"ORDERBRIDGE_VAULT_KEY is not the key under which {self._folder} was made"
+                f"ORDERBRIDGE_VAULT_KEY is not the key under which {self.folder} was made"
             ) from error
         return installation_key
 

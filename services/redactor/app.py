@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from orderbridge.bus.worker import Worker
 from orderbridge.database.unit_of_work import Database
+from orderbridge.privacy.lost_ring import refuse_new_ring
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import SWEPT, configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
@@ -13,6 +12,7 @@ from schemas.orders import KeyExpired, OrderAged
 from schemas.privacy import RedactionDue, SweepDue
 from services.redactor.key_expiry import expire_key
 from services.redactor.redact import redact, redact_early
+from services.redactor.ring import with_ring
 from services.redactor.sweep import sweep
 
 
@@ -21,9 +21,9 @@ def wire(settings: Settings, database: Database) -> Worker:
     ring = FolderKeyRing(settings.key_ring, None, settings.key_ring_grid)
     worker = Worker("redactor", settings, database)
     worker.on(OrderAged, redact)
-    worker.on(KeyExpired, partial(expire_key, ring=ring))
-    worker.on(RedactionDue, partial(redact_early, ring=ring))
-    worker.on(SweepDue, partial(sweep, ring=ring))
+    worker.on(KeyExpired, with_ring(expire_key, ring))
+    worker.on(RedactionDue, with_ring(redact_early, ring))
+    worker.on(SweepDue, with_ring(sweep, ring))
     return worker
 
 
@@ -33,4 +33,6 @@ def main() -> None:
     configure_logging(settings, "redactor")
     for kind in ("order", "key"):  # told as 0 from the start: what is first told as 1 looks like no rise to Prometheus
         SWEPT.labels(kind)
-    wire(settings, Database(settings.database_url)).run()
+    database = Database(settings.database_url)
+    refuse_new_ring(settings, database)
+    wire(settings, database).run()

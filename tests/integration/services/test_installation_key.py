@@ -66,7 +66,7 @@ def test_it_stops_with_a_sentence(sqlite_url: str, tmp_path: Path, keys: dict[st
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("name", ["importer", "api"])
+@pytest.mark.parametrize("name", ["importer", "api", "redactor"])
 def test_a_ring_that_is_not_there_is_not_made_anew(sqlite_url: str, tmp_path: Path, name: str) -> None:
     """The folder is not mounted perhaps: orders in the database were sealed under its keys."""
     with migrated(sqlite_url) as database:

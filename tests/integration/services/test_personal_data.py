@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from orderbridge.database.models import PersonalDataRow
+from orderbridge.vault.key_ring import key_name
 from orderbridge.vault.seal import SealExpired, open_seal, seal
 from sandbox.orders import Order
 from schemas.orders import KeyExpired, OrderAged, OrderImported, OrderRedacted, OrderUpdated
 from schemas.personal_data import AMAZON_REPLACED, PersonalData
+from schemas.privacy import RedactionDue, SweepDue
 from services.importer import personal_data
+from services.redactor import app as redactor
 from tests.integration.services.conftest import Start
 from tests.parts.hand_clock import START
 from tests.parts.in_process import System
@@ -194,3 +197,28 @@ def test_an_import_at_the_moment_of_death(
     with system.database.unit_of_work() as work:
         assert work.session.get_one(PersonalDataRow, order_id).seal is None
     assert system.key_ring().alive() == []
+
+
+def test_in_a_folder_without_a_ring_nothing_is_destroyed(anywhere: System, tmp_path: Path) -> None:
+    """The redactor's folder is not the importer's: tombstones there would say that keys are dead which live."""
+    system = anywhere
+    (order_id,) = system.imported()
+    moment = system.store.orders[order_id].personal_data.dies_at
+    assert moment is not None
+    system.advance((moment - system.now).total_seconds() - 60)
+    right = dict(system.pipelines)
+    elsewhere = system.settings.model_copy(update={"key_ring": tmp_path / "elsewhere"})
+    astray = redactor.wire(elsewhere, system.database).pipeline()
+    system.pipelines |= {topic: astray for topic in ("key.expired", "redaction.due", "sweep.due", "redactor.retry")}
+    with system.database.unit_of_work() as work:
+        work.post(RedactionDue(order_id="another"))
+        work.post(SweepDue())
+    system.advance(180)
+    for topic in ("key.expired", "redaction.due", "sweep.due"):
+        assert system.outcomes_of(topic)[-1] == "given-back"
+    assert not system.events(OrderRedacted)
+    assert not [path for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()]
+    system.pipelines = right
+    system.advance(120)
+    assert [event.order_id for event in system.events(OrderRedacted)] == [order_id]
+    assert (system.settings.key_ring / "tombstones" / key_name(moment)).exists()
