@@ -89,11 +89,13 @@ def mail_due(event: MailDue, work: Work, *, post: PostOffice) -> None:
         answer = post.send(letter, address, name, work.now)
     except NotDelivered as error:
         _not_sent(work, account, event.letter_id, claim, error)
+        work.commit()
         return
     rows = _claimed(work, event.letter_id, claim)
     _end(work, rows, "sent", answer)
     address_took(work, account.account_id)
     _go_on(work, account.account_id, event.letter_id)
+    work.commit()  # another reporter may have read the same event meanwhile: what the server said stands all the same
 
 
 def wake_all(database: Database) -> None:
