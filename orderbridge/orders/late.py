@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 
 from orderbridge.accounts import ConnectedAccount, read_account
-from orderbridge.accounts.setting_types import LATE_WARNING_HOURS
 from orderbridge.database.models import Account, OrderRow, PackageRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.late_shipments import (
@@ -63,7 +62,8 @@ def late_orders(
     `within` are the hours until the ship-by; None is each account's `late_warning_hours`.
     """
     accounts = {row.account_id: read_account(row) for row in work.session.scalars(select(Account))}
-    farthest = timedelta(hours=within if within is not None else LATE_WARNING_HOURS[1])
+    hours = [account.settings.late_warning_hours for account in accounts.values()] if within is None else [within]
+    farthest = timedelta(hours=max(hours, default=0))
     found: dict[str, Late] = {}
     for road in _awaiting(work, account_id, farthest):
         of_this_road = 0
