@@ -245,7 +245,8 @@ def _skip_marketplaces(value: Any, at: Circumstances) -> tuple[str, ...]:
     for word in _several(value):
         by_country = marketplace_of_country(word)
         name = by_country.id if by_country is not None else word
-        if name not in own:
+        # What is set may stay: Amazon does not name a marketplace at times, and its orders are not to come by that.
+        if name not in own and name not in at.account.settings.skip_marketplaces:
             has = ", ".join(f"{known.country} ({name})" if known else name for name, known in own.items()) or "none"
             raise ValueError(f"{word} is no marketplace of this account; it has {has}")
         skipped.append(name)

@@ -154,7 +154,9 @@ def _control(name: str, value: Any, shown: str, at: Circumstances) -> tuple[Cont
     if name == "send_log_when":
         return "select", tuple(Option(one, _LOGS[one]) for one in get_args(SendLogWhen))
     if name == "skip_marketplaces":
-        return "several", tuple(Option(one, country(one)) for one in at.account.marketplace_ids)
+        return "several", tuple(
+            Option(one, country(one)) for one in dict.fromkeys((*at.account.marketplace_ids, *value))
+        )
     if name == "skip_programs":
         return "several", tuple(Option(one, one) for one in dict.fromkeys((*PROGRAMS, *value)))
     if name in _DATES and "T" not in shown:

@@ -100,7 +100,7 @@ def read_form(form: FormData) -> Filled:
         if isinstance(AccountSettings.model_fields[setting].default, bool):
             texts[shown] = "true" if shown in form else "false"
         elif setting.startswith("skip_") and not setting.endswith("_before"):
-            texts[shown] = ",".join(str(one).strip() for one in form.getlist(shown) if str(one).strip())
+            texts[shown] = _ticked(was[shown].split(","), [str(one).strip() for one in form.getlist(shown)])
         else:
             texts[shown] = str(form.get(shown, was[shown])).strip()
     new_lines: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -112,6 +112,11 @@ def read_form(form: FormData) -> Filled:
         if text:
             new_lines[found[1]] = (*new_lines.get(found[1], ()), (key, text))
     return Filled(texts, was, new_lines)
+
+
+def _ticked(before: list[str], ticks: list[str]) -> str:
+    """The list with what is ticked, in the order that it had: that of the boxes is another, and no change."""
+    return ",".join([one for one in before if one in ticks] + [one for one in ticks if one not in before])
 
 
 def _circumstances(work: Work, account_id: str) -> Circumstances:
