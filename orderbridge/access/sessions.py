@@ -47,8 +47,8 @@ def begin_session(work: Work, user_name: str) -> str:
     return token
 
 
-def find_session(work: Work, token: str) -> SignedIn | None:
-    """Whose session it is, if it is good now. Notes that it was used."""
+def find_session(work: Work, token: str, *, used: bool = True) -> SignedIn | None:
+    """Whose session it is, if it is good now. Notes that it was used, unless a script asks by itself (`used`)."""
     found = work.session.execute(
         select(ConsoleSession, ConsoleUser)
         .join(ConsoleUser, ConsoleUser.name == ConsoleSession.user_name)
@@ -61,7 +61,7 @@ def find_session(work: Work, token: str) -> SignedIn | None:
     if session.expires_at <= now or session.seen_at + IDLE_FOR <= now:
         work.session.delete(session)
         return None
-    if session.seen_at <= now - _MINUTE:
+    if used and session.seen_at <= now - _MINUTE:
         session.seen_at = now
     return SignedIn(user.name, user.role)
 

@@ -5,6 +5,7 @@ dead.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import make_url
 
 from orderbridge.doctor import Finding, error, ok, warning
 from orderbridge.settings import Settings
-from orderbridge.vault.key_ring import FolderKeyRing, WrongInstallationKey, moment_of
+from orderbridge.vault.key_ring import IGNORE_ALL, IGNORE_FILE, FolderKeyRing, WrongInstallationKey, moment_of
 from orderbridge.vault.keys import InvalidKeyText, installation_key
 
 LATE = timedelta(minutes=15)
@@ -60,15 +61,15 @@ def _check_permissions(folder: Path) -> Iterator[Finding]:
 def _check_place(settings: Settings, folder: Path) -> Iterator[Finding]:
     """Copies are seen by what lies about. What copies the whole machine is not."""
     found = False
-    for above in (folder, *folder.parents):
-        if (above / ".git").exists():
-            found = True
-            yield error(
-                "key ring",
-                f"{folder} lies in the git working tree {above}: one `git add` copies the keys for good.",
-                "Move it out of there, and set ORDERBRIDGE_KEY_RING.",
-            )
-            break
+    tree = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
+    if tree is not None and not _is_ignored(folder):
+        found = True
+        yield error(
+            "key ring",
+            f"{folder} lies in the git working tree {tree}: one `git add` copies the keys for good.",
+            f"Have git ignore it: `(umask 077; echo '*' > {shlex.quote(str(folder / IGNORE_FILE))})`. Or move it "
+            "elsewhere, and set ORDERBRIDGE_KEY_RING.",
+        )
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         beside = Path(url.database).resolve().parent
@@ -89,7 +90,18 @@ def _check_place(settings: Settings, folder: Path) -> Iterator[Finding]:
             "Keep the ring where no backup and no snapshot comes by.",
         )
     if not found:
-        yield ok("key ring", "No database, dump or working tree was seen around it; backups of the machine cannot be.")
+        yield ok(
+            "key ring",
+            "No database, dump or git that takes it in was seen around it; backups of the machine cannot be.",
+        )
+
+
+def _is_ignored(folder: Path) -> bool:
+    """Whether the ring keeps itself out of git; one that an older version made does not."""
+    try:
+        return (folder / IGNORE_FILE).read_bytes().split() == [IGNORE_ALL.strip().encode()]
+    except OSError:
+        return False
 
 
 def _check_medium(folder: Path) -> Iterator[Finding]:

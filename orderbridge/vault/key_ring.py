@@ -22,6 +22,8 @@ CHECK_HEADER = {"purpose": "key ring check"}
 CHECK_FILE = "check.jwe"
 ROTATION_FILE = "rotation.jwe"
 """It is there while the installation's key is being changed (`orderbridge.vault.rotation`)."""
+IGNORE_FILE = ".gitignore"
+IGNORE_ALL = "*\n"
 
 
 class KeyDead(Exception):
@@ -102,8 +104,9 @@ class FolderKeyRing(OrderMarks):
 
     ``check.jwe`` tells whether the installation's key is the right one, ``keys/`` holds the keys, ``tombstones/`` a
     name for each destroyed one, ``redacted/`` the ids of orders redacted early, ``superseded/`` the moment of an
-    order's newest seal where older ones die later. Nothing is cached in memory: each use reads the file, so that a key
-    destroyed by one process is at once gone in all (a fraction of a millisecond each).
+    order's newest seal where older ones die later; ``.gitignore`` keeps all of it out of git. Nothing is cached in
+    memory: each use reads the file, so that a key destroyed by one process is at once gone in all (a fraction of a
+    millisecond each).
 
     Overwriting destroys as surely as the medium overwrites in place: not on snapshots, not always on an SSD.
     """
@@ -123,7 +126,13 @@ class FolderKeyRing(OrderMarks):
         self._check_file = folder / CHECK_FILE
         self._keys = folder / "keys"
         self._tombstones = folder / "tombstones"
+        is_new = not folder.exists()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_new:
+            # In a working tree one `git add` would copy the keys for good. A disk that cannot take this file takes no
+            # key either, which is said where a key is needed.
+            with contextlib.suppress(OSError):
+                write_once(folder / IGNORE_FILE, IGNORE_ALL)
         super().__init__(folder)
         for part in (self._keys, self._tombstones):
             part.mkdir(mode=0o700, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from itertools import islice
 from typing import Any, Final
@@ -14,27 +15,35 @@ from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Work
 from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, discard, find_letter, find_letters, replay
 from orderbridge.plural import number_of
+from services.console.lists import address
 from services.console.visit import Stop, Visit
 
 _SHOWN: Final = 50
 _AT_ONCE: Final = 500
 """Counted, and settled with one click: more would hold a transaction open for long."""
 _DONE: Final = {"replayed": "It was handed over once more.", "discarded": "It is discarded."}
+_POSITION: Final = re.compile(r"[0-9]{1,18}")
+_COUNT: Final = re.compile(r"[0-9]{1,3}")
 
 
 def list_letters(visit: Visit) -> Response:
     """Those that wait for somebody, newest first, and how many there are for each reason."""
-    return _list(visit)
+    done, count = visit.query.get("done", ""), visit.query.get("count", "")
+    told = done in _DONE and _COUNT.fullmatch(count)
+    return _list(visit, notice=f"{number_of(int(count), 'letter')} {done}." if told else None)
 
 
 def settle_all(visit: Visit) -> Response:
-    """Replay or discard all of one service and reason, the oldest first."""
+    """Replay or discard all of one service and reason that were there when the page was made, the oldest first."""
     service, reason, action = visit.said("service"), visit.said("reason"), visit.said("action")
-    if not service or not reason or action not in ("replay", "discard"):
+    up_to = visit.said("up_to")
+    if not service or not reason or not _POSITION.fullmatch(up_to) or action not in ("replay", "discard"):
         return _list(visit, 422, problem="Choose a service and a reason first: only such letters are settled together.")
     done, refused = 0, ""
     with visit.database.unit_of_work() as work:
-        found = list(islice(find_letters(work, service=service, reason=reason), _AT_ONCE))
+        # What came since has been seen by nobody.
+        letters = find_letters(work, service=service, reason=reason, before=int(up_to) + 1)
+        found = list(islice(letters, _AT_ONCE))
         for letter in reversed(found):
             try:
                 _settle(visit, work, letter, action)
@@ -43,7 +52,9 @@ def settle_all(visit: Visit) -> Response:
                 refused = f" {number_of(len(found) - done, 'letter')} stay: {error}"
                 break
     word = "replayed" if action == "replay" else "discarded"
-    return _list(visit, notice=f"{number_of(done, 'letter')} {word}.{refused}")
+    if refused:
+        return _list(visit, notice=f"{number_of(done, 'letter')} {word}.{refused}")
+    return visit.redirect(address(visit.path, {"service": service, "reason": reason, "done": word, "count": str(done)}))
 
 
 def show_letter(visit: Visit) -> Response:
@@ -100,14 +111,20 @@ def _find(visit: Visit, work: Work) -> Letter:
 def _list(visit: Visit, status: int = 200, *, notice: str | None = None, problem: str | None = None) -> Response:
     service, reason = (visit.query.get(name) or visit.said(name) or None for name in ("service", "reason"))
     everything = visit.query.get("all") == "1"
+    counts: Counter[tuple[str, str]] = Counter()
+    newest: dict[tuple[str, str], int] = {}
     with visit.database.unit_of_work() as work:
-        groups = Counter((one.said.service, one.said.reason) for one in islice(find_letters(work), _AT_ONCE))
+        for one in islice(find_letters(work), _AT_ONCE):
+            group = (one.said.service, one.said.reason)
+            counts[group] += 1
+            newest.setdefault(group, one.row.position)
         found = list(islice(find_letters(work, everything=everything, service=service, reason=reason), _SHOWN + 1))
     return visit.page(
         "dead_letters.html",
         status,
-        groups=groups.most_common(),
-        counted_all=groups.total() < _AT_ONCE,
+        groups=counts.most_common(),
+        newest=newest,
+        counted_all=counts.total() < _AT_ONCE,
         letters=found[:_SHOWN],
         more=len(found) > _SHOWN,
         service=service,

@@ -23,8 +23,11 @@ BODY_SECONDS = 30.0
 MOST_FIELDS = 2000
 
 
-async def admit(request: Request, database: Database, site: Site, role: Role | None) -> Visit:
-    """The request, if it may do what needs the role (None: anyone may). Raises Stop."""
+async def admit(request: Request, database: Database, site: Site, role: Role | None, *, polled: bool) -> Visit:
+    """The request, if it may do what needs the role (None: anyone may). Raises Stop.
+
+    `polled`: a script asks by itself, so that nobody has used the session.
+    """
     if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
         raise Stop(400, "This address cannot be read", "There is a NUL character in it. Begin at the first page.")
     given = request.cookies.get(site.cookie, "")
@@ -39,7 +42,7 @@ async def admit(request: Request, database: Database, site: Site, role: Role | N
         sets_cookie=not known,
     )
     if known:
-        await run_in_threadpool(_recognise, visit)
+        await run_in_threadpool(_recognise, visit, used=not polled)
     changes = request.method == "POST"
     if role is not None:
         _check_role(visit, role, changes)
@@ -56,9 +59,9 @@ async def admit(request: Request, database: Database, site: Site, role: Role | N
     return visit
 
 
-def _recognise(visit: Visit) -> None:
+def _recognise(visit: Visit, *, used: bool) -> None:
     with visit.database.unit_of_work() as work:
-        visit.user = find_session(work, visit.token)
+        visit.user = find_session(work, visit.token, used=used)
 
 
 def _check_role(visit: Visit, role: Role, changes: bool) -> None:

@@ -36,11 +36,13 @@ class Page(NamedTuple):
     path: str
     role: Role | None
     handler: Callable[[Visit], Response]
+    polled: bool = False
+    """Whether a script asks for it by itself again and again, which does not keep a session from ending idle."""
 
 
 PAGES: Final = (
     Page("GET", "/", "viewer", overview.show_overview),
-    Page("GET", "/live", "viewer", overview.show_live),
+    Page("GET", "/live", "viewer", overview.show_live, polled=True),
     Page("GET", "/first-steps", "viewer", first_steps.show_first_steps),
     Page("GET", "/dead-letters", "viewer", dead_letters.list_letters),
     Page("POST", "/dead-letters", "operator", dead_letters.settle_all),
@@ -64,7 +66,7 @@ PAGES: Final = (
     Page("POST", "/accounts/{account_id}/disconnect", "operator", connecting.disconnect),
     Page("POST", "/accounts/{account_id}/preview", "operator", connecting.begin_preview),
     Page("GET", "/accounts/{account_id}/preview/{asked}", "operator", connecting.show_preview),
-    Page("GET", "/accounts/{account_id}/preview/{asked}/live", "operator", connecting.show_preview_live),
+    Page("GET", "/accounts/{account_id}/preview/{asked}/live", "operator", connecting.show_preview_live, polled=True),
     Page("GET", "/accounts/{account_id:path}/settings", "viewer", setting_pages.show_settings),
     Page("POST", "/accounts/{account_id:path}/settings", "operator", setting_pages.save_settings),
     Page("POST", "/accounts/{account_id:path}/test-mail", "operator", setting_pages.send_mail_to_test),

@@ -60,7 +60,7 @@ def create_console(database: Database, site: Site) -> FastAPI:
 def _endpoint(page: Page, database: Database, site: Site) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            visit = await admit(request, database, site, page.role)
+            visit = await admit(request, database, site, page.role, polled=page.polled)
             return await run_in_threadpool(page.handler, visit)
         except SignInFirst as first:
             if first.changes:

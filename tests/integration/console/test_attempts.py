@@ -7,12 +7,13 @@ import re
 import pytest
 from sqlalchemy import select
 
-from orderbridge.access.sessions import find_session, new_token
+from orderbridge.access.sessions import IDLE_FOR, find_session, new_token
 from orderbridge.api_tokens import OPEN_PERSONAL_DATA
 from orderbridge.database.models import Account, ApiTokenRow, ConsoleSession
 from orderbridge.database.unit_of_work import Database
 from services.console.shield import LONGEST_BODY
 from tests.parts.console import PASSWORD, ConsoleServer, add_user
+from tests.parts.hand_clock import HandClock
 
 
 def settings_of(database: Database, account: str) -> str:
@@ -152,6 +153,22 @@ def test_sign_out_everywhere(console: ConsoleServer) -> None:
     assert (visitor.get("/me").status_code, other.get("/me").status_code) == (303, 303)
     with console.database.unit_of_work() as work:
         assert work.session.scalars(select(ConsoleSession)).all() == []
+
+
+@pytest.mark.parametrize("path", ["/live", "/accounts/main/preview/none/live"])
+def test_what_a_script_asks_for_by_itself_is_no_click(
+    console: ConsoleServer, account: str, clock: HandClock, path: str
+) -> None:
+    visitor = console.signed_in("anna")
+    hours = int(IDLE_FOR.total_seconds()) // 3600
+    clock.advance(hours=hours - 1)
+    assert visitor.get("/me").status_code == 200, "a click"
+    for _ in range(hours - 1):
+        clock.advance(hours=1)
+        assert visitor.get(path).status_code == 200
+    clock.advance(hours=1)
+    for ended in (path, "/me", path):
+        assert visitor.get(ended).status_code == 303
 
 
 # --- hosts and ways out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from orderbridge.database.models import OutboxRow
 from orderbridge.database.unit_of_work import Database
 from schemas.failures import GivenBack
-from tests.parts.console import ConsoleServer
+from tests.parts.console import ConsoleServer, Visitor
 from tests.parts.pipeline_bench import Bench, MovableClock, original
 
 GOOD = '{"order_id": "114-3941689-8772232", "carrier": "UPS", "tracking_number": "1Z999AA10123456784"}'
@@ -20,11 +21,26 @@ XSS = "<script>alert(1)</script>"
 @pytest.fixture
 def letters(database: Database) -> list[str]:
     """Three of the shipper's, the oldest first: two with a wrong field, one that is no JSON."""
+    return given_up(database, f'{{"order_id": 7, "carrier": "{XSS}"}}', '{"order_id": 8}', f"{XSS}")
+
+
+def given_up(database: Database, *bodies: str, first: int = 0) -> list[str]:
+    """All letters there are, once these have come, too; `first` is the first's offset."""
     bench = Bench(database, MovableClock())
-    for offset, body in enumerate((f'{{"order_id": 7, "carrier": "{XSS}"}}', '{"order_id": 8}', f"{XSS}")):
+    for offset, body in enumerate(bodies, first):
         headers = [("trace", XSS.encode())]
         bench.pipeline.process(original(body.encode(), key=XSS.encode(), offset=offset, headers=headers))
-    return [row.event_id for row in bench.posted()]
+    return [row.event_id for row in bench.posted() if row.topic == "shipper.dead-letter"]
+
+
+def form_of_all(visitor: Visitor, action: str, reason: str = "invalid") -> dict[str, str]:
+    """The form that settles all of the shipper's with this reason, as the page has it just now."""
+    forms = re.findall(
+        r'<form method="post" action="/dead-letters">(.*?)</form>', visitor.get("/dead-letters").text, re.S
+    )
+    filled = [dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', form)) for form in forms]
+    (found,) = [one for one in filled if (one["action"], one["reason"]) == (action, reason)]
+    return found
 
 
 def given_back(database: Database) -> list[GivenBack]:
@@ -108,9 +124,10 @@ def test_all_of_a_reason(
     console: ConsoleServer, letters: list[str], database: Database, action: str, word: str
 ) -> None:
     visitor = console.signed_in("otto", "operator")
-    form = {"service": "shipper", "reason": "invalid", "action": action}
+    form = form_of_all(visitor, action)
     answer = visitor.send("/dead-letters", form)
-    assert f"2 letters {word}." in answer.text
+    assert answer.status_code == 303, "a reload settles nothing"
+    assert f"2 letters {word}." in visitor.get(answer.headers["location"]).text
     assert settled(database, letters) == [word, word, None]
     assert [one.original.offset for one in given_back(database)] == ([0, 1] if action == "replay" else [])
     for wrong in ({"reason": ""}, {"service": ""}, {"action": "burn"}):
@@ -118,12 +135,49 @@ def test_all_of_a_reason(
     assert settled(database, letters) == [word, word, None]
 
 
+def test_what_came_after_the_page_was_made_stays(
+    console: ConsoleServer, letters: list[str], database: Database
+) -> None:
+    visitor = console.signed_in("otto", "operator")
+    form = form_of_all(visitor, "discard")
+    later = given_up(database, '{"order_id": 9}', first=3)
+    for done in (2, 0):
+        answer = visitor.send("/dead-letters", form)
+        assert f"{done} letters discarded." in visitor.get(answer.headers["location"]).text
+        assert settled(database, later) == ["discarded", "discarded", None, None]
+
+
+@pytest.mark.parametrize("up_to", ["", "all", "-1", "1.5", "٣", "9" * 19])
+def test_all_of_a_page_that_says_not_how_far(
+    console: ConsoleServer, letters: list[str], database: Database, up_to: str
+) -> None:
+    visitor = console.signed_in("otto", "operator")
+    assert visitor.send("/dead-letters", {**form_of_all(visitor, "discard"), "up_to": up_to}).status_code == 422
+    assert settled(database, letters) == [None] * 3
+
+
+def test_what_is_refused_is_said_at_once(console: ConsoleServer, database: Database) -> None:
+    letters = given_up(database, '{"order_id": 7}', '{"order_id": 8}')
+    with database.unit_of_work() as work:
+        row = work.session.scalars(select(OutboxRow).where(OutboxRow.event_id == letters[1])).one()
+        row.body = row.body.replace('"reason":"invalid"', '"reason":"event_id_reused"')
+    visitor = console.signed_in("otto", "operator")
+    answer = visitor.send("/dead-letters", form_of_all(visitor, "replay", "event_id_reused"))
+    assert (answer.status_code, "0 letters replayed. 1 letter stay: Its event id" in answer.text) == (200, True)
+    assert settled(database, letters) == [None, None]
+
+
+@pytest.mark.parametrize("query", ["done=burnt&count=2", "done=replayed", "done=replayed&count=many", "count=2"])
+def test_an_address_that_says_what_was_not_done(console: ConsoleServer, query: str) -> None:
+    assert 'role="status"' not in console.signed_in("vera", "viewer").get(f"/dead-letters?{query}").text
+
+
 def test_a_viewer_settles_nothing(console: ConsoleServer, letters: list[str], database: Database) -> None:
     visitor = console.signed_in("vera", "viewer")
     for path, form in (
         (f"/dead-letters/{letters[0]}/replay", {}),
         (f"/dead-letters/{letters[0]}/discard", {}),
-        ("/dead-letters", {"service": "shipper", "reason": "invalid", "action": "discard"}),
+        ("/dead-letters", {"service": "shipper", "reason": "invalid", "action": "discard", "up_to": "9"}),
     ):
         assert visitor.send(path, form, page="/me").status_code == 403
     assert settled(database, letters) == [None] * 3

@@ -35,7 +35,7 @@ def test_a_failure_is_a_page_without_its_text(
 ) -> None:
     visitor = console.signed_in("anna")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(gate, "find_session", fail)

@@ -32,7 +32,7 @@ FILTERS = {
     "/runs": ("account", "kind", "problems", "after", "told"),
     "/runs/none": ("after",),
     "/shipments": ("account", "state", "after", "told"),
-    "/dead-letters": ("service", "reason", "all", "after"),
+    "/dead-letters": ("service", "reason", "all", "done", "count", "after"),
     "/dead-letters/none": ("done",),
     "/connect": ("account",),
     "/connect/callback": ("state", "spapi_oauth_code", "selling_partner_id", "error"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from schemas.orders import Choice
 from tests.parts.console import ConsoleServer, Visitor
 
 PAGE = "/accounts/main/settings"
+US, CA, MX = "ATVPDKIKX0DER", "A2EUQ1WTGCTBG2", "A1AM78C64UM0Y8"
 
 
 def settings(database: Database) -> AccountSettings:
@@ -162,6 +164,52 @@ def test_two_who_save_at_once_take_nothing_back_from_each_other(console: Console
     assert answer.text.count("→") == 1
     kept = settings(console.database)
     assert (kept.enabled, kept.import_fba, kept.late_warning_hours) == (True, True, 24)
+
+
+def sells_in(database: Database, *marketplace_ids: str) -> None:
+    """Amazon names these as the account's, as it may do otherwise at any time."""
+    with database.unit_of_work() as work:
+        work.session.get_one(Account, "main").marketplace_ids = json.dumps(marketplace_ids)
+
+
+def boxes(visitor: Visitor, name: str) -> dict[str, bool]:
+    """Those of a setting that takes several, each with whether it is ticked."""
+    found = re.findall(rf'type="checkbox" name="{name}" value="([^"]*)"( checked)?', visitor.get(PAGE).text)
+    return {value: bool(ticked) for value, ticked in found}
+
+
+def test_the_order_of_a_list_is_no_change(console: ConsoleServer, account: str) -> None:
+    sells_in(console.database, US, CA, MX)
+    with console.database.unit_of_work() as work:
+        change_settings(work, "main", {"skip_marketplaces": "MX,CA", "skip_programs": "PRIME,AMAZON_BUSINESS"})
+    visitor = console.signed_in("anna")
+    fields: dict[str, Any] = dict(shown(visitor.get(PAGE).text))
+    for name in ("skip_marketplaces", "skip_programs"):
+        fields[name] = [value for value, ticked in boxes(visitor, name).items() if ticked]
+    assert fields["skip_marketplaces"] == [CA, MX], "as the boxes stand"
+    with console.database.unit_of_work() as work:
+        change_settings(work, "main", {"skip_marketplaces": "MX", "skip_programs": "PREORDER"})
+    answer = visitor.send(PAGE, {**fields, "enabled": "true"})
+    assert answer.text.count("→") == 1
+    kept = settings(console.database)
+    assert (kept.enabled, kept.skip_marketplaces, kept.skip_programs) == (True, (MX,), ("PREORDER",))
+
+
+def test_a_marketplace_that_amazon_does_not_name_just_now_stays_skipped(console: ConsoleServer, account: str) -> None:
+    sells_in(console.database, US, CA, MX)
+    with console.database.unit_of_work() as work:
+        change_settings(work, "main", {"skip_marketplaces": "MX"})
+    sells_in(console.database, US, CA)
+    visitor = console.signed_in("anna")
+    assert boxes(visitor, "skip_marketplaces") == {US: False, CA: False, MX: True}
+    assert "MX" in visitor.get(PAGE).text
+    for changes, kept in (({"enabled": "true"}, (MX,)), ({"skip_marketplaces": [CA, MX]}, (MX, CA))):
+        assert save(visitor, **changes).text.count("→") == 1
+        assert settings(console.database).skip_marketplaces == kept
+    save(visitor, skip_marketplaces=None)
+    assert settings(console.database).skip_marketplaces == ()
+    assert boxes(visitor, "skip_marketplaces") == {US: False, CA: False}
+    assert save(visitor, skip_marketplaces=[MX]).status_code == 422, "it was taken out"
 
 
 def test_a_line_of_a_mapping_is_removed_by_emptying_it(console: ConsoleServer, account: str) -> None:

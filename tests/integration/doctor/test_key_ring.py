@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,25 @@ def test_others_can_use_it(folder: Path, part: str, mode: int) -> None:
 
 def test_within_a_working_tree(folder: Path) -> None:
     (folder.parent.parent / ".git").mkdir()
-    assert [severity for severity, what in troubles(folder) if "git working tree" in what] == ["error"]
+    assert troubles(folder) == [], "it keeps itself out of git"
+
+
+@pytest.mark.parametrize("text", [None, "", "*.log\n", "*\n!keys/\n", "\xff"])
+def test_within_a_working_tree_that_takes_it_in(tmp_path: Path, folder: Path, text: str | None) -> None:
+    (tmp_path / ".git").mkdir()
+    folder = folder.rename(folder.with_name("older ring"))
+    (folder / ".gitignore").unlink()
+    if text is not None:
+        (folder / ".gitignore").touch(mode=0o600)
+        (folder / ".gitignore").write_text(text, "latin-1")
+    ((severity, what),) = troubles(folder)
+    assert severity == "error"
+    assert "git working tree" in what
+    (told,) = [one.what_to_do for one in check_key_ring(settings(folder), NOW) if one.what == what]
+    (command,) = re.findall(r"`([^`]+)`", told or "")
+    (folder / ".gitignore").unlink(missing_ok=True)
+    subprocess.run(["sh", "-c", command], check=True)
+    assert troubles(folder) == [], "what it says to do is enough"
 
 
 def test_beside_the_database(folder: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderbridge.vault import key_ring as module
 from orderbridge.vault.key_ring import (
     FolderKeyRing,
     KeyDead,
@@ -97,8 +100,31 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
         os.umask(before)
     paths = [tmp_path / "ring", *(tmp_path / "ring").rglob("*")]
     modes = {path.relative_to(tmp_path): oct(path.stat().st_mode & 0o777) for path in paths}
-    assert len(modes) == 10
+    assert len(modes) == 11
     assert all(mode == ("0o700" if (tmp_path / path).is_dir() else "0o600") for path, mode in modes.items()), modes
+
+
+def test_it_keeps_itself_out_of_git(tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    FolderKeyRing(ring, INSTALLATION_KEY).key(MOMENT, NOW)
+    seen = subprocess.run(["git", "-C", tmp_path, "status", "--porcelain"], check=True, capture_output=True)
+    assert seen.stdout == b""
+    (ring / ".gitignore").unlink()
+    FolderKeyRing(ring, INSTALLATION_KEY)
+    assert not (ring / ".gitignore").exists(), "only a new ring writes it: others may not write at all"
+
+
+def test_a_disk_that_takes_no_more_is_said_where_a_key_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_once", full)
+    assert FolderKeyRing(tmp_path / "ring", None).alive() == []
+    with pytest.raises(OSError, match="No space left"):
+        FolderKeyRing(tmp_path / "ring", INSTALLATION_KEY)
 
 
 def test_eight_processes_at_once_get_the_same_key(tmp_path: Path) -> None:
