@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 from orderbridge.database.models import Lease
 from orderbridge.database.unit_of_work import Work
 
-
 _AHEAD = timedelta(minutes=10)
 """A lease that ends later than this after its duration was taken before the clock was set back: its holder's end would
 never come. The clocks of two processes differ by far less, also of one that was stopped for a while."""

@@ -209,7 +209,7 @@ def test_in_a_folder_without_a_ring_nothing_is_destroyed(anywhere: System, tmp_p
     right = dict(system.pipelines)
     elsewhere = system.settings.model_copy(update={"key_ring": tmp_path / "elsewhere"})
     astray = redactor.wire(elsewhere, system.database).pipeline()
-    system.pipelines |= {topic: astray for topic in ("key.expired", "redaction.due", "sweep.due", "redactor.retry")}
+    system.pipelines |= dict.fromkeys(("key.expired", "redaction.due", "sweep.due", "redactor.retry"), astray)
     with system.database.unit_of_work() as work:
         work.post(RedactionDue(order_id="another"))
         work.post(SweepDue())
