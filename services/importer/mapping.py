@@ -20,8 +20,9 @@ from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | None) -> OrderDocument:
     """The order as the store is to see it.
 
-    What was decided when it was imported stays (order number, payment type, inventory): a setting changed later
-    changes later orders. What an answer leaves out altogether (money, payment, invoice, packages) is no news and stays.
+    What was decided when it was imported stays (order number, inventory; the payment type, once a payment is known): a
+    setting changed later changes later orders. What an answer leaves out altogether (money, payment, invoice, packages)
+    is no news and stays.
     `known` is the order as last told to the store, None for a new one.
     """
     status = amazon_status(order)

@@ -1,6 +1,7 @@
 """What the store is to make of an order, by the account's settings.
 
-What was decided at the order's import stays: its number, its payment type and what becomes of its stock.
+What was decided at the order's import stays: its number and what becomes of its stock. So does its payment type, once
+a payment is known.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def store_view(settings: AccountSettings, order: Facts, known: OrderDocument | N
     prefix = known.store.invoice_number_prefix if known else _prefix(settings, order)
     return StoreView(
         status=_queue(settings, order, known),
-        payment_type=known.store.payment_type if known else _payment_type(settings, order),
+        payment_type=_payment_type(settings, order, known),
         shipping_method=_shipping_method(settings, order, known),
         order_number=f"{prefix}{order.order_id}",
         invoice_number_prefix=prefix,
@@ -82,7 +83,10 @@ def _inventory(settings: AccountSettings, order: Facts) -> Inventory:
     return "deduct_when_shipped" if settings.deduct_inventory_when_shipped else "deduct_on_import"
 
 
-def _payment_type(settings: AccountSettings, order: Facts) -> Choice:
+def _payment_type(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
+    """Decided with the first payment that Amazon tells: of a pending order, or in a report, it tells none."""
+    if known and (known.payment_methods or not order.payment_methods):
+        return known.store.payment_type
     chosen = (settings.payment_types.get(method) for method in order.payment_methods)
     return next(filter(None, chosen), settings.payment_type_default)
 

@@ -119,3 +119,18 @@ def test_the_first_payment_method_that_is_mapped_counts(amazon_order: AmazonOrde
     assert store_view(settings, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
     document = to_document(account(payment_types={"Pix": {"id": "1", "name": "Pix"}}), amazon_order(programs=[]), None)
     assert [word.split(":")[0] for word in missing_mappings(document)] == ["shipping"]
+
+
+def test_the_payment_type_is_decided_once_a_payment_is_known(amazon_order: AmazonOrder) -> None:
+    """Amazon tells none of a pending order: the settings of its import say nothing of how it is paid later."""
+    wish: dict[str, Any] = {"status_pending": UNPAID, "payment_types": {"CashOnDelivery": {"id": "7", "name": "COD"}}}
+    pending = to_document(account(**wish), amazon_order("PENDING"), None)
+    assert (pending.payment_methods, pending.store.payment_type.name) == ((), "Amazon")
+    raw = amazon_order().model_dump(by_alias=True)
+    raw["payment"] = {"paymentExecutions": [{"paymentMethod": "CashOnDelivery"}]}
+    paid = to_document(account(**wish), Order.model_validate(raw), pending)
+    assert paid.store.payment_type.name == "COD"
+    later = account(payment_type_default={"id": "1", "name": "Later"})
+    assert to_document(later, Order.model_validate(raw), paid).store.payment_type.name == "COD"
+    raw["payment"] = None
+    assert to_document(later, Order.model_validate(raw), pending).store.payment_type.name == "Amazon"
