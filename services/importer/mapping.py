@@ -17,13 +17,16 @@ from services.importer.store_view import Facts, store_view
 from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 
 
-def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | None) -> OrderDocument:
+def to_document(
+    account: ConnectedAccount, order: Order, known: OrderDocument | None, left_out: tuple[str, ...] = ()
+) -> OrderDocument:
     """The order as the store is to see it.
 
     What was decided when it was imported stays (order number, inventory; the payment type, once a payment is known): a
     setting changed later changes later orders. What an answer leaves out altogether (money, payment, invoice, packages)
     is no news and stays.
-    `known` is the order as last told to the store, None for a new one.
+    `known` is the order as last told to the store, None for a new one; `left_out` are the data sets that were not asked
+    for, since an order without a cancellation looks like one whose cancellation is not told.
     """
     status = amazon_status(order)
     fulfillment = order.fulfillment
@@ -33,6 +36,8 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
     deliver = _span(fulfillment.deliver_by_window if fulfillment else None)
     payment_methods = _payment_methods(order) if order.payment or known is None else known.payment_methods
     priced = _priced(order, known)
+    still = known if "CANCELLATION" in left_out else None
+    cancelled = {line.order_item_id: line for line in still.lines} if still else {}
     facts = Facts(
         order_id=order.order_id,
         status=status,
@@ -65,9 +70,12 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
         payment_methods=payment_methods,
         invoice=_invoice(order) if order.tax or known is None else known.invoice,
         store=store_view(account.settings, facts, known),
-        lines=tuple(_line(item, status, money) for item, money in zip(order.order_items, priced.lines, strict=True)),
+        lines=tuple(
+            _line(item, status, money, cancelled.get(item.order_item_id))
+            for item, money in zip(order.order_items, priced.lines, strict=True)
+        ),
         totals=priced.totals,
-        cancel_requested=_cancel_requested(order),
+        cancel_requested=still.cancel_requested if still else _cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
         ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
         packages=packages_of(order, known),
@@ -112,13 +120,15 @@ def _is_collected(amounts: LineAmounts) -> bool:
     return amounts.tax_collected_by_amazon != 0
 
 
-def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
+def _line(item: OrderItem, status: str, money: PricedLine, still: Line | None) -> Line:
+    """`still` is the line as known, where its cancellation is not told."""
     product = item.product
     fulfilled = item.fulfillment.quantity_fulfilled if item.fulfillment else None
     packing = item.fulfillment.packing if item.fulfillment else None
     shipping = item.fulfillment.shipping if item.fulfillment else None
     gift = packing.gift_option if packing else None
     executed = item.cancellation.cancellation_execution if item.cancellation else None
+    by = executed.cancelled_by if executed else None
     cancelled = item.quantity_ordered if executed or status == "cancelled" else 0
     unit_price = product.price.unit_price if product.price else None
     return Line(
@@ -128,8 +138,8 @@ def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
         title=product.title,
         quantity=item.quantity_ordered,
         quantity_shipped=fulfilled or 0,
-        quantity_cancelled=max(cancelled - (fulfilled or 0), 0),
-        cancelled_by=executed.cancelled_by.lower() if executed and executed.cancelled_by else None,
+        quantity_cancelled=max(cancelled - (fulfilled or 0), still.quantity_cancelled if still else 0),
+        cancelled_by=by.lower() if by else still.cancelled_by if still else None,
         unit_price=Money(amount=unit_price.amount, currency=unit_price.currency_code) if unit_price else None,
         business_price=product.price is not None and product.price.price_designation == "BUSINESS_PRICE",
         condition=product.condition.condition_type if product.condition else None,

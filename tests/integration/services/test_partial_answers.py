@@ -1,4 +1,4 @@
-"""An answer that tells less of the buyer than an earlier one: what it leaves out is no news."""
+"""An answer of Amazon's that tells less of an order than an earlier one: what it leaves out is no news."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sandbox.faults import Fault
 from sandbox.orders import Order
 from schemas.orders import OrderUpdated
 from schemas.personal_data import PersonalData
+from schemas.shipments import ShipmentConfirmed, ShipmentHeld
+from tests.integration.services.conftest import Start
 from tests.parts.in_process import ACCOUNT, System
 
 Facts = dict[str, Any]
@@ -42,6 +44,12 @@ def amazon_tells(system: System, order_id: str, change: Callable[[Facts], object
     system.import_now()
 
 
+def refuse(system: System, data_set: str) -> None:
+    """Amazon answers 400 to who asks for that data set."""
+    fault = {"operation": "searchOrders", "count": None, "kind": "400", "included_data": data_set}
+    system.amazon.faults.add(Fault.model_validate(fault))
+
+
 def only(facts: Facts, *fields: str, **buyer: str) -> None:
     """Of address and buyer no more than that."""
     address = facts["recipient"]["deliveryAddress"]
@@ -69,8 +77,7 @@ def test_an_answer_without_name_and_street_takes_none_away(system: System) -> No
 @pytest.mark.parametrize("data_set", ["RECIPIENT", "TAX", "BUYER"])
 def test_a_data_set_that_amazon_refuses_for_a_while_takes_nothing_away(system: System, data_set: str) -> None:
     order_id, data = known(system)
-    fault = Fault.model_validate({"operation": "searchOrders", "count": None, "kind": "400", "included_data": data_set})
-    system.amazon.faults.add(fault)
+    refuse(system, data_set)
     amazon_tells(system, order_id, lambda _: None)
     system.advance(600)
     assert system.opened(order_id) == data
@@ -110,3 +117,38 @@ def test_a_lapsed_role_takes_nothing_away(system: System) -> None:
     system.amazon.change_account(ACCOUNT, roles=roles)
     amazon_tells(system, order_id, lambda _: None)
     assert system.opened(order_id) == data
+
+
+def test_a_wish_to_cancel_stands_while_amazon_refuses_cancellations(start: Start) -> None:
+    system = start(hold_when_buyer_cancels=True)
+    (order_id,) = system.imported()
+    system.amazon.change_order(order_id, lambda order, now: order.request_cancel("mistake", now))
+    amazon_tells(system, order_id, lambda _: None)
+    system.store_says(order_id=order_id)
+    system.run_until_idle()
+    refuse(system, "CANCELLATION")
+    amazon_tells(system, order_id, lambda _: None)
+    system.advance(600)
+    assert [held.reason for held in system.events(ShipmentHeld)] == ["buyer_asked_to_cancel"]
+    assert system.events(ShipmentConfirmed) == []
+    assert system.store.orders[order_id].cancel_requested is not None
+    assert system.opened(order_id).cancel_reason == "mistake"
+
+
+def test_a_cancelled_line_stays_cancelled_while_amazon_refuses_cancellations(system: System) -> None:
+    (order_id,) = system.imported()
+
+    def cancel_lines(order: Order, now: datetime) -> None:
+        order.cancellation["cancellationExecution"] = {"cancelledBy": "BUYER"}
+
+    system.amazon.change_order(order_id, cancel_lines)
+    amazon_tells(system, order_id, lambda _: None)
+    lines = system.store.orders[order_id].lines
+    assert [line.quantity_cancelled for line in lines] == [line.quantity for line in lines]
+    refuse(system, "CANCELLATION")
+    amazon_tells(system, order_id, lambda _: None)
+    assert system.store.orders[order_id].lines == lines
+    system.amazon.faults.clear()
+    system.amazon.change_order(order_id, lambda order, _: order.cancellation.clear())
+    amazon_tells(system, order_id, lambda _: None)  # Amazon says that nothing is cancelled: that is news
+    assert [line.quantity_cancelled for line in system.store.orders[order_id].lines] == [0 for _ in lines]
