@@ -21,7 +21,7 @@ from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
 from services.importer import access, packages, personal_data, unmapped
 from services.importer.changes import what_changed
-from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
+from services.importer.mapping import missing_mappings, to_document
 from services.importer.skipping import why_skipped
 
 LARGEST_DOCUMENT: Final = MAX_BODY - 2 * LONGEST_SEAL
@@ -140,8 +140,8 @@ def _preview(
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
     kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
-    state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
     document, _ = packages.compare(work, order, to_document(account, order, known, left_out), known)
+    state = PersonalDataState.none() if document.fulfilled_by == "amazon" else personal_data.as_kept(kept)
     document, _ = personal_data.as_told(document, state)
     changed = what_changed(known, document)
     return _with_choices(line(order, "updated" if changed else "unchanged", document), document)

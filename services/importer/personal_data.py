@@ -17,7 +17,6 @@ from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import Change, KeyExpired, OrderAged, OrderDocument
 from schemas.personal_data import PersonalData, PersonalDataState
-from services.importer.mapping import is_fulfilled_by_amazon
 from services.importer.personal_fields import extract, shows_nobody, with_what_is_held
 
 KEPT_FOR = timedelta(days=MOST_DAYS)
@@ -48,7 +47,7 @@ def keep(
     key ring remembers as redacted early. The caller holds the order's lock.
     """
     data = extract(order)
-    if is_fulfilled_by_amazon(order):
+    if document.fulfilled_by == "amazon":
         return Kept(PersonalDataState.none())
     if row is not None and row.redacted_at is not None:
         return Kept(as_kept(row))

@@ -58,8 +58,11 @@ def _prefix(settings: AccountSettings, order: Facts) -> str:
 def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
     """The store's order queue. The two status settings are for orders that await shipment.
 
-    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders.
+    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders. An
+    unknown word moves nothing.
     """
+    if known is not None and order.status == "unknown":
+        return known.store.status
     if order.status in _OVER:
         return settings.status_cancelled
     if order.status == "shipped":
@@ -71,9 +74,8 @@ def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None)
         # It is here without the setting only if it was asked for by number: nobody must ship it yet.
         same = known is not None and known.amazon_status in _PENDING
         return known.store.status if known and same else settings.status_pending or MANUAL_QUEUES["unpaid"]
-    # An unknown word says nothing of the payment: what was pending waits on.
-    still = (*_TO_SHIP, *_PENDING) if order.status == "unknown" else ("unshipped", "partially_shipped")
-    return known.store.status if known and known.amazon_status in still else settings.status_merchant
+    same = known is not None and known.amazon_status in ("unshipped", "partially_shipped")
+    return known.store.status if known and same else settings.status_merchant
 
 
 def _inventory(settings: AccountSettings, order: Facts) -> Inventory:

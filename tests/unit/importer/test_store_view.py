@@ -134,3 +134,23 @@ def test_the_payment_type_is_decided_once_a_payment_is_known(amazon_order: Amazo
     assert to_document(later, Order.model_validate(raw), paid).store.payment_type.name == "COD"
     raw["payment"] = None
     assert to_document(later, Order.model_validate(raw), pending).store.payment_type.name == "Amazon"
+
+
+@pytest.mark.parametrize(("status", "queue"), [("SHIPPED", "Shipped"), ("CANCELLED", "Cancel"), ("UNSHIPPED", "New")])
+@pytest.mark.parametrize("fulfilled_by", ["MERCHANT", "AMAZON"])
+def test_a_new_word_moves_nothing_that_is_over(
+    amazon_order: AmazonOrder, status: str, queue: str, fulfilled_by: str
+) -> None:
+    told = life(amazon_order, status, "TELEPORTED", status, fulfilled_by=fulfilled_by)
+    assert {name for name, _ in told} == {"Processing" if (status, fulfilled_by) == ("UNSHIPPED", "AMAZON") else queue}
+
+
+@pytest.mark.parametrize("kind", ["SHIPPED", "PARTIALLY_SHIPPED", "CANCELLED", "UNSHIPPED"])
+@pytest.mark.parametrize("fulfilled_by", ["MERCHANT", "AMAZON"])
+def test_an_answer_without_fulfilment_is_no_news_of_it(amazon_order: AmazonOrder, fulfilled_by: str, kind: str) -> None:
+    lines = [{"sku": "MUG-BLUE", "quantity": 2, "gift_message": "Hi"}, {"sku": "TEAPOT-1L"}]
+    order = amazon_order(kind, fulfilled_by=fulfilled_by, lines=lines)
+    known = to_document(account(), order, None)
+    raw = order.model_dump(by_alias=True) | {"fulfillment": None}
+    raw["orderItems"] = [item | {"fulfillment": None} for item in raw["orderItems"]]
+    assert to_document(account(), Order.model_validate(raw), known) == known
