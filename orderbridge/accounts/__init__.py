@@ -43,9 +43,15 @@ class ConnectedAccount(BaseModel):
         return day.astimezone(UTC)
 
     @property
+    def home_marketplace_id(self) -> str:
+        """The first marketplace that we know: what Amazon has opened since may be listed before it. Empty for none."""
+        known = (one for one in self.marketplace_ids if marketplace(one) is not None)
+        return next(known, next(iter(self.marketplace_ids), ""))
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone in which this account's dates are days."""
-        home = marketplace(self.marketplace_ids[0]) if self.marketplace_ids else None
+        home = marketplace(self.home_marketplace_id)
         return ZoneInfo(self.settings.time_zone or (home.time_zone if home else "UTC"))
 
 
