@@ -82,7 +82,7 @@ def to_document(
         deliver_window=deliver,
         payment_methods=payment_methods,
         invoice=_invoice(order) if order.tax or known is None else known.invoice,
-        store=store_view(account.settings, facts, known),
+        store=store_view(account, facts, known),
         lines=tuple(
             _with_what_is_known(_line(item, status, money), item, known, left_out)
             for item, money in zip(order.order_items, priced.lines, strict=True)

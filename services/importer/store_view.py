@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orderbridge.accounts.manual_queues import MANUAL_QUEUES
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.settings import AccountSettings
 from schemas.orders import Choice, Inventory, OrderDocument, ShippingMethod, StoreView
 
@@ -32,11 +32,12 @@ class Facts:
     """Amazon's word, as the Orders API 2026-01-01 writes it."""
 
 
-def store_view(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> StoreView:
+def store_view(account: ConnectedAccount, order: Facts, known: OrderDocument | None) -> StoreView:
     """The store's words for the order. `known` is it as last told to the store, None for a new one."""
+    settings = account.settings
     prefix = known.store.invoice_number_prefix if known else _prefix(settings, order)
     return StoreView(
-        status=_queue(settings, order, known),
+        status=_queue(account, order, known),
         payment_type=_payment_type(settings, order, known),
         shipping_method=_shipping_method(settings, order, known),
         order_number=f"{prefix}{order.order_id}",
@@ -55,12 +56,13 @@ def _prefix(settings: AccountSettings, order: Facts) -> str:
     return next((prefix for is_one, prefix in kinds if is_one and prefix is not None), settings.invoice_number_prefix)
 
 
-def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
+def _queue(account: ConnectedAccount, order: Facts, known: OrderDocument | None) -> Choice:
     """The store's order queue. The two status settings are for orders that await shipment.
 
     While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders. An
     unknown word moves nothing.
     """
+    settings = account.settings
     if known is not None and order.status == "unknown":
         return known.store.status
     if order.status in _OVER:
@@ -73,7 +75,7 @@ def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None)
     if order.status in _PENDING:
         # It is here without the setting only if it was asked for by number: nobody must ship it yet.
         same = known is not None and known.amazon_status in _PENDING
-        return known.store.status if known and same else settings.status_pending or MANUAL_QUEUES["unpaid"]
+        return known.store.status if known and same else settings.status_pending or account.unpaid_queue
     same = known is not None and known.amazon_status in ("unshipped", "partially_shipped")
     return known.store.status if known and same else settings.status_merchant
 

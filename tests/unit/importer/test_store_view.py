@@ -40,13 +40,13 @@ def test_the_prefix_of_an_orders_kind(fulfilled_by: str, programs: tuple[str, ..
         name: text for name, text in PREFIXES.items() if not left_out or not name.endswith(left_out)
     }
     facts = Facts(order_id="1", status="unshipped", fulfilled_by=fulfilled_by, programs=programs)
-    view = store_view(account(**wish).settings, facts, None)
+    view = store_view(account(**wish), facts, None)
     assert (view.invoice_number_prefix, view.order_number) == (prefix, f"{prefix}1")
 
 
 def test_an_empty_prefix_is_one_too() -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="amazon")
-    assert store_view(account(invoice_number_prefix_fba="").settings, facts, None).order_number == "1"
+    assert store_view(account(invoice_number_prefix_fba=""), facts, None).order_number == "1"
 
 
 def life(
@@ -99,7 +99,7 @@ def test_amazon_ships_what_it_fulfils(amazon_order: AmazonOrder) -> None:
 
 def test_settings_changed_later_are_for_later_orders() -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("Pix",))
-    before = store_view(account().settings, facts, None)
+    before = store_view(account(), facts, None)
     example = EXAMPLES["order.imported"] | {"store": before, "amazon_status": "unshipped"}
     known = OrderDocument.model_validate(example)
     later = account(
@@ -108,16 +108,16 @@ def test_settings_changed_later_are_for_later_orders() -> None:
         payment_types={"Pix": {"id": "1", "name": "Pix"}},
         deduct_inventory_when_shipped=False,
     )
-    assert store_view(later.settings, facts, known) == before
-    assert store_view(later.settings, facts, None) != before
+    assert store_view(later, facts, known) == before
+    assert store_view(later, facts, None) != before
 
 
 def test_the_first_payment_method_that_is_mapped_counts(amazon_order: AmazonOrder) -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("GiftCard", "Pix"))
-    settings = account(payment_types={"Pix": {"id": "1", "name": "Pix"}}).settings
-    assert store_view(settings, facts, None).payment_type.name == "Pix"
-    assert store_view(settings, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
-    document = to_document(account(payment_types={"Pix": {"id": "1", "name": "Pix"}}), amazon_order(programs=[]), None)
+    mapped = account(payment_types={"Pix": {"id": "1", "name": "Pix"}})
+    assert store_view(mapped, facts, None).payment_type.name == "Pix"
+    assert store_view(mapped, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
+    document = to_document(mapped, amazon_order(programs=[]), None)
     assert [word.split(":")[0] for word in missing_mappings(document)] == ["shipping"]
 
 
