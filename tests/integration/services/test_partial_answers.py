@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from orderbridge.amazon.order_models import Buyer
+from orderbridge.amazon.orders import OrderAnswer, get_order
 from sandbox.accounts import ADDRESS_ROLE
 from sandbox.faults import Fault
 from sandbox.orders import Order
+from schemas.imports import ImportDue
 from schemas.orders import OrderUpdated
 from schemas.personal_data import PersonalData
 from schemas.shipments import ShipmentConfirmed, ShipmentHeld
+from services.importer import one_order
 from tests.integration.services.conftest import Start
 from tests.parts.in_process import ACCOUNT, System
 
@@ -152,3 +157,23 @@ def test_a_cancelled_line_stays_cancelled_while_amazon_refuses_cancellations(sys
     system.amazon.change_order(order_id, lambda order, _: order.cancellation.clear())
     amazon_tells(system, order_id, lambda _: None)  # Amazon says that nothing is cancelled: that is news
     assert [line.quantity_cancelled for line in system.store.orders[order_id].lines] == [0 for _ in lines]
+
+
+def test_an_order_that_amazon_fulfils_stays_one_without_a_buyer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of getOrder without `fulfillment` does not say who fulfils it."""
+    system = start(import_fba=True)
+    (order_id,) = system.imported(fulfilled_by="AMAZON")
+
+    def without_fulfilment(*arguments: Any) -> OrderAnswer:
+        answer = get_order(*arguments)
+        buyer = Buyer(buyer_name="Canary Goldfinch", buyer_email="x@marketplace.example")
+        return replace(answer, order=answer.order.model_copy(update={"fulfillment": None, "buyer": buyer}))
+
+    monkeypatch.setattr(one_order, "get_order", without_fulfilment)
+    system.advance(60)
+    with system.database.unit_of_work() as work:
+        work.post(ImportDue(account_id=ACCOUNT, reason="order", order_id=order_id))
+    system.run_until_idle()
+    assert system.calls("getOrder") == {"200": 1}
+    assert system.events(OrderUpdated) == []
+    assert system.store.orders[order_id].personal_data.state == "none"
