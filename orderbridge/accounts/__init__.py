@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
+from orderbridge.accounts.manual_queues import MANUAL_QUEUES
 from orderbridge.accounts.settings import AccountSettings
-from orderbridge.accounts.store_options import read_options, with_store_words
+from orderbridge.accounts.store_options import read_options, unpaid_queue, with_store_words
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, marketplace
 from orderbridge.database.models import Account, StoreOptionsRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.settings import BadSettings, Settings
 from schemas.accounts import AccountSettingsChanged
+from schemas.orders import Choice
 
 
 class WrongEndpoint(BadSettings):
@@ -33,6 +35,8 @@ class ConnectedAccount(BaseModel):
     connected_at: datetime | None
     """When it was first connected; kept when it is disconnected, since its import goes on from there."""
     connected: bool
+    unpaid_queue: Choice = MANUAL_QUEUES["unpaid"]
+    """The store's queue of orders whose payment is pending, where no setting chooses one."""
 
     @property
     def imports_from(self) -> datetime | None:
@@ -43,9 +47,15 @@ class ConnectedAccount(BaseModel):
         return day.astimezone(UTC)
 
     @property
+    def home_marketplace_id(self) -> str:
+        """The first marketplace that we know: what Amazon has opened since may be listed before it. Empty for none."""
+        known = (one for one in self.marketplace_ids if marketplace(one) is not None)
+        return next(known, next(iter(self.marketplace_ids), ""))
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone in which this account's dates are days."""
-        home = marketplace(self.marketplace_ids[0]) if self.marketplace_ids else None
+        home = marketplace(self.home_marketplace_id)
         return ZoneInfo(self.settings.time_zone or (home.time_zone if home else "UTC"))
 
 
@@ -88,7 +98,9 @@ def find_account(work: Work, account_id: str) -> ConnectedAccount | None:
     account = read_account(row)
     if options is None:
         return account
-    return account.model_copy(update={"settings": with_store_words(account.settings, read_options(options, said_at))})
+    offered = read_options(options, said_at)
+    words = {"settings": with_store_words(account.settings, offered), "unpaid_queue": unpaid_queue(offered)}
+    return account.model_copy(update=words)
 
 
 def lock_account(work: Work, account_id: str) -> ConnectedAccount | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -70,8 +69,7 @@ def disconnect_account(settings: Settings, database: Database, account_id: str) 
 
 def manage_apps_url(settings: Settings, row: Account) -> str:
     """The page of Seller Central on which the account's seller ends the grant."""
-    home = next(iter(json.loads(row.marketplace_ids or "[]")), "")
-    place = marketplace(home)
+    place = marketplace(read_account(row).home_marketplace_id)
     seller_central = settings.seller_central_url or f"https://{place.seller_central if place else _SELLER_CENTRAL}"
     return seller_central.rstrip("/") + _MANAGE_APPS
 

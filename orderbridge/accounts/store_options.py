@@ -119,6 +119,11 @@ def with_store_words(settings: AccountSettings, offered: Offered) -> AccountSett
     return settings.model_copy(update=changes)
 
 
+def unpaid_queue(offered: Offered) -> Choice:
+    """The store's queue of orders whose payment is pending; the manual's for a store that has none."""
+    return _first_of_kind("unpaid", offered) or MANUAL_QUEUES["unpaid"]
+
+
 def gone_mappings(settings: AccountSettings, offered: Offered) -> tuple[str, ...]:
     """The mappings to something that the store no longer has, as `setting: name (id)`. Only those that have effect."""
     gone: list[str] = []
@@ -144,8 +149,12 @@ def _chosen(name: str, choice: Choice, offered: Offered) -> Choice | None:
     if choice != AccountSettings.model_fields[name].default or (today is not None and today.name == choice.name):
         return today
     if name in _DEFAULT_KIND:
-        return next(map(_plain, offered.queues(_DEFAULT_KIND[name])), None)
+        return _first_of_kind(_DEFAULT_KIND[name], offered)
     return next((_plain(one) for one in offered.of(name) if one.name.casefold() == choice.name.casefold()), None)
+
+
+def _first_of_kind(kind: str, offered: Offered) -> Choice | None:
+    return next(map(_plain, offered.queues(kind)), None)
 
 
 def _today(choice: Choice, options: Iterable[Choice]) -> Choice | None:

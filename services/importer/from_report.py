@@ -62,7 +62,7 @@ def document_from_report(
         amazon_status_word="; ".join(order.status_words) or None if status == "unknown" else None,
         placed_at=order.placed_at,
         amazon_updated_at=order.updated_at or order.placed_at,
-        store=store_view(account.settings, facts, known),
+        store=store_view(account, facts, known),
         lines=lines,
         totals=money.totals([line.amounts for line in lines], currency=currency, prices_include_tax=tax_inside),
         cancel_requested=CancelRequest(requested_by="buyer")

@@ -4,41 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon.order_items import ItemCancellationRequest
 from orderbridge.amazon.order_models import Order, OrderItem
 from orderbridge.amazon.order_values import DateTimeRange
 from schemas.money import LineAmounts, Money
-from schemas.orders import AmazonStatus, CancelRequest, Invoice, Line, OrderDocument, Span
+from schemas.orders import AmazonStatus, CancelRequest, FulfilledBy, Invoice, Line, OrderDocument, Span
 from services.importer.money import Priced, PricedLine, price
 from services.importer.packages import packages_of
 from services.importer.store_view import Facts, store_view
 from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 
+_OF_FULFILLMENT: Final = ("quantity_shipped", "gift", "gift_wrap_level", "scheduled_delivery", "ioss_number")
+_OF_CANCELLATION: Final = ("quantity_cancelled", "cancelled_by")
+"""What of a line these data sets tell."""
 
-def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | None) -> OrderDocument:
+
+@dataclass(frozen=True)
+class _Fulfillment:
+    status: AmazonStatus = "unknown"
+    status_word: str | None = None
+    """Amazon's own, where we do not know it."""
+    by: FulfilledBy = "unknown"
+    by_word: str | None = None
+    service_level: str | None = None
+    ship_window: Span | None = None
+    deliver_window: Span | None = None
+
+
+def to_document(
+    account: ConnectedAccount, order: Order, known: OrderDocument | None, left_out: tuple[str, ...] = ()
+) -> OrderDocument:
     """The order as the store is to see it.
 
-    What was decided when it was imported stays (order number, payment type, inventory): a setting changed later
-    changes later orders. What an answer leaves out altogether (money, payment, invoice, packages) is no news and stays.
-    `known` is the order as last told to the store, None for a new one.
+    What was decided when it was imported stays (order number, inventory; the payment type, once a payment is known): a
+    setting changed later changes later orders. What an answer leaves out altogether (money, payment, invoice, packages,
+    fulfilment) is no news and stays.
+    `known` is the order as last told to the store, None for a new one; `left_out` are the data sets that were not asked
+    for, since an order without a cancellation looks like one whose cancellation is not told.
     """
-    status = amazon_status(order)
-    fulfillment = order.fulfillment
-    fulfilled_by = fulfilled_by_of(fulfillment.fulfilled_by if fulfillment else None)
+    fulfillment = _fulfillment(order, known)
+    status, ship, deliver = fulfillment.status, fulfillment.ship_window, fulfillment.deliver_window
     address = order.recipient.delivery_address if order.recipient else None
-    ship = _span(fulfillment.ship_by_window if fulfillment else None)
-    deliver = _span(fulfillment.deliver_by_window if fulfillment else None)
     payment_methods = _payment_methods(order) if order.payment or known is None else known.payment_methods
     priced = _priced(order, known)
     facts = Facts(
         order_id=order.order_id,
         status=status,
-        fulfilled_by=fulfilled_by,
+        fulfilled_by=fulfillment.by,
         programs=order.programs,
         payment_methods=payment_methods,
-        service_level=fulfillment.fulfillment_service_level if fulfillment else None,
+        service_level=fulfillment.service_level,
     )
     return OrderDocument(
         order_id=order.order_id,
@@ -48,13 +67,13 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
         seller_order_id=next(
             (one.alias_id for one in order.order_aliases if one.alias_type == "SELLER_ORDER_ID"), None
         ),
-        fulfilled_by=fulfilled_by,
-        fulfilled_by_word=fulfillment.fulfilled_by if fulfillment and fulfilled_by == "unknown" else None,
+        fulfilled_by=fulfillment.by,
+        fulfilled_by_word=fulfillment.by_word,
         programs=order.programs,
         replacement_of=_associated(order, "REPLACEMENT_ORIGINAL_ID"),
         exchange_of=_associated(order, "EXCHANGE_ORIGINAL_ID"),
         amazon_status=status,
-        amazon_status_word=fulfillment.fulfillment_status if fulfillment and status == "unknown" else None,
+        amazon_status_word=fulfillment.status_word,
         placed_at=order.created_time,
         amazon_updated_at=order.last_updated_time,
         ship_by=ship.latest if ship else None,
@@ -63,24 +82,17 @@ def to_document(account: ConnectedAccount, order: Order, known: OrderDocument | 
         deliver_window=deliver,
         payment_methods=payment_methods,
         invoice=_invoice(order) if order.tax or known is None else known.invoice,
-        store=store_view(account.settings, facts, known),
-        lines=tuple(_line(item, status, money) for item, money in zip(order.order_items, priced.lines, strict=True)),
+        store=store_view(account, facts, known),
+        lines=tuple(
+            _with_what_is_known(_line(item, status, money), item, known, left_out)
+            for item, money in zip(order.order_items, priced.lines, strict=True)
+        ),
         totals=priced.totals,
-        cancel_requested=_cancel_requested(order),
+        cancel_requested=known.cancel_requested if known and "CANCELLATION" in left_out else _cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
         ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
         packages=packages_of(order, known),
     )
-
-
-def amazon_status(order: Order) -> AmazonStatus:
-    """Amazon's fulfilment status in lower case; `unknown` without the FULFILLMENT data, or for a new word."""
-    return status_of(order.fulfillment.fulfillment_status if order.fulfillment else None)
-
-
-def is_fulfilled_by_amazon(order: Order) -> bool:
-    """Whether Amazon fulfils the order (FBA)."""
-    return fulfilled_by_of(order.fulfillment.fulfilled_by if order.fulfillment else None) == "amazon"
 
 
 def missing_mappings(document: OrderDocument) -> tuple[str, ...]:
@@ -90,6 +102,33 @@ def missing_mappings(document: OrderDocument) -> tuple[str, ...]:
     """
     method = document.store.shipping_method
     return () if method.mapped or method.amazon is None else (f"shipping: {method.amazon}",)
+
+
+def _fulfillment(order: Order, known: OrderDocument | None) -> _Fulfillment:
+    """What FULFILLMENT says of the order: in this answer, else in what is known."""
+    told = order.fulfillment
+    if told is None and known is not None:
+        return _Fulfillment(
+            status=known.amazon_status,
+            status_word=known.amazon_status_word,
+            by=known.fulfilled_by,
+            by_word=known.fulfilled_by_word,
+            service_level=known.store.shipping_method.amazon,
+            ship_window=known.ship_window,
+            deliver_window=known.deliver_window,
+        )
+    if told is None:
+        return _Fulfillment()
+    status, by = status_of(told.fulfillment_status), fulfilled_by_of(told.fulfilled_by)
+    return _Fulfillment(
+        status=status,
+        status_word=told.fulfillment_status if status == "unknown" else None,
+        by=by,
+        by_word=told.fulfilled_by if by == "unknown" else None,
+        service_level=told.fulfillment_service_level,
+        ship_window=_span(told.ship_by_window),
+        deliver_window=_span(told.deliver_by_window),
+    )
 
 
 def _priced(order: Order, known: OrderDocument | None) -> Priced:
@@ -146,6 +185,17 @@ def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
         amounts=money.amounts,
         amounts_in_other_currencies=money.elsewhere,
     )
+
+
+def _with_what_is_known(line: Line, item: OrderItem, known: OrderDocument | None, left_out: tuple[str, ...]) -> Line:
+    """The line, and what is known of that which the answer leaves out."""
+    was = next((one for one in known.lines if one.order_item_id == item.order_item_id), None) if known else None
+    if was is None:
+        return line
+    names: tuple[str, ...] = _OF_FULFILLMENT if item.fulfillment is None else ()
+    if "CANCELLATION" in left_out and line.quantity_cancelled <= was.quantity_cancelled:
+        names += _OF_CANCELLATION
+    return line.model_copy(update={name: getattr(was, name) for name in names})
 
 
 def _promotions(item: OrderItem) -> tuple[str, ...]:

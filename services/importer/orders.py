@@ -21,7 +21,7 @@ from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
 from services.importer import access, packages, personal_data, unmapped
 from services.importer.changes import what_changed
-from services.importer.mapping import is_fulfilled_by_amazon, missing_mappings, to_document
+from services.importer.mapping import missing_mappings, to_document
 from services.importer.skipping import why_skipped
 
 LARGEST_DOCUMENT: Final = MAX_BODY - 2 * LONGEST_SEAL
@@ -40,30 +40,40 @@ def store_order(
     *,
     since: datetime | None,
     wanted: bool = False,
+    left_out: tuple[str, ...] = (),
 ) -> RunLine:
     """Upsert the order and post `order.imported` or `order.updated`; nothing where nothing changed.
 
     An older answer never overwrites a newer one. An order that is unknown to us and was placed before `since` is left
-    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed. One that cannot be
-    stored is told as unreadable, and holds up no other in the same transaction.
+    alone; `wanted` is one that was asked for by number: it is imported whenever it was placed. `left_out` are the data
+    sets that were not asked for. One that cannot be stored is told as unreadable, and holds up no other in the same
+    transaction.
     """
     try:
         with work.session.begin_nested():
-            return _store(work, ring, account, order, since, wanted)
+            return _store(work, ring, account, order, since, wanted, left_out)
     except ValueError as error:
         return _unreadable(order, error)
 
 
-def preview_order(work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None) -> RunLine:
+def preview_order(
+    work: Work, account: ConnectedAccount, order: Order, *, since: datetime | None, left_out: tuple[str, ...] = ()
+) -> RunLine:
     """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
     try:
-        return _preview(work, account, order, since)
+        return _preview(work, account, order, since, left_out)
     except ValueError as error:
         return _unreadable(order, error)
 
 
 def _store(
-    work: Work, ring: KeyRing, account: ConnectedAccount, order: Order, since: datetime | None, wanted: bool
+    work: Work,
+    ring: KeyRing,
+    account: ConnectedAccount,
+    order: Order,
+    since: datetime | None,
+    wanted: bool,
+    left_out: tuple[str, ...],
 ) -> RunLine:
     row = work.lock_order(order.order_id)
     if row is None:
@@ -92,7 +102,7 @@ def _store(
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
-    document = to_document(account, order, known)
+    document = to_document(account, order, known, left_out)
     kept_before = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
     hours = account.settings.late_warning_hours
     planned = deadlines(known, dies_at(kept_before), hours)
@@ -114,7 +124,9 @@ def _store(
     return line(order, "updated", document).model_copy(update={"problem": problem, "note": note})
 
 
-def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetime | None) -> RunLine:
+def _preview(
+    work: Work, account: ConnectedAccount, order: Order, since: datetime | None, left_out: tuple[str, ...]
+) -> RunLine:
     row = work.session.get(OrderRow, order.order_id, populate_existing=True)
     if row is None:
         document = to_document(account, order, None)
@@ -128,8 +140,8 @@ def _preview(work: Work, account: ConnectedAccount, order: Order, since: datetim
         return line(order, "unchanged")
     known = OrderDocument.model_validate_json(row.document)
     kept = work.session.get(PersonalDataRow, order.order_id, populate_existing=True)
-    state = PersonalDataState.none() if is_fulfilled_by_amazon(order) else personal_data.as_kept(kept)
-    document, _ = packages.compare(work, order, to_document(account, order, known), known)
+    document, _ = packages.compare(work, order, to_document(account, order, known, left_out), known)
+    state = PersonalDataState.none() if document.fulfilled_by == "amazon" else personal_data.as_kept(kept)
     document, _ = personal_data.as_told(document, state)
     changed = what_changed(known, document)
     return _with_choices(line(order, "updated" if changed else "unchanged", document), document)

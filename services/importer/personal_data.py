@@ -1,4 +1,4 @@
-"""A buyer's personal data: taken out of Amazon's order, sealed, and kept apart with the moment of its death."""
+"""A buyer's personal data: sealed, and kept apart from the order with the moment of its death."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.setting_types import MOST_DAYS
-from orderbridge.amazon.order_models import CustomerAddress, Order, OrderTaxRegistration
+from orderbridge.amazon.order_models import Order
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.privacy.asking import redact_early
@@ -16,8 +16,8 @@ from orderbridge.vault.jwe import MAX_PAYLOAD_BYTES
 from orderbridge.vault.key_ring import KeyDead, KeyRing
 from orderbridge.vault.seal import SealExpired, SealRefused, open_seal, seal
 from schemas.orders import Change, KeyExpired, OrderAged, OrderDocument
-from schemas.personal_data import PersonalData, PersonalDataState, TaxRegistration
-from services.importer.mapping import cancel_requests, is_fulfilled_by_amazon
+from schemas.personal_data import PersonalData, PersonalDataState
+from services.importer.personal_fields import extract, shows_nobody, with_what_is_held
 
 KEPT_FOR = timedelta(days=MOST_DAYS)
 """What is older comes from Amazon's reports, which have no personal data."""
@@ -33,67 +33,6 @@ class Kept:
     `personal_data`: it dies at another moment."""
 
 
-def extract(order: Order) -> PersonalData:
-    """The personal fields of Amazon's order (Amazon's page "Access orders PII" lists them)."""
-    address = (order.recipient.delivery_address if order.recipient else None) or CustomerAddress()
-    buyer_name = order.buyer.buyer_name if order.buyer else None
-    first_name, _, last_name = (address.name or buyer_name or "").strip().rpartition(" ")
-    extended = address.extended_fields
-    street = " ".join(filter(None, (extended.street_name, extended.street_number))) if extended else ""
-    lines = (address.address_line1, address.address_line2, address.address_line3)
-    more = (street, extended.complement, extended.neighborhood) if extended and not any(lines) else ()
-    gifts = {
-        item.order_item_id: item.fulfillment.packing.gift_option.gift_message
-        for item in order.order_items
-        if item.fulfillment and item.fulfillment.packing and item.fulfillment.packing.gift_option
-    }
-    links = {
-        item.order_item_id: item.product.customization.customized_url
-        for item in order.order_items
-        if item.product.customization
-    }
-    return PersonalData(
-        first_name=first_name,
-        last_name=last_name,
-        company=address.company_name or (order.buyer.buyer_company_name if order.buyer else None) or "",
-        address_lines=tuple(line for line in (*lines, *more) if line),
-        city=address.city or address.municipality or "",
-        district=address.district_or_county or "",
-        region=address.state_or_region or "",
-        postal_code=address.postal_code or "",
-        country=address.country_code or "",
-        phone=address.phone or "",
-        email=(order.buyer.buyer_email if order.buyer else None) or "",
-        gift_messages={item: text for item, text in gifts.items() if text},
-        customization_links={item: link for item, link in links.items() if link},
-        purchase_order_number=(order.buyer.buyer_purchase_order_number if order.buyer else None) or "",
-        tax_registrations=tuple(
-            _registration(one)
-            for one in (order.tax.tax_registrations if order.tax else ())
-            if one.entity_type not in ("MERCHANT", "MARKETPLACE")
-        ),
-        cancel_reason=next(filter(None, (request.cancel_reason for request in cancel_requests(order))), ""),
-    )
-
-
-def _registration(told: OrderTaxRegistration) -> TaxRegistration:
-    """A buyer's tax registration. The seller's and Amazon's own are nothing that a store lacks."""
-    address = told.tax_registration_address or CustomerAddress()
-    lines = (address.address_line1, address.address_line2, address.address_line3)
-    offices = (one.value for one in told.tax_registration_attributes if one.key == "TAX_OFFICE")
-    return TaxRegistration(
-        type=told.tax_registration_type or "",
-        number=told.tax_registration_number or "",
-        legal_name=told.legal_name or "",
-        address_lines=tuple(line for line in lines if line),
-        city=address.city or "",
-        region=address.state_or_region or "",
-        postal_code=address.postal_code or "",
-        country=address.country_code or "",
-        tax_office=next(offices, None) or "",
-    )
-
-
 def keep(
     work: Work,
     ring: KeyRing,
@@ -107,8 +46,8 @@ def keep(
     Once it is redacted nothing brings it back: what Amazon still returns is dropped. So is that of an order which the
     key ring remembers as redacted early. The caller holds the order's lock.
     """
-    data = _that_fits(extract(order))
-    if is_fulfilled_by_amazon(order):
+    data = extract(order)
+    if document.fulfilled_by == "amazon":
         return Kept(PersonalDataState.none())
     if row is not None and row.redacted_at is not None:
         return Kept(as_kept(row))
@@ -119,7 +58,7 @@ def keep(
             return Kept(_upsert(work, order.order_id, None, min(dies_at, now), now), ("personal_data",))
         redact_early(work, order.order_id)  # the database was restored: the redactor sets its row right
         return Kept(PersonalDataState.redacted(now))
-    if _but_for_the_reason(data) == PersonalData(country=data.country, region=data.region, city=data.city):
+    if shows_nobody(data):
         if row is not None:
             return move(work, ring, account.account_id, row, dies_at)
         if dies_at <= now:  # Amazon gives none of so old an order: it is not to be waited for
@@ -130,6 +69,7 @@ def keep(
     except SealExpired:  # its day was over, by whichever clock: what Amazon still returns is dropped
         assert row is not None  # noqa: S101  (there was a seal)
         return _die_at_once(work, ring, account.account_id, row, row.dies_at)
+    data = _that_fits(with_what_is_held(data, held, document) if held is not None else data)
     if row is not None and held == data:
         return move(work, ring, account.account_id, row, dies_at)
     try:
@@ -209,7 +149,7 @@ def _keep_seal(
 
 
 def _but_for_the_reason(data: PersonalData) -> PersonalData:
-    """A wish to cancel is told as such, not as another address; nor is there a seal for its reason alone."""
+    """A wish to cancel is told as such, not as another address."""
     return data.model_copy(update={"cancel_reason": ""})
 
 

@@ -131,5 +131,5 @@ def _store(
     if order.fulfillment is None and "FULFILLMENT" in window.left_out:
         return RunLine(order_id=order.order_id, did="skipped", reason="status_not_told")
     if window.kind == "dry_run":
-        return preview_order(work, account, order, since=since)
-    return store_order(work, ring, account, order, since=since)
+        return preview_order(work, account, order, since=since, left_out=window.left_out)
+    return store_order(work, ring, account, order, since=since, left_out=window.left_out)

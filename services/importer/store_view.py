@@ -1,6 +1,7 @@
 """What the store is to make of an order, by the account's settings.
 
-What was decided at the order's import stays: its number, its payment type and what becomes of its stock.
+What was decided at the order's import stays: its number and what becomes of its stock. So does its payment type, once
+a payment is known.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orderbridge.accounts.manual_queues import MANUAL_QUEUES
+from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.settings import AccountSettings
 from schemas.orders import Choice, Inventory, OrderDocument, ShippingMethod, StoreView
 
@@ -31,12 +32,13 @@ class Facts:
     """Amazon's word, as the Orders API 2026-01-01 writes it."""
 
 
-def store_view(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> StoreView:
+def store_view(account: ConnectedAccount, order: Facts, known: OrderDocument | None) -> StoreView:
     """The store's words for the order. `known` is it as last told to the store, None for a new one."""
+    settings = account.settings
     prefix = known.store.invoice_number_prefix if known else _prefix(settings, order)
     return StoreView(
-        status=_queue(settings, order, known),
-        payment_type=known.store.payment_type if known else _payment_type(settings, order),
+        status=_queue(account, order, known),
+        payment_type=_payment_type(settings, order, known),
         shipping_method=_shipping_method(settings, order, known),
         order_number=f"{prefix}{order.order_id}",
         invoice_number_prefix=prefix,
@@ -54,11 +56,15 @@ def _prefix(settings: AccountSettings, order: Facts) -> str:
     return next((prefix for is_one, prefix in kinds if is_one and prefix is not None), settings.invoice_number_prefix)
 
 
-def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
+def _queue(account: ConnectedAccount, order: Facts, known: OrderDocument | None) -> Choice:
     """The store's order queue. The two status settings are for orders that await shipment.
 
-    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders.
+    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders. An
+    unknown word moves nothing.
     """
+    settings = account.settings
+    if known is not None and order.status == "unknown":
+        return known.store.status
     if order.status in _OVER:
         return settings.status_cancelled
     if order.status == "shipped":
@@ -69,10 +75,9 @@ def _queue(settings: AccountSettings, order: Facts, known: OrderDocument | None)
     if order.status in _PENDING:
         # It is here without the setting only if it was asked for by number: nobody must ship it yet.
         same = known is not None and known.amazon_status in _PENDING
-        return known.store.status if known and same else settings.status_pending or MANUAL_QUEUES["unpaid"]
-    # An unknown word says nothing of the payment: what was pending waits on.
-    still = (*_TO_SHIP, *_PENDING) if order.status == "unknown" else ("unshipped", "partially_shipped")
-    return known.store.status if known and known.amazon_status in still else settings.status_merchant
+        return known.store.status if known and same else settings.status_pending or account.unpaid_queue
+    same = known is not None and known.amazon_status in ("unshipped", "partially_shipped")
+    return known.store.status if known and same else settings.status_merchant
 
 
 def _inventory(settings: AccountSettings, order: Facts) -> Inventory:
@@ -82,7 +87,10 @@ def _inventory(settings: AccountSettings, order: Facts) -> Inventory:
     return "deduct_when_shipped" if settings.deduct_inventory_when_shipped else "deduct_on_import"
 
 
-def _payment_type(settings: AccountSettings, order: Facts) -> Choice:
+def _payment_type(settings: AccountSettings, order: Facts, known: OrderDocument | None) -> Choice:
+    """Decided with the first payment that Amazon tells: of a pending order, or in a report, it tells none."""
+    if known and (known.payment_methods or not order.payment_methods):
+        return known.store.payment_type
     chosen = (settings.payment_types.get(method) for method in order.payment_methods)
     return next(filter(None, chosen), settings.payment_type_default)
 

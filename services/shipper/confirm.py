@@ -134,7 +134,7 @@ def _make(
         row.content = as_text(content)
     amazons_now = now + calls.clock_ahead(work, row.account_id)
     ship_date = stated_ship_date(account.zone, order, content, now, amazons_now)
-    marketplace = order.marketplace_id or account.marketplace_ids[0]
+    marketplace = order.marketplace_id or account.home_marketplace_id
     package = content.for_amazon(row.reference_id, ship_date, account.settings.carrier_mapping, marketplace)
     claim = _claim(row, now)
     look_again(work, row, now + CLAIM)  # should this process die, the package is taken up again then

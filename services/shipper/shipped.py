@@ -98,7 +98,7 @@ def _send_or_hold(
 def _warn(work: Work, row: PackageRow, account: ConnectedAccount, order: OrderDocument) -> None:
     """What a person had better look at before Amazon has it, or while it is still to be corrected."""
     content = content_of(row.content)
-    marketplace = order.marketplace_id or account.marketplace_ids[0]
+    marketplace = order.marketplace_id or account.home_marketplace_id
     carrier = find_carrier(
         content.carrier,
         content.tracking_number,

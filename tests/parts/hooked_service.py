@@ -65,11 +65,11 @@ def _hook(hooks: dict[str, Any]) -> None:
 
 
 def _hook_importer(hooks: dict[str, Any]) -> None:
-    from services.importer import orders, personal_data
+    from services.importer import orders, personal_data, personal_fields
 
     if not hooks.get("sealed", True):
         _put(personal_data, "seal", _as_it_is)
-    store, extract = orders._store, personal_data.extract
+    store, extract = orders._store, personal_fields.extract
     breaks, once = set(hooks.get("breaks", ())), hooks.get("once")
 
     def store_or_break(work: Any, ring: Any, account: Any, order: Any, *more: Any) -> Any:

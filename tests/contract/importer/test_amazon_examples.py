@@ -14,7 +14,7 @@ from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import Order
 from services.importer.mapping import to_document
-from services.importer.personal_data import extract
+from services.importer.personal_fields import extract
 from tests.parts.hand_clock import START
 
 pytestmark = pytest.mark.models

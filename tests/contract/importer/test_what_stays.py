@@ -20,7 +20,7 @@ from orderbridge.vault.jwe import MAX_PAYLOAD_BYTES
 from schemas.base import Model
 from schemas.personal_data import HiddenModel, PersonalDataState
 from services.importer.mapping import to_document
-from services.importer.personal_data import extract
+from services.importer.personal_fields import extract
 from tests.parts.amazon_fields import order_of_canaries
 from tests.parts.hand_clock import START
 from tests.parts.needles import Search, word

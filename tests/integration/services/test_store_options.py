@@ -111,3 +111,18 @@ def test_off_stops_every_road_and_on_goes_on_from_the_cursor(system: System, rea
     system.import_now()
     told = [event.order_id for event in system.events(OrderImported)]
     assert sorted(told) == sorted(before + missed)
+
+
+def test_a_pending_order_asked_for_by_number_is_in_the_stores_own_queue(anywhere: System) -> None:
+    """Nobody has chosen a queue for such orders, so none comes by itself."""
+    (order_id,) = anywhere.place_orders(status="PENDING")
+    anywhere.advance(180)
+    own = (StatusOption(id="1", name="New", kind="new"), StatusOption(id="2", name="Awaiting payment", kind="unpaid"))
+    say(anywhere, statuses=own)
+    anywhere.import_now()
+    assert anywhere.events(OrderImported) == []
+    with anywhere.database.unit_of_work() as work:
+        work.post(ImportDue(account_id="main", reason="order", order_id=order_id))
+    anywhere.run_until_idle()
+    (order,) = anywhere.events(OrderImported)
+    assert order.store.status == Choice(id="2", name="Awaiting payment")

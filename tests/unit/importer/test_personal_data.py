@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from orderbridge.amazon import Order
+from schemas.orders import OrderDocument
 from schemas.personal_data import PersonalData
-from services.importer.personal_data import extract
+from services.importer.personal_fields import extract, with_what_is_held
+from tests.parts.contract import EXAMPLES
 from tests.unit.importer.conftest import AmazonOrder
 
 
@@ -56,3 +58,11 @@ def test_why_a_buyer_cancels_is_sealed(amazon_order: AmazonOrder) -> None:
 
 def test_an_order_that_shows_nobody_has_none(amazon_order: AmazonOrder) -> None:
     assert extract(amazon_order("PENDING")) == PersonalData()
+
+
+def test_names_are_told_whole_and_a_reason_goes_with_its_wish() -> None:
+    document = OrderDocument.model_validate(EXAMPLES["order.imported"] | {"cancel_requested": None})
+    wished = OrderDocument.model_validate(EXAMPLES["order.imported"] | {"cancel_requested": {"requested_by": "buyer"}})
+    held = PersonalData(first_name="Ann", last_name="Lee", cancel_reason="mistake")
+    assert with_what_is_held(PersonalData(last_name="Cher"), held, document) == PersonalData(last_name="Cher")
+    assert with_what_is_held(PersonalData(), held, wished) == held

@@ -40,13 +40,13 @@ def test_the_prefix_of_an_orders_kind(fulfilled_by: str, programs: tuple[str, ..
         name: text for name, text in PREFIXES.items() if not left_out or not name.endswith(left_out)
     }
     facts = Facts(order_id="1", status="unshipped", fulfilled_by=fulfilled_by, programs=programs)
-    view = store_view(account(**wish).settings, facts, None)
+    view = store_view(account(**wish), facts, None)
     assert (view.invoice_number_prefix, view.order_number) == (prefix, f"{prefix}1")
 
 
 def test_an_empty_prefix_is_one_too() -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="amazon")
-    assert store_view(account(invoice_number_prefix_fba="").settings, facts, None).order_number == "1"
+    assert store_view(account(invoice_number_prefix_fba=""), facts, None).order_number == "1"
 
 
 def life(
@@ -99,7 +99,7 @@ def test_amazon_ships_what_it_fulfils(amazon_order: AmazonOrder) -> None:
 
 def test_settings_changed_later_are_for_later_orders() -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("Pix",))
-    before = store_view(account().settings, facts, None)
+    before = store_view(account(), facts, None)
     example = EXAMPLES["order.imported"] | {"store": before, "amazon_status": "unshipped"}
     known = OrderDocument.model_validate(example)
     later = account(
@@ -108,14 +108,49 @@ def test_settings_changed_later_are_for_later_orders() -> None:
         payment_types={"Pix": {"id": "1", "name": "Pix"}},
         deduct_inventory_when_shipped=False,
     )
-    assert store_view(later.settings, facts, known) == before
-    assert store_view(later.settings, facts, None) != before
+    assert store_view(later, facts, known) == before
+    assert store_view(later, facts, None) != before
 
 
 def test_the_first_payment_method_that_is_mapped_counts(amazon_order: AmazonOrder) -> None:
     facts = Facts(order_id="1", status="unshipped", fulfilled_by="merchant", payment_methods=("GiftCard", "Pix"))
-    settings = account(payment_types={"Pix": {"id": "1", "name": "Pix"}}).settings
-    assert store_view(settings, facts, None).payment_type.name == "Pix"
-    assert store_view(settings, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
-    document = to_document(account(payment_types={"Pix": {"id": "1", "name": "Pix"}}), amazon_order(programs=[]), None)
+    mapped = account(payment_types={"Pix": {"id": "1", "name": "Pix"}})
+    assert store_view(mapped, facts, None).payment_type.name == "Pix"
+    assert store_view(mapped, replace(facts, payment_methods=("GiftCard",)), None).payment_type.name == "Amazon"
+    document = to_document(mapped, amazon_order(programs=[]), None)
     assert [word.split(":")[0] for word in missing_mappings(document)] == ["shipping"]
+
+
+def test_the_payment_type_is_decided_once_a_payment_is_known(amazon_order: AmazonOrder) -> None:
+    """Amazon tells none of a pending order: the settings of its import say nothing of how it is paid later."""
+    wish: dict[str, Any] = {"status_pending": UNPAID, "payment_types": {"CashOnDelivery": {"id": "7", "name": "COD"}}}
+    pending = to_document(account(**wish), amazon_order("PENDING"), None)
+    assert (pending.payment_methods, pending.store.payment_type.name) == ((), "Amazon")
+    raw = amazon_order().model_dump(by_alias=True)
+    raw["payment"] = {"paymentExecutions": [{"paymentMethod": "CashOnDelivery"}]}
+    paid = to_document(account(**wish), Order.model_validate(raw), pending)
+    assert paid.store.payment_type.name == "COD"
+    later = account(payment_type_default={"id": "1", "name": "Later"})
+    assert to_document(later, Order.model_validate(raw), paid).store.payment_type.name == "COD"
+    raw["payment"] = None
+    assert to_document(later, Order.model_validate(raw), pending).store.payment_type.name == "Amazon"
+
+
+@pytest.mark.parametrize(("status", "queue"), [("SHIPPED", "Shipped"), ("CANCELLED", "Cancel"), ("UNSHIPPED", "New")])
+@pytest.mark.parametrize("fulfilled_by", ["MERCHANT", "AMAZON"])
+def test_a_new_word_moves_nothing_that_is_over(
+    amazon_order: AmazonOrder, status: str, queue: str, fulfilled_by: str
+) -> None:
+    told = life(amazon_order, status, "TELEPORTED", status, fulfilled_by=fulfilled_by)
+    assert {name for name, _ in told} == {"Processing" if (status, fulfilled_by) == ("UNSHIPPED", "AMAZON") else queue}
+
+
+@pytest.mark.parametrize("kind", ["SHIPPED", "PARTIALLY_SHIPPED", "CANCELLED", "UNSHIPPED"])
+@pytest.mark.parametrize("fulfilled_by", ["MERCHANT", "AMAZON"])
+def test_an_answer_without_fulfilment_is_no_news_of_it(amazon_order: AmazonOrder, fulfilled_by: str, kind: str) -> None:
+    lines = [{"sku": "MUG-BLUE", "quantity": 2, "gift_message": "Hi"}, {"sku": "TEAPOT-1L"}]
+    order = amazon_order(kind, fulfilled_by=fulfilled_by, lines=lines)
+    known = to_document(account(), order, None)
+    raw = order.model_dump(by_alias=True) | {"fulfillment": None}
+    raw["orderItems"] = [item | {"fulfillment": None} for item in raw["orderItems"]]
+    assert to_document(account(), Order.model_validate(raw), known) == known

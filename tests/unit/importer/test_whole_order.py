@@ -8,7 +8,7 @@ from typing import Any
 from orderbridge.amazon import Order
 from schemas.money import Money
 from services.importer.mapping import to_document
-from services.importer.personal_data import extract
+from services.importer.personal_fields import extract
 from services.importer.words import unknown_words
 from tests.unit.importer.conftest import account
 
