@@ -94,11 +94,7 @@ class Trial:
                     trouble = error if trouble is None or isinstance(trouble, AccessDenied) else trouble
                     continue
                 raise
-            ids = tuple(
-                one.marketplace.id
-                for one in found.participations
-                if one.participation.is_participating and one.marketplace.is_a_shop_of_amazons
-            )
+            ids = tuple(one.marketplace.id for one in found.participations if one.participation.is_participating)
             if ids:
                 return self._roles(connection, api_url, ids) if check_roles else Tried(api_url, ids, checked=False)
         if trouble is not None:

@@ -121,14 +121,6 @@ class ParticipationMarketplace(AmazonModel):
     default_language_code: str
     domain_name: str
 
-    @property
-    def is_a_shop_of_amazons(self) -> bool:
-        """Whether it is no "Non-Amazon" marketplace, for orders of other channels, which Amazon lists beside its own.
-
-        Those have domains like `sim1.stores.amazon.com`. A shop that Amazon opens newly is in no table of ours.
-        """
-        return self.id in MARKETPLACES or self.domain_name.lower().startswith("www.amazon.")
-
 
 class Participation(AmazonModel):
     is_participating: bool

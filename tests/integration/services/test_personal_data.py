@@ -217,7 +217,7 @@ def test_in_a_folder_without_a_ring_nothing_is_destroyed(anywhere: System, tmp_p
     for topic in ("key.expired", "redaction.due", "sweep.due"):
         assert system.outcomes_of(topic)[-1] == "given-back"
     assert not system.events(OrderRedacted)
-    assert not [path for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()]
+    assert not list((tmp_path / "elsewhere" / "tombstones").iterdir())
     system.pipelines = right
     system.advance(120)
     assert [event.order_id for event in system.events(OrderRedacted)] == [order_id]

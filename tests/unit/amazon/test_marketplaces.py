@@ -8,12 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orderbridge.amazon import BadAnswer, get_marketplace_participations, marketplace
-from orderbridge.amazon.marketplaces import (
-    MARKETPLACES,
-    ParticipationMarketplace,
-    marketplace_of_country,
-    marketplace_of_domain,
-)
+from orderbridge.amazon.marketplaces import MARKETPLACES, marketplace_of_country, marketplace_of_domain
 from tests.unit.amazon.loopback import Loopback, said, then
 
 
@@ -82,19 +77,3 @@ def test_a_participation_may_be_in_a_marketplace_we_do_not_know(amazon: Loopback
     assert found.participation.is_participating
     with pytest.raises(BadAnswer, match=r"payload\.0\.marketplace"):
         get_marketplace_participations(connection)
-
-
-@pytest.mark.parametrize(
-    ("marketplace_id", "domain", "is_one"),
-    [
-        ("A1PA6795UKMFR9", "www.amazon.de", True),
-        ("A1PA6795UKMFR9", "", True),
-        ("A0MOON", "www.amazon.moon", True),
-        ("A1MQXOICRS2Z7M", "siprod.stores.amazon.ca", False),
-        ("A2ZV50J4W1RKNI", "sim1.stores.amazon.com", False),
-    ],
-)
-def test_what_amazon_lists_beside_its_shops_is_none(marketplace_id: str, domain: str, is_one: bool) -> None:
-    words = dict.fromkeys(("name", "countryCode", "defaultCurrencyCode", "defaultLanguageCode"), "x")
-    told = ParticipationMarketplace.model_validate({"id": marketplace_id, "domainName": domain, **words})
-    assert told.is_a_shop_of_amazons is is_one
