@@ -110,13 +110,10 @@ def lost_packages(order: OrderDocument) -> set[str]:
 
 
 def confirmed_units(package: PackageRow) -> dict[str, int]:
-    """How many of each line Amazon has confirmed of the package, in this revision or an earlier one."""
+    """How many of each line Amazon has confirmed of the package; while a correction waits, the most of any revision."""
     content = json.loads(package.content)
-    lines = [*content.get("taken", ()), *(content["lines"] if package.state == "confirmed" else ())]
-    most: dict[str, int] = {}
-    for line in lines:
-        most[line["order_item_id"]] = max(line["quantity"], most.get(line["order_item_id"], 0))
-    return most
+    lines = content["lines"] if package.state == "confirmed" else content.get("taken", ())
+    return {line["order_item_id"]: line["quantity"] for line in lines}
 
 
 def _name(order_id: str) -> str:

@@ -23,10 +23,10 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
 from services.shipper import answers, outcome
-from services.shipper.content import Content, Refusal, as_text, content_of
+from services.shipper.content import Content, Refusal, as_text, content_of, may_be_at_amazon
 from services.shipper.holding import Hold, forbidden, hold_reason
 from services.shipper.planning import look_again, name_of
-from services.shipper.rules import check_account, check_elsewhere, plan_ship_date
+from services.shipper.rules import check_account, check_elsewhere, next_reference_id, plan_ship_date
 
 CLAIM = timedelta(seconds=85)
 """Longer than a call can take (`SEND_WITHIN` and the longest exchange); a worker that dies in a call blocks its package
@@ -96,15 +96,24 @@ def _may_go(work: Work, row: PackageRow, account: ConnectedAccount | None, order
         work.withdraw(name_of(row))
         answers.held(work, row, content, held.reason, held.why, what_to_do=held.what_to_do)
         return False
+    _take_a_free_number(work, row, order)
     return True
+
+
+def _take_a_free_number(work: Work, row: PackageRow, order: OrderDocument) -> None:
+    """Where somebody else has confirmed a package under its number while it was held: that one would be overwritten."""
+    if may_be_at_amazon(row) or all(one.package_reference_id != str(row.reference_id) for one in order.packages):
+        return
+    numbers = select(PackageRow.reference_id).where(PackageRow.order_id == row.order_id)
+    row.reference_id = next_reference_id(order, work.session.scalars(numbers))
 
 
 def _elsewhere(work: Work, row: PackageRow, order: OrderDocument, content: Content) -> Refusal | None:
     """The refusal of a parcel that somebody else has told Amazon of while this package was held."""
-    if row.unsure or content.taken or not order.packages:
+    if may_be_at_amazon(row) or not order.packages:
         return None
     others = select(PackageRow).where(PackageRow.order_id == row.order_id, PackageRow.package_key != row.package_key)
-    told = [one for one in work.session.scalars(others) if one.unsure or content_of(one.content).taken]
+    told = [one for one in work.session.scalars(others) if may_be_at_amazon(one)]
     try:
         check_elsewhere(content.tracking_number, order, {str(one.reference_id) for one in told})
     except Rejected as rejected:

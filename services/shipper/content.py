@@ -69,6 +69,8 @@ class Content(Model):
     lines: tuple[ContentLine, ...]
     taken: tuple[ContentLine, ...] = ()
     """The most of each line that Amazon has taken of this package so far, in this revision or an earlier one."""
+    maybe_taken: bool = False
+    """The outcome of a call was never known, and Amazon did not show the package when it was asked: its reads lag."""
     ship_from_supply_source_id: str | None = None
     told: tuple[str, ...] = ()
     """Why it is held, or what was warned of, as far as the store has been told it of this revision."""
@@ -141,15 +143,21 @@ def _held(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
 def taken_of(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
     """The most of each line that Amazon has taken of a package, or may have: its count of what has shipped has it then.
 
-    Until the outcome of a call is known, that is also what was to be sent, and what the order shows of the package,
-    which may have been corrected since.
+    Until the outcome of a call is known, that is also what the order shows of the package, which may have been corrected
+    since, and what was to be sent, unless Amazon was asked since then.
     """
     content = content_of(row.content)
-    if not row.unsure:
+    if not (row.unsure or content.maybe_taken):
         return content.taken
     ours = (one for one in order.packages if one.package_reference_id == str(row.reference_id))
     shown = tuple(ContentLine(line.order_item_id, line.quantity) for one in ours for line in one.lines)
-    return content.with_taken((*content.lines, *shown)).taken
+    return content.with_taken((*(content.lines if row.unsure else ()), *shown)).taken
+
+
+def may_be_at_amazon(row: PackageRow) -> bool:
+    """Whether Amazon has the package under its number, or may have."""
+    content = content_of(row.content)
+    return row.unsure or content.maybe_taken or bool(content.taken)
 
 
 def content_of(text: str) -> Content:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from orderbridge.accounts.attentions import (
     SHIPMENT_ROLE_MISSING,
     SHIPMENTS_UNRECOGNISED,
@@ -66,9 +68,12 @@ def answered(
         return
     _release(current)
     current.unsure = False
+    newest = content_of(current.content)
     if known is not None:  # an earlier revision: its lines are not free, whatever becomes of this one
         theirs = tuple(ContentLine(item.order_item_id, item.quantity) for item in known.package_items)
-        current.content = as_text(content_of(current.content).with_taken(theirs))
+        current.content = as_text(newest.with_taken(theirs))
+    else:
+        current.content = as_text(newest.changed(maybe_taken=True))
     _go_on(work, current)
 
 
@@ -83,6 +88,9 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
     refused = isinstance(error, Refused) and error.code is not None
     # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
     current.unsure = not refused if asked else error.outcome_unknown
+    if refused:
+        newest = newest.changed(maybe_taken=asked)
+        current.content = as_text(newest)
     if isinstance(error, ConsentRevoked | LoginRefused):
         # Nothing of the package's: it stays ready, and waits for the account's next slot with all the others.
         work.withdraw(name_of(row))
@@ -105,11 +113,28 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
         elif refuses_ship_date(error) and error.server_date is not None and newest.ship_date_at_most is None:
             current.content = as_text(newest.changed(ship_date_at_most=error.server_date - _MINUTE))
             _go_on(work, current)  # once, by Amazon's own clock
+        elif not isinstance(error, AccessDenied) and _another_gives_units_back(work, current, newest):
+            _try_again(work, current, newest, failure)
         else:
             work.withdraw(name_of(row))
             answers.refused(work, current, newest, as_refusal(error, row.order_id))
         return
     _try_again(work, current, newest, failure)
+
+
+def _another_gives_units_back(work: Work, row: PackageRow, content: Content) -> bool:
+    """Whether another package of the order waits to be told with fewer units of what is in this one."""
+    items = {line.order_item_id for line in content.lines}
+    others = select(PackageRow.content).where(
+        PackageRow.order_id == row.order_id,
+        PackageRow.package_key != row.package_key,
+        PackageRow.state.in_(("waiting", "held")),
+    )
+    for other in map(content_of, work.session.scalars(others)):
+        said = {line.order_item_id: line.quantity for line in other.lines}
+        if any(line.quantity > said.get(line.order_item_id, 0) for line in other.taken if line.order_item_id in items):
+            return True
+    return False
 
 
 def _try_again(work: Work, row: PackageRow, content: Content, failure: CallFailed) -> None:

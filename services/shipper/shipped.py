@@ -13,6 +13,7 @@ from orderbridge.bus.outcomes import Rejected
 from orderbridge.carriers import find_carrier, tracking_warning
 from orderbridge.database.models import OrderRow, PackageRow, StoreOrderNumber
 from orderbridge.database.unit_of_work import Work
+from orderbridge.late_shipments import lost_packages
 from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper import answers
@@ -58,7 +59,8 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
             return  # the same event again, as after a crash: it is answered, or will be
     else:
         content = _content(event, order, packages, known, work)
-        if known is not None and known.state == "confirmed" and content.same_parcel(content_of(known.content)):
+        there = known is not None and known.state == "confirmed" and str(known.reference_id) not in lost_packages(order)
+        if known is not None and there and content.same_parcel(content_of(known.content)):
             known.rank = work.cause.rank
             stated = stated_ship_date(account.zone, order, content, work.now, work.now)
             answers.confirmed(work, known, content, stated)
@@ -149,6 +151,7 @@ def _content(
         first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
         lines=package_lines(event, order, lines_elsewhere(others.values(), order), taken),
         taken=before.taken if before is not None else (),
+        maybe_taken=before is not None and before.maybe_taken,
         ship_from_supply_source_id=event.ship_from_supply_source_id,
     )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orderbridge.carriers import TABLE, CarrierTable, carrier_code, spelt_plainly
+from orderbridge.carriers.table import words_of
 
 HELP_PAGE_641 = [
     "Blue Package",
@@ -95,3 +96,12 @@ def test_an_unknown_code_is_refused_with_the_nearest() -> None:
 @given(st.text())
 def test_plain_spelling_is_plain_already(name: str) -> None:
     assert spelt_plainly(spelt_plainly(name)) == spelt_plainly(name)
+
+
+def test_a_carrier_with_a_name_of_its_own_keeps_it_with_a_service_behind_it() -> None:
+    """`DPD Local Next Day` would be a service of DPD's, were `DPD Local` not to be had with one."""
+    for carrier in TABLE.by_code.values():
+        words = words_of(carrier.name)
+        beginnings = ["".join(words[:count]) for count in range(1, len(words))]
+        others = [TABLE.by_spelling.get(one) for one in beginnings]
+        assert carrier.services or not any(other is not None and other.services for other in others), carrier.code

@@ -82,7 +82,7 @@ def test_when_personal_data_dies(row: PersonalDataRow | None, expected: datetime
         ({}, [package(state="confirmed")], 1),
         ({}, [package(taken={"A": 2})], 2),  # a correction waits: what Amazon took before counts
         ({}, [package(state="rejected", taken={"A": 3})], 1),
-        ({}, [package({"A": 2}, state="confirmed", taken={"A": 3})], 1),
+        ({}, [package({"A": 2}, state="confirmed", taken={"A": 3})], 2),  # corrected to fewer, and Amazon took that
         ({"shipped": 3}, [package(state="confirmed")], 1),  # Amazon counts ours too
         ({"shipped": 1}, [package({"A": 2}, state="confirmed")], 2),
         ({}, [package({"A": 2}, state="confirmed"), package({"A": 1, "B": 1}, state="confirmed", reference_id=2)], 0),
