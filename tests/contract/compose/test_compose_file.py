@@ -128,6 +128,20 @@ def test_who_watches_is_asked_for_and_sees_no_secret() -> None:
         assert all(volume.endswith(":ro") or volume.startswith(f"{name}:") for volume in SERVICES[name]["volumes"])
 
 
+def test_nobody_changes_anything_in_grafana() -> None:
+    """Whoever comes is a viewer, and nobody can log in: not by the form, nor by basic auth as its first admin."""
+    assert (
+        variables_of("grafana").items()
+        >= {
+            "GF_AUTH_ANONYMOUS_ENABLED": "true",
+            "GF_AUTH_BASIC_ENABLED": "false",
+            "GF_AUTH_DISABLE_LOGIN_FORM": "true",
+            "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
+        }.items()
+    )
+    assert "GF_AUTH_ANONYMOUS_ORG_ROLE" not in variables_of("grafana")
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_is_a_setting(name: str) -> None:
     named = {key.removeprefix(PREFIX).removesuffix("_FILE") for key in variables_of(name) if key.startswith(PREFIX)}
