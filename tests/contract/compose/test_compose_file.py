@@ -200,7 +200,9 @@ def test_what_may_be_set_is_explained() -> None:
     set_by_the_demo = {
         line.partition("=")[0] for line in (REPOSITORY / "demo.env").read_text().splitlines() if line[:1] not in "#"
     }
-    explained = set(re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M))
+    lines = re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M)
+    explained = set(lines)
+    assert sorted(lines) == sorted(explained), "of two lines that are both taken the last alone counts"
     asked = variables(json.dumps([COMPOSE, YOUR_KAFKA]))
     of_the_demo = {"SANDBOX_PORT", "SANDBOX_SPEED", "ORDERBRIDGE_STOREFRONT_PORT"}
     assert explained - {"COMPOSE_PROFILES"} <= asked
