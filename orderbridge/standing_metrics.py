@@ -22,6 +22,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Attention, Mail, PersonalDataRow, Quota
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.doctor.database import LATE
+from orderbridge.mail.late import late_since
 from orderbridge.overview import Overview, overview
 from orderbridge.telemetry import describe
 
@@ -56,7 +57,7 @@ def read_standing(work: Work) -> Standing:
         overview=seen,
         quotas=left,
         attentions=[(account, trouble) for account, trouble in work.session.execute(open_ones)],
-        mails_waiting=work.session.scalar(select(func.count()).where(Mail.ended_at.is_(None))) or 0,
+        mails_waiting=work.session.scalar(select(func.count(Mail.event_id)).where(late_since(work.now))) or 0,
         overdue=work.session.scalar(late) or 0,
     )
 
@@ -178,7 +179,7 @@ _GAUGES: Final[dict[str, _Gauge]] = {
         lambda one: [([*of], 1) for of in one.attentions],
     ),
     "mails_waiting": (
-        "Events that are to be mailed and have not been yet.",
+        "Events that should have been mailed by now, and those whose mail has failed and is tried again.",
         [],
         lambda one: _one(one.mails_waiting),
     ),

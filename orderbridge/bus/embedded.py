@@ -1,7 +1,8 @@
 """librdkafka's in-process broker: Kafka's wire protocol for one machine, without Docker or Java. It forgets at its end.
 
 It comes inside the confluent-kafka wheel (librdkafka, "Mock cluster"). The supervisor holds it; the services connect
-to it as to any broker.
+to it as to any broker. Of each partition it keeps 5 MiB, whatever the topic's retention says, and forgets the oldest
+beyond that, read or not: some 20 MiB a topic, about 6,000 orders. Nothing tells a reader that it was too late.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from orderbridge.database.models import Account, Mail
 from orderbridge.database.unit_of_work import Work
 from orderbridge.doctor import Finding, error, ok, warning
 from orderbridge.mail.addresses import addresses_of
+from orderbridge.mail.late import late_since
 from orderbridge.mail.server import mail_server
 from orderbridge.mail.trial import NO_SERVER
 from orderbridge.plural import number_of
@@ -35,16 +36,16 @@ def check_mail(settings: Settings, work: Work) -> Iterator[Finding]:
         else:
             yield ok("mail", "No mail server is set, and no account has an address to mail to.")
         return
-    late = (Mail.state == "waiting", Mail.ended_at.is_(None), Mail.created_at < work.now - LATE, Mail.failures > 0)
-    count = work.session.scalar(select(func.count()).where(*late)) or 0
+    late = late_since(work.now - LATE)
+    count = work.session.scalar(select(func.count(Mail.event_id)).where(late)) or 0
     if not count:
         yield ok("mail", f"No mail is late. They go by {server.name}, to {number_of(len(wanting), 'account')}.")
         return
-    oldest = work.session.scalars(select(Mail).where(*late).order_by(Mail.created_at).limit(1)).one()
+    oldest = work.session.scalars(select(Mail).where(late).order_by(Mail.created_at).limit(1)).one()
     yield warning(
         "mail",
         f"{number_of(count, 'event')} could not be mailed yet, the oldest of {oldest.created_at:%Y-%m-%d %H:%M} UTC. "
-        f"At last: {oldest.answer or 'no answer'}",
-        f"They are tried again by themselves. Look at {server.name}; `orderbridge mail test --account "
+        f"{f'At last: {oldest.answer}' if oldest.answer else 'It was not tried so far.'}",
+        f"The reporter tries them by itself while it runs. Look at {server.name}; `orderbridge mail test --account "
         f"{oldest.account_id}` says whether it takes mail now.",
     )

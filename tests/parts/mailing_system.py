@@ -16,6 +16,8 @@ from orderbridge.accounts.amazon_words import SERVICE_LEVELS
 from orderbridge.accounts.attentions import MAIL_REFUSED, end_attention, open_attentions, raise_attention
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.database.models import Mail
+from orderbridge.database.unit_of_work import Database
+from orderbridge.standing_metrics import read_standing
 from schemas.events import all_topics
 from schemas.orders import Choice
 from services.reporter import app as reporter
@@ -25,6 +27,12 @@ from tests.parts.mail_server import MailServer
 from tests.parts.sandbox_server import SandboxServer
 
 SELLER = "seller@shop.com"
+
+
+def mails_waiting(database: Database) -> int:
+    """What the metric tells."""
+    with database.unit_of_work() as work:
+        return read_standing(work).mails_waiting
 
 
 class MailingSystem(System):

@@ -70,7 +70,7 @@ def ship(store: Store, books: sqlite3.Connection, order_id: str, package_id: str
     for event_id, said_at, document in books.execute(unsent).fetchall():
         said = OrderShipped.model_validate_json(document)
         store.shipped(said, event_id=event_id, time=datetime.fromisoformat(said_at))
-        with books:
+        with books:  # beside `orderbridge up` send again, too, what has no answer after its restart: its broker forgets
             books.execute("UPDATE shipments SET sent = 1 WHERE event_id = ?", (event_id,))
         print(event_id)
 

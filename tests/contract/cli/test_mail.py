@@ -100,7 +100,7 @@ def test_the_doctor_counts_what_waits(command: Command, account: str, server: Ma
     assert finding(command)["severity"] == "ok"
     with database.unit_of_work() as work:
         now = work.now
-        for number, (age, failures) in enumerate([(20, 3), (60, 5), (60, 0), (5, 1)]):
+        for number, (age, failures, due) in enumerate([(20, 3, 0), (60, 5, 10), (60, 0, 600), (5, 1, 1), (50, 0, -20)]):
             work.session.add(
                 Mail(
                     event_id=str(number),
@@ -111,13 +111,13 @@ def test_the_doctor_counts_what_waits(command: Command, account: str, server: Ma
                     event_type="import.finished",
                     body="{}",
                     created_at=now - timedelta(minutes=age),
-                    due_at=now,
+                    due_at=now + timedelta(minutes=due),
                     failures=failures,
                     answer="451 later" if failures == 5 else None,
                 )
             )
     found = finding(command)
     assert found["severity"] == "warning"
-    assert found["what"].startswith("2 events could not be mailed yet, the oldest of ")
+    assert found["what"].startswith("3 events could not be mailed yet, the oldest of ")
     assert found["what"].endswith("At last: 451 later")
     assert server.tries == 0

@@ -128,6 +128,20 @@ def test_who_watches_is_asked_for_and_sees_no_secret() -> None:
         assert all(volume.endswith(":ro") or volume.startswith(f"{name}:") for volume in SERVICES[name]["volumes"])
 
 
+def test_nobody_changes_anything_in_grafana() -> None:
+    """Whoever comes is a viewer, and nobody can log in: not by the form, nor by basic auth as its first admin."""
+    assert (
+        variables_of("grafana").items()
+        >= {
+            "GF_AUTH_ANONYMOUS_ENABLED": "true",
+            "GF_AUTH_BASIC_ENABLED": "false",
+            "GF_AUTH_DISABLE_LOGIN_FORM": "true",
+            "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
+        }.items()
+    )
+    assert "GF_AUTH_ANONYMOUS_ORG_ROLE" not in variables_of("grafana")
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_is_a_setting(name: str) -> None:
     named = {key.removeprefix(PREFIX).removesuffix("_FILE") for key in variables_of(name) if key.startswith(PREFIX)}
@@ -186,7 +200,9 @@ def test_what_may_be_set_is_explained() -> None:
     set_by_the_demo = {
         line.partition("=")[0] for line in (REPOSITORY / "demo.env").read_text().splitlines() if line[:1] not in "#"
     }
-    explained = set(re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M))
+    lines = re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M)
+    explained = set(lines)
+    assert sorted(lines) == sorted(explained), "of two lines that are both taken the last alone counts"
     asked = variables(json.dumps([COMPOSE, YOUR_KAFKA]))
     of_the_demo = {"SANDBOX_PORT", "SANDBOX_SPEED", "ORDERBRIDGE_STOREFRONT_PORT"}
     assert explained - {"COMPOSE_PROFILES"} <= asked

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from orderbridge.accounts.attentions import MAIL_REFUSED, ROLE_MISSING, SAME_SELLER
-from orderbridge.database.unit_of_work import Database
 from orderbridge.mail.delivery import NotDelivered, deliver
-from orderbridge.standing_metrics import read_standing
 from orderbridge.telemetry import MAILS
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
@@ -24,16 +22,11 @@ from services.reporter import sending
 from services.reporter.sending import CLAIM
 from tests.integration.reporter.conftest import Start
 from tests.parts.in_process import ACCOUNT, Killed
-from tests.parts.mailing_system import SELLER, MailingSystem
+from tests.parts.mailing_system import SELLER, MailingSystem, mails_waiting
 from tests.parts.patience import PATIENCE
 
 HOUR = 3600
 IMPORTED = f"Amazon orders: 1 imported ({ACCOUNT})"
-
-
-def mails_waiting(database: Database) -> int:
-    with database.unit_of_work() as work:
-        return read_standing(work).mails_waiting
 
 
 def counted(outcome: str) -> float:

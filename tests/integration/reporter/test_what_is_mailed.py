@@ -15,7 +15,7 @@ from tests.parts.contract import EXAMPLES
 from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT
 from tests.parts.mail_server import words
-from tests.parts.mailing_system import SELLER, MailingSystem
+from tests.parts.mailing_system import SELLER, MailingSystem, mails_waiting
 from tests.parts.needles import word
 
 HOUR = 3600
@@ -95,8 +95,14 @@ def test_one_a_day_after_midnight_there(start: Start) -> None:
     (second,) = system.imported(count=1)
     system.advance((START - system.now).total_seconds() + 23 * HOUR)
     assert system.mails == []
+    assert mails_waiting(system.database) == 0, "what waits for its day is not late"
+    system.server.stop()
     system.advance(15 * 60)
+    assert mails_waiting(system.database) == 2
+    system.server.start()
+    system.advance(60)
     (mail,) = system.mails
+    assert mails_waiting(system.database) == 0
     assert mail["Subject"] == f"Amazon orders on 2026-11-24: 2 imported ({ACCOUNT})"
     assert {first, second} <= set(words(mail).split())
     runs = [run.run_id for run in system.events(ImportFinished)]
