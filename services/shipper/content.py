@@ -143,8 +143,8 @@ def _held(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
 def taken_of(row: PackageRow, order: OrderDocument) -> tuple[ContentLine, ...]:
     """The most of each line that Amazon has taken of a package, or may have: its count of what has shipped has it then.
 
-    Until the outcome of a call is known, that is also what the order shows of the package, which may have been corrected
-    since, and what was to be sent, unless Amazon was asked since then.
+    Until the outcome of a call is known, that is also what the order shows of the package, which may have been
+    corrected since, and what was to be sent, unless Amazon was asked since then.
     """
     content = content_of(row.content)
     if not (row.unsure or content.maybe_taken):

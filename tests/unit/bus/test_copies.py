@@ -46,8 +46,9 @@ class Described:
             }
         }
 
-    def alter_configs(self, resources: list[Any]) -> None:
+    def alter_configs(self, resources: list[Any]) -> dict[str, dict[str, str]]:
         self.altered += [one.configs for one in resources]
+        return {"topic": {one.name: "OK" for one in resources}}
 
 
 @pytest.fixture
