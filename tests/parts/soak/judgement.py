@@ -17,6 +17,7 @@ from tests.parts.soak.verdict import (
     is_in_proportion,
     slope,
     thirds,
+    without_threads,
 )
 
 NOT_OURS = frozenset({"kafka"})
@@ -108,11 +109,13 @@ def _memory(found: Judgement, samples: Sequence[dict[str, Any]], *, judged: bool
 
 
 def _kib(name: str, known: Sequence[tuple[float, dict[str, int]]]) -> list[float]:
-    """What is judged of a process. Of PostgreSQL's backends, which grow until their connections are replaced, what they
-    grow to: the greatest within a connection's life, for as many of them as there are in the mean.
+    """What is judged of a process: what it holds beside its threads. Of PostgreSQL's backends, which grow until their
+    connections are replaced, what they grow to: the greatest within a connection's life, for as many of them as there
+    are in the mean.
     """
     if name != _BACKENDS:
-        return [figures["uss_kib"] for _, figures in known]
+        held = [figures["uss_kib"] for _, figures in known]
+        return without_threads([hours for hours, _ in known], held, [figures["threads"] for _, figures in known])
     backends = fmean(figures["threads"] for _, figures in known)
     each = [(hours, figures["uss_kib"] / figures["threads"]) for hours, figures in known]
     return [

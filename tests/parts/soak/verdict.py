@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
+from operator import mul
 from statistics import fmean, median
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ GROWS_BY = 0.10
 """A table is at rest whose last third is no larger than the middle one by this share and `SLACK` together."""
 SLACK = 50.0
 """Rows, events or the like that are no growth: a batch more or less at the moment of the sample."""
+MOST_A_THREAD = 512.0
+"""KiB of a process that a thread is believed to take: its stack, its connections, free memory of its own."""
 _ERRORS = 2.0
 """Standard errors by which a slope must be above the limit."""
 
@@ -64,6 +67,21 @@ def slope(hours: Sequence[float], values: Sequence[float]) -> Slope:
     left = sum((other - mean_y - rise * (one - mean_x)) ** 2 for one, other in zip(x, y, strict=True))
     pairs = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(zip(x, y, strict=True), 2)]
     return Slope(rise, sqrt(left / (len(x) - 2) / spread), median(pairs))
+
+
+def without_threads(hours: Sequence[float], kib: Sequence[float], threads: Sequence[int]) -> list[float]:
+    """What a process holds beside its threads, which come with the work, and whose number is judged apart.
+
+    What each takes is fitted beside the rise by least squares, over what is judged. Raises TooFewSamples.
+    """
+    warm_up = len(thirds(kib)[0])
+    x, y, z = ([one - fmean(part) for one in part] for part in (hours[warm_up:], kib[warm_up:], threads[warm_up:]))
+    xx, zz, xz, xy, zy = (sum(map(mul, a, b)) for a, b in ((x, x), (z, z), (x, z), (x, y), (z, y)))
+    apart = xx * zz - xz * xz
+    if apart <= 1e-6 * xx * zz:  # their number does not change, or only as time goes by
+        return list(kib)
+    each = min(max((zy * xx - xy * xz) / apart, 0.0), MOST_A_THREAD)
+    return [value - each * number for value, number in zip(kib, threads, strict=True)]
 
 
 def is_at_rest(series: Sequence[float], *, slack: float = SLACK) -> bool:

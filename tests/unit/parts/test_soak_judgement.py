@@ -64,6 +64,19 @@ def test_backends_may_grow_until_they_are_replaced(monkeypatch: pytest.MonkeyPat
     assert complaint.startswith("memory of postgres: +3")
 
 
+def _threads(number: int, sample: Sample, leak: int = 0) -> None:
+    """Another thread now and then, each with memory of its own."""
+    more = sum(number >= at for at in (15, 30, 38, 45))
+    sample["processes"]["shipper"]["threads"] += more
+    sample["processes"]["shipper"]["uss_kib"] += 400 * more + leak * number
+
+
+def test_memory_that_comes_with_threads_is_no_leak() -> None:
+    assert _complaints(_threads) == []
+    (complaint,) = _complaints(lambda number, sample: _threads(number, sample, leak=60))
+    assert complaint.startswith("memory of shipper: +3")
+
+
 def _leak(number: int, sample: Sample) -> None:
     sample["processes"]["shipper"]["uss_kib"] += 60 * number
 
