@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic, sleep
 
 import requests
 
@@ -26,7 +26,7 @@ class ApiClient:
 
     def post(self, path: str, body: str, *, end: float | None = None) -> bytes:
         """The answer's body, once there is a good one; until `end` (by time.monotonic()). Raises NoAnswer."""
-        end = time.monotonic() + self.wait_seconds if end is None else end
+        end = monotonic() + self.wait_seconds if end is None else end
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         while True:
             wait = 1.0
@@ -46,9 +46,9 @@ class ApiClient:
                 if answer.status_code not in _AGAIN:
                     raise NoAnswer(said)
                 wait = _seconds(answer.headers.get("Retry-After"))
-            if time.monotonic() + wait > end:
+            if monotonic() + wait > end:
                 raise NoAnswer(said)
-            time.sleep(wait)
+            sleep(wait)
 
 
 def api_of(settings: Settings, *, wait_seconds: float = 30.0) -> ApiClient | None:

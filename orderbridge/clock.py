@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 
@@ -44,17 +44,17 @@ class DatabaseClock:
 
     def now(self) -> datetime:
         """The present moment in UTC, by the database's clock. Raises what `measure` raises if it never answered."""
-        reading = time.monotonic()
+        reading = monotonic()
         if self._measured_at is None or reading - self._measured_at > self._every:
             self._synchronise_once()
-            reading = time.monotonic()
+            reading = monotonic()
         return self._origin + timedelta(seconds=reading)
 
     def _synchronise_once(self) -> None:
         """One thread measures; the others go on with the last offset, or wait for the first."""
         if self._measuring.acquire(blocking=self._measured_at is None):
             try:
-                if self._measured_at is None or time.monotonic() - self._measured_at > self._every:
+                if self._measured_at is None or monotonic() - self._measured_at > self._every:
                     self._synchronise()
             finally:
                 self._measuring.release()
@@ -67,4 +67,4 @@ class DatabaseClock:
                 raise
         else:
             self._origin = theirs.astimezone(UTC) - timedelta(seconds=told_at)
-        self._measured_at = time.monotonic()
+        self._measured_at = monotonic()

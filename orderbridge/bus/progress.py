@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 STUCK_AFTER = 90.0
@@ -39,7 +39,7 @@ class Progress:
     def waiting_for(self, what: str | None) -> None:
         if what is None and self._waiting_for is not None:
             with self._lock:  # whoever waited was not stuck: the others, which go on in a moment, start afresh
-                self._at_work = dict.fromkeys(self._at_work, time.monotonic())
+                self._at_work = dict.fromkeys(self._at_work, monotonic())
                 self._standing.clear()
         self._waiting_for = what
 
@@ -51,7 +51,7 @@ class Progress:
         """
         mark = object()
         with self._lock:
-            self._at_work[mark] = time.monotonic()
+            self._at_work[mark] = monotonic()
         try:
             yield
         finally:
@@ -62,7 +62,7 @@ class Progress:
 
     def report(self) -> dict[str, Any]:
         """State (`ok`, `waiting`, `stuck`), what for, lag, and how long the oldest message has been in hand."""
-        now = time.monotonic()
+        now = monotonic()
         try:
             partitions = self.lag_of()
         except Exception:  # the consumer is being rebuilt: nothing is known of its partitions for a moment

@@ -5,10 +5,10 @@ One relay is active at a time, by a lease. After a takeover events may repeat, w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic, time_ns
 
 import structlog
 from sqlalchemy import Select, func, select, tuple_, update
@@ -61,7 +61,7 @@ class Relay:
 
     def tick(self) -> Tick:
         """Publish one batch of what is due. Raises what the database raises if it is away."""
-        began = time.monotonic()
+        began = monotonic()
         with self._database.unit_of_work() as work:
             lease_ends = self._take_lease(work, began)
             if lease_ends is None:
@@ -120,7 +120,7 @@ class Relay:
         """
         published: list[OutboxRow] = []
         waiting = rows
-        while waiting and time.monotonic() < self._lease_ends:
+        while waiting and monotonic() < self._lease_ends:
             wave: dict[Key, OutboxRow] = {}
             later: list[OutboxRow] = []
             for row in waiting:
@@ -129,7 +129,7 @@ class Relay:
                     later.append(row)
                 else:
                     wave[key] = row
-            began_ns = time.time_ns()
+            began_ns = time_ns()
             results = self._publish([_outgoing(row) for row in wave.values()])
             for key, row in wave.items():
                 error = results[row.event_id]

@@ -89,7 +89,7 @@ def test_it_waits_as_long_as_it_was_told_to(system: System, calls: OpenCalls, mo
         waited.append(seconds)
         system.clock.advance(seconds)
 
-    monkeypatch.setattr("orderbridge.opening.time.sleep", sleep)
+    monkeypatch.setattr("orderbridge.api_client.sleep", sleep)
     (order_id,) = system.imported()
     call = OpenCall(calls.url, calls.secret)
     for _ in range(2):

@@ -210,7 +210,7 @@ def test_a_lease_in_use_is_renewed(
 ) -> None:
     a, b = relay_of(database, broker, "a"), relay_of(database, broker, "b")
     now = time.monotonic()
-    monkeypatch.setattr("services.ticker.relay.time.monotonic", lambda: now)
+    monkeypatch.setattr("services.ticker.relay.monotonic", lambda: now)
     for _ in range(10):
         assert a.tick().active
         assert not b.tick().active
@@ -254,7 +254,7 @@ def test_stopped_past_its_lease_it_begins_no_wave(
     """SIGSTOP between reading and publishing, or between two waves: another may have taken over."""
     ids = post(database, *(aged(key) for key in "AAB"))
     readings = iter([0.0] * wave)
-    monkeypatch.setattr("services.ticker.relay.time.monotonic", lambda: 100 + next(readings, LEASE_SECONDS + 0.1))
+    monkeypatch.setattr("services.ticker.relay.monotonic", lambda: 100 + next(readings, LEASE_SECONDS + 0.1))
     relay = relay_of(database, broker)
     tick = relay.tick()
     assert len(broker.waves) == wave - 1

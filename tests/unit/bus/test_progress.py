@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The monotonic clock, moved by hand."""
     moment = [1000.0]
     with monkeypatch.context() as patch:
-        patch.setattr(time, "monotonic", lambda: moment[0])
+        patch.setattr("orderbridge.bus.progress.monotonic", lambda: moment[0])
         yield moment
 
 

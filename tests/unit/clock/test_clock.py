@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -24,7 +23,7 @@ class FakeDatabase:
         self.connecting = 0.0
         self.away = False
         self.measured = 0
-        monkeypatch.setattr(time, "monotonic", lambda: self.monotonic)
+        monkeypatch.setattr("orderbridge.clock.monotonic", lambda: self.monotonic)
 
     def time(self) -> datetime:
         return START + self.offset + timedelta(seconds=self.monotonic - 1000)
