@@ -10,17 +10,19 @@ import pytest
 import yaml
 
 from docs.metrics_page import names
+from orderbridge.standing_metrics import StandingMetrics
 from tests.parts.dashboards import queries
 from tests.parts.prometheus import DEPLOY, program
 
 PROMETHEUS = DEPLOY / "prometheus"
 RUNBOOK = (DEPLOY.parent / "docs" / "operations" / "runbook.md").read_text()
-ALERTS: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule for rule in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
-}
+RULES: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
 TESTS: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
 PAGES: dict[str, str] = {page.partition("\n")[0]: page.partition("\n")[2] for page in RUNBOOK.split("\n## ")[1:]}
-_METRIC = re.compile(r"\b(?:orderbridge|process)_[a-z_]+")
+_METRIC = re.compile(r"\b(?:orderbridge[:_]|process_)[a-z_]+")
+_EXPRESSIONS = [*(rule["expr"] for rule in ALERTS.values()), *(query.expression for query in queries())]
 OF_EVERY_PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
 
@@ -35,7 +37,7 @@ def test_the_rules_pass_their_own_tests() -> None:
 
 
 def test_the_configuration_for_compose_is_right() -> None:
-    assert f"{len(ALERTS)} rules found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+    assert f"{len(RULES)} rules found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
 
 
 def test_each_alert_is_tested_to_fire_and_not_to() -> None:
@@ -57,13 +59,19 @@ def test_the_runbook_has_no_page_of_another_alert() -> None:
     assert list(PAGES) == list(ALERTS)
 
 
-@pytest.mark.parametrize(
-    "expression", [*(rule["expr"] for rule in ALERTS.values()), *(query.expression for query in queries())]
-)
+@pytest.mark.parametrize("expression", _EXPRESSIONS)
 def test_what_is_asked_for_is_told(expression: str) -> None:
     asked = set(_METRIC.findall(expression)) | ({"up", "ALERTS"} & set(re.findall(r"\w+", expression)))
     assert asked, expression
-    assert asked - names() - OF_EVERY_PROCESS - {"up", "ALERTS"} == set()
+    assert asked - names() - set(RECORDED) - OF_EVERY_PROCESS - {"up", "ALERTS"} == set()
+
+
+def test_what_the_ticker_tells_is_recorded_without_the_process_that_told_it() -> None:
+    told = {family.name for family in StandingMetrics(None, lambda: False).collect()}
+    right = {name.replace("_", ":", 1): f"max without (instance, job) (last_over_time({name}[2m]))" for name in told}
+    assert right == RECORDED
+    for expression in _EXPRESSIONS:
+        assert "absent(" in expression or set(_METRIC.findall(expression)).isdisjoint(told), expression
 
 
 def test_the_series_of_the_tests_are_told() -> None:
