@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -23,6 +24,7 @@ from orderbridge.database.models import Attention, Mail, PersonalDataRow, Quota
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.doctor.database import LATE
 from orderbridge.mail.late import late_since
+from orderbridge.orders.read_up_to import read_up_to
 from orderbridge.overview import Overview, overview
 from orderbridge.telemetry import describe
 
@@ -42,6 +44,8 @@ class Standing:
     """Per account and trouble."""
     mails_waiting: int
     overdue: int
+    read_up_to: dict[str, datetime]
+    """Per account: `orderbridge.orders.read_up_to`."""
 
 
 def read_standing(work: Work) -> Standing:
@@ -59,6 +63,7 @@ def read_standing(work: Work) -> Standing:
         attentions=[(account, trouble) for account, trouble in work.session.execute(open_ones)],
         mails_waiting=work.session.scalar(select(func.count(Mail.event_id)).where(late_since(work.now))) or 0,
         overdue=work.session.scalar(late) or 0,
+        read_up_to=read_up_to(work),
     )
 
 
@@ -183,13 +188,9 @@ _GAUGES: Final[dict[str, _Gauge]] = {
         [],
         lambda one: _one(one.mails_waiting),
     ),
-    "import_last_run_timestamp_seconds": (
-        "When the last run of an account's import ended, of those that are switched on.",
+    "import_read_up_to_timestamp_seconds": (
+        "Up to when the orders of an account that is switched on are read; at first, when it was connected.",
         ["account"],
-        lambda one: [
-            ([account.account_id], account.last_run_at.timestamp())
-            for account in one.overview.accounts
-            if account.enabled and account.connected and account.last_run_at is not None
-        ],
+        lambda one: [([account_id], moment.timestamp()) for account_id, moment in one.read_up_to.items()],
     ),
 }

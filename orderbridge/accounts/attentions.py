@@ -50,6 +50,8 @@ TROUBLES: Final[dict[str, str]] = {
 
 STOPS_IMPORTS: Final = (CONSENT_REVOKED, SECRET_EXPIRED)
 """While one of these stands, Amazon is not asked for the account's orders, or in vain."""
+STOPS_WORK: Final = (*STOPS_IMPORTS, ORDER_ROLE_MISSING, SHIPMENT_ROLE_MISSING)
+"""While one of these stands, none of the account's orders comes in, or none of its shipments goes out."""
 
 
 def raise_attention(

@@ -14,6 +14,7 @@ from orderbridge.cli.application import Json, app, console, open_database, print
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor import Finding, error
 from orderbridge.doctor.database import check_clocks, check_personal_data, check_tables, check_troubles
+from orderbridge.doctor.imports import check_imports
 from orderbridge.doctor.key_ring import check_key_ring
 from orderbridge.doctor.mail import check_mail
 from orderbridge.doctor.secrets import check_secrets
@@ -26,7 +27,7 @@ _COLOUR = {"ok": "green", "warning": "yellow", "error": "red"}
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Look the installation over: topics, key ring, secrets, database, clocks, mail, troubles. Changes nothing.
+    """Look it all over: topics, key ring, secrets, database, clocks, mail, imports, troubles. Changes nothing.
 
     It sees what this process sees: run it with the services' environment, as their user. Whether a service sees the key
     ring without need, that service says in its own log when it starts.
@@ -60,6 +61,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Finding]:
             yield from check_mail(settings, work)
             yield from check_personal_data(work)
             yield from check_troubles(work)
+            yield from check_imports(work)
             yield from check_services(work)
     except SQLAlchemyError as trouble:
         yield error(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from orderbridge.accounts.attentions import STOPS_IMPORTS, open_attentions
+from orderbridge.accounts.attentions import STOPS_WORK, open_attentions
 from orderbridge.database.engine import database_time
 from orderbridge.database.migrate import current_and_head
 from orderbridge.database.models import PersonalDataRow, ServiceState
@@ -72,7 +72,7 @@ def check_personal_data(work: Work) -> Iterator[Finding]:
 def check_troubles(work: Work) -> Iterator[Finding]:
     """Accounts that need somebody, and services that have paused themselves."""
     for one in open_attentions(work):
-        severe = error if one.trouble in STOPS_IMPORTS else warning
+        severe = error if one.trouble in STOPS_WORK else warning
         yield severe(f"account {one.account_id}", one.message, one.what_to_do)
     for state in work.session.scalars(select(ServiceState).where(ServiceState.paused_at.is_not(None))):
         yield error(

@@ -41,7 +41,7 @@ def test_all_is_well(command: Command, database: Database) -> None:
     assert result.exit_code == 0
     findings = json.loads(result.stdout)
     assert {one["severity"] for one in findings} == {"ok"}
-    assert {"database", "key ring", "mail", "personal data", "secrets", "services", "topics"} == {
+    assert {"database", "imports", "key ring", "mail", "personal data", "secrets", "services", "topics"} == {
         one["about"] for one in findings
     }
     assert set(findings[0]) == {"severity", "about", "what", "what_to_do"}

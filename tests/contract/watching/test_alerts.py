@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from docs.metrics_page import names
+from orderbridge.accounts.attentions import STOPS_WORK
 from orderbridge.standing_metrics import StandingMetrics
 from tests.parts.dashboards import queries
 from tests.parts.prometheus import DEPLOY, program
@@ -23,6 +24,7 @@ TESTS: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts_test.yml").re
 PAGES: dict[str, str] = {page.partition("\n")[0]: page.partition("\n")[2] for page in RUNBOOK.split("\n## ")[1:]}
 _METRIC = re.compile(r"\b(?:orderbridge[:_]|process_)[a-z_]+")
 _EXPRESSIONS = [*(rule["expr"] for rule in ALERTS.values()), *(query.expression for query in queries())]
+_OF_TROUBLES = ("ConsentRevoked", "RoleMissing")
 OF_EVERY_PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
 
@@ -72,6 +74,17 @@ def test_what_the_ticker_tells_is_recorded_without_the_process_that_told_it() ->
     assert right == RECORDED
     for expression in _EXPRESSIONS:
         assert "absent(" in expression or set(_METRIC.findall(expression)).isdisjoint(told), expression
+
+
+def test_a_trouble_that_stops_an_accounts_work_wakes_somebody() -> None:
+    """A trouble more in `STOPS_WORK` must find its alert."""
+
+    def named(alert: str) -> set[str]:
+        (troubles,) = re.findall(r'trouble[=!]~?"([a-z_|]+)"', ALERTS[alert]["expr"])
+        return set(troubles.split("|"))
+
+    assert named("ConsentRevoked") | named("RoleMissing") == set(STOPS_WORK)
+    assert named("AccountNeedsSomebody") == {trouble for one in _OF_TROUBLES for trouble in named(one)}
 
 
 def test_the_series_of_the_tests_are_told() -> None:

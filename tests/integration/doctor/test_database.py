@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from orderbridge.accounts.attentions import CONSENT_REVOKED, MAPPING_MISSING, raise_attention
+from orderbridge.accounts.attentions import (
+    CONSENT_REVOKED,
+    MAPPING_MISSING,
+    SHIPMENT_ROLE_MISSING,
+    raise_attention,
+)
 from orderbridge.database.engine import database_time
 from orderbridge.database.models import Account, PersonalDataRow, ServiceState
 from orderbridge.database.unit_of_work import Database
@@ -65,10 +70,11 @@ def test_orders_that_should_have_been_redacted(database: Database, late: int, se
 def test_troubles_that_stand(database: Database) -> None:
     with database.unit_of_work() as work:
         raise_attention(work, "main", CONSENT_REVOKED, "Consent is gone.", "Ask for it.")
+        raise_attention(work, "main", SHIPMENT_ROLE_MISSING, "Amazon refuses all shipments.", "Add the role.")
         raise_attention(work, "main", MAPPING_MISSING, "A word is unknown.", "Map it.")
         work.session.add(ServiceState(service="shipper", paused_at=work.now, reason="20 events failed"))
     with database.unit_of_work() as work:
-        assert sorted(severities(doctor.check_troubles(work))) == ["error", "error", "warning"]
+        assert sorted(severities(doctor.check_troubles(work))) == ["error", "error", "error", "warning"]
 
 
 def keep_account(database: Database, key: str) -> None:
