@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,14 +19,15 @@ STATES: Final = ("ok", "waiting", "stuck")
 
 
 class StateMetric(Collector):
-    """The state of the health page, as numbers."""
+    """The state of the health page, as numbers, and since when the process has been there."""
 
     def __init__(self, service: str, state: Callable[[], str]) -> None:
         self._service = service
         self._state = state
+        self._started_at = time.time()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One of the states is 1."""
+        """One of the states is 1. A process that dies and comes again is another moment each time."""
         told = GaugeMetricFamily(
             "orderbridge_state",
             "1 for the state the process is in: ok, waiting (for the database, say), or stuck (no progress).",
@@ -35,6 +37,11 @@ class StateMetric(Collector):
         for state in STATES:
             told.add_metric([self._service, state], state == now)
         yield told
+        started = GaugeMetricFamily(
+            "orderbridge_started_timestamp_seconds", "When the process started.", labels=["service"]
+        )
+        started.add_metric([self._service], self._started_at)
+        yield started
 
 
 class LagMetric(Collector):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.registry import Collector
@@ -35,8 +37,22 @@ def test_while_partitions_are_handed_out_no_lag_is_told() -> None:
 @pytest.mark.parametrize("state", ["ok", "waiting", "stuck"])
 def test_one_state_is_1(state: str) -> None:
     numbers = told(StateMetric("shipper", lambda: state))
-    assert {name[2] for name, value in numbers.items() if value} == {state}
-    assert len(numbers) == 3
+    states = {name[2]: value for name, value in numbers.items() if name[0] == "state"}
+    assert {name for name, value in states.items() if value} == {state}
+    assert len(states) == 3
+
+
+def test_a_process_that_starts_again_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = StateMetric("shipper", lambda: "ok")
+    assert told(first)["started_timestamp_seconds", "shipper"] == told(first)["started_timestamp_seconds", "shipper"]
+    later = time.time() + 45
+    monkeypatch.setattr("orderbridge.bus.process_metrics.time", SimpleNamespace(time=lambda: later))
+    again = StateMetric("shipper", lambda: "ok")
+    assert (
+        told(again)["started_timestamp_seconds", "shipper"]
+        == later
+        > told(first)["started_timestamp_seconds", "shipper"]
+    )
 
 
 def test_the_disks_that_are_there(tmp_path: Path) -> None:
