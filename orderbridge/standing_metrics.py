@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from orderbridge.database import quotas
 from orderbridge.database.engine import is_outage
-from orderbridge.database.models import Attention, Mail, PersonalDataRow, Quota
+from orderbridge.database.models import Account, Attention, Mail, PersonalDataRow, Quota
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.doctor.database import LATE
 from orderbridge.mail.late import late_since
@@ -39,7 +39,7 @@ class Standing:
 
     overview: Overview
     quotas: dict[tuple[str, str], tuple[int, int]]
-    """Per account and operation: calls left, and at most."""
+    """Per account and operation: calls not used up, and at most."""
     attentions: list[tuple[str, str]]
     """Per account and trouble."""
     mails_waiting: int
@@ -51,10 +51,11 @@ class Standing:
 def read_standing(work: Work) -> Standing:
     """How the whole stands now."""
     seen = overview(work, with_told=False)
-    left = {}
-    for row in work.session.scalars(select(Quota)):
-        if (calls := quotas.calls_left(work, row.account_id, row.operation)) is not None:
-            left[row.account_id, row.operation] = calls
+    of_accounts = select(Quota).where(Quota.account_id.in_(select(Account.account_id)))  # others are breakers alone
+    left = {
+        (row.account_id, row.operation): (quotas.not_used_up(row, work.now), row.burst)
+        for row in work.session.scalars(of_accounts)
+    }
     open_ones = select(Attention.account_id, Attention.trouble).where(Attention.ended_at.is_(None))
     late = select(func.count()).where(PersonalDataRow.redacted_at.is_(None), PersonalDataRow.dies_at < work.now - LATE)
     return Standing(
@@ -141,7 +142,7 @@ _GAUGES: Final[dict[str, _Gauge]] = {
         lambda one: _one(_oldest_due(one)),
     ),
     "quota_calls_left": (
-        "Calls to Amazon that may be made at once just now.",
+        "Calls that Amazon's limit takes at once just now, whether it is asked or not.",
         ["account", "operation"],
         lambda one: [([*of], left) for of, (left, _) in one.quotas.items()],
     ),

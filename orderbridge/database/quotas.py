@@ -102,11 +102,13 @@ def calls_left(work: Work, account_id: str, operation: str) -> tuple[int, int] |
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is None:
         return None
-    now = _us(work.now)
-    if row.closed_until_us > now:
-        return 0, row.burst
-    used = -(-max(row.arrival_us - now, 0) // row.interval_us)
-    return max(row.burst - used, 0), row.burst
+    return (0, row.burst) if row.closed_until_us > _us(work.now) else (not_used_up(row, work.now), row.burst)
+
+
+def not_used_up(row: Quota, now: datetime) -> int:
+    """How many calls Amazon's limit would take at once, whether the breaker lets them through or not."""
+    used = -(-max(row.arrival_us - _us(now), 0) // row.interval_us)
+    return max(row.burst - used, 0)
 
 
 def _may_call_at(row: Quota, calls: int = 1) -> datetime:
