@@ -45,6 +45,10 @@ SHIPMENTS_DUE_SOON = Counter(
     "Orders that were not shipped when a deadline came near: ship_by_near or personal_data_dies.",
     ["reason"],
 )
+SHIPMENTS_REJECTED = Counter(
+    "orderbridge_shipments_rejected",
+    "Shipments that Amazon or a rule refused, without those that a newer event of the store's took the place of.",
+)
 OPENINGS = Counter(
     "orderbridge_openings",
     "Seals that stores had opened, by purpose and what became of them: open, redacted, expired or refused.",

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import PackageRow
 from orderbridge.database.unit_of_work import Work
+from orderbridge.telemetry import SHIPMENTS_REJECTED
 from schemas.base import Identifier
 from schemas.shipments import OPEN_END, ConfirmedLine, ShipmentConfirmed, ShipmentHeld, ShipmentRejected, ShipmentWarned
 from services.shipper.content import Content, Refusal, as_text
@@ -84,6 +85,7 @@ def refused(work: Work, row: PackageRow, content: Content, refusal: Refusal) -> 
     row.state = "rejected"
     row.held_for = None
     row.content = as_text(content.changed(refusal=refusal, superseded=()))
+    SHIPMENTS_REJECTED.inc()
     for caused_by in content.callers:
         work.post(ShipmentRejected(**_about(row, content, caused_by), **dict(refusal)))
     superseded(work, row, content, content.superseded, said=False)
@@ -126,4 +128,6 @@ def rejected(body: dict[str, Any], refusal: Rejected, work: Work) -> bool:
     except ValidationError:
         return False
     work.post(answer)
+    if refusal.reason != SUPERSEDED.reason:
+        SHIPMENTS_REJECTED.inc()
     return True
