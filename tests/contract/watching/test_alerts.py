@@ -24,7 +24,7 @@ TESTS: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts_test.yml").re
 PAGES: dict[str, str] = {page.partition("\n")[0]: page.partition("\n")[2] for page in RUNBOOK.split("\n## ")[1:]}
 _METRIC = re.compile(r"\b(?:orderbridge[:_]|process_)[a-z_]+")
 _EXPRESSIONS = [*(rule["expr"] for rule in ALERTS.values()), *(query.expression for query in queries())]
-_OF_TROUBLES = ("ConsentRevoked", "RoleMissing")
+_OF_TROUBLES = ("ConsentRevoked", "RoleMissing", "SweepFound")
 OF_EVERY_PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
 
