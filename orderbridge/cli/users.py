@@ -9,6 +9,7 @@ import typer
 from orderbridge.access.links import GOOD_FOR, create_first_owner_link, create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
 from orderbridge.access.users import ROLES, UserRefused, all_users, plain_name, read_role, remove_user, set_role
+from orderbridge.api_tokens import good_tokens_of
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
 from orderbridge.settings import load_settings
 
@@ -139,11 +140,13 @@ def unlock_user(name: Name, as_json: Json = False) -> None:
 def remove_one_user(name: Name, as_json: Json = False) -> None:
     """Remove a user and sign it out everywhere. The last owner stays.
 
-    Next: `orderbridge tokens list`: the store tokens that a user made stay good until they are revoked.
+    Next: `orderbridge tokens revoke TOKEN`: the store tokens that a user made stay good, and are named.
     """
     with unit_of_work() as work:
         try:
             remove_user(work, name)
         except UserRefused as error:
             fail(str(error))
-    done(f"{plain_name(name)} is removed.", as_json, name=plain_name(name), removed=True)
+        tokens = good_tokens_of(work, plain_name(name))
+    told = f" Tokens that this user made are still good: {', '.join(tokens)}." if tokens else ""
+    done(f"{plain_name(name)} is removed.{told}", as_json, name=plain_name(name), removed=True, good_tokens=tokens)

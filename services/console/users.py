@@ -6,7 +6,9 @@ from starlette.responses import Response
 
 from orderbridge.access.links import create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
-from orderbridge.access.users import ROLES, UserRefused, all_users, plain_name, read_role, remove_user, set_role
+from orderbridge.access.users import ROLES, UserRefused, all_users, may, plain_name, read_role, remove_user, set_role
+from orderbridge.api_tokens import good_tokens_of
+from orderbridge.database.unit_of_work import Work
 from services.console.visit import Visit
 
 
@@ -43,13 +45,14 @@ def change_role(visit: Visit) -> Response:
     try:
         with visit.database.unit_of_work() as work:
             changed = set_role(work, name, read_role(role))
+            tokens = "" if may(role, "operator") else _still_good(work, name)
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
     if changed:
         visit.note("role changed", user=name, role=role)
     if name == visit.name and role != "owner":
         return visit.redirect("/")  # this page is not theirs any more
-    return _page(visit, notice=f"{name} is {role} from now on." if changed else f"{name} was {role} already.")
+    return _page(visit, notice=f"{name} is {role} from now on.{tokens}" if changed else f"{name} was {role} already.")
 
 
 def unlock_user(visit: Visit) -> Response:
@@ -70,10 +73,19 @@ def remove_one_user(visit: Visit) -> Response:
     try:
         with visit.database.unit_of_work() as work:
             remove_user(work, name)
+            tokens = _still_good(work, name)
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
     visit.note("user removed", user=name)
-    return visit.redirect("/login") if name == visit.name else _page(visit, notice=f"{name} is removed.")
+    return visit.redirect("/login") if name == visit.name else _page(visit, notice=f"{name} is removed.{tokens}")
+
+
+def _still_good(work: Work, name: str) -> str:
+    """What a user leaves behind who may make no tokens any more."""
+    tokens = good_tokens_of(work, plain_name(name))
+    if not tokens:
+        return ""
+    return f" Tokens that {name} made are still good; the page Store tokens revokes them: {', '.join(tokens)}."
 
 
 def _with_link(visit: Visit, name: str, role: str | None) -> Response:

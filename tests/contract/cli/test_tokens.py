@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orderbridge.api_tokens import find_token
+from orderbridge.api_tokens import create_token, find_token
 from orderbridge.database.models import ApiTokenRow, Opening
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import Command
@@ -51,6 +51,14 @@ def test_the_list_says_which_are_good_and_when_they_were_used(command: Command, 
     with database.unit_of_work() as work:
         work.session.get_one(ApiTokenRow, first["token_id"]).expires_at -= timedelta(days=2)
     assert [row["state"] for row in listed(command)] == ["good", "expired"]
+
+
+def test_the_list_says_who_made_it(command: Command, database: Database) -> None:
+    with database.unit_of_work() as work:
+        create_token(work, "from-the-console", ["personal-data:read"], made_by="otto")
+    created(command, "from-here", "--scope", "personal-data:on-behalf")
+    assert {row["name"]: row["made_by"] for row in listed(command)} == {"from-the-console": "otto", "from-here": None}
+    assert "otto" in command("tokens", "list").stdout
 
 
 def test_a_revoked_token_is_good_for_nothing(command: Command, database: Database) -> None:
