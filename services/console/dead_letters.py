@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from orderbridge.access.users import may
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Work
 from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, discard, find_letter, find_letters, replay
@@ -58,7 +59,7 @@ def settle_all(visit: Visit) -> Response:
 
 
 def show_letter(visit: Visit) -> Response:
-    """One of them, with what came as it came."""
+    """One of them, with what came as it came: for operators, since it may hold what a store knows of a buyer."""
     return _show(visit)
 
 
@@ -138,15 +139,16 @@ def _list(visit: Visit, status: int = 200, *, notice: str | None = None, problem
 def _show(visit: Visit, status: int = 200, *, problem: str | None = None) -> Response:
     with visit.database.unit_of_work() as work:
         letter = _find(visit, work)
-    told = legible(letter.said.original)
+    told = legible(letter.said.original) if visit.user is not None and may(visit.user.role, "operator") else None
+    pretty = _pretty(told["value"]) if told is not None else ""
     mended = visit.form.get("mended")
     return visit.page(
         "dead_letter.html",
         status,
         letter=letter,
         told=told,
-        pretty=_pretty(told["value"]),
-        typed=mended if isinstance(mended, str) else _pretty(told["value"]),
+        pretty=pretty,
+        typed=mended if isinstance(mended, str) else pretty,
         problem=problem,
         notice=_DONE.get(visit.query.get("done", "")),
     )
