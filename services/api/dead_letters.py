@@ -12,6 +12,7 @@ from orderbridge.api_tokens import DEAD_LETTERS, ApiToken
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable
+from schemas.failures import Original
 from schemas.store_letters import PageOfLetters, ReplayLetter, StoreLetter, StoreLetters, WholeLetter
 from services.api.asking import admission, answered, body_of, described, safely, token_of
 from services.api.problems import Problem
@@ -98,7 +99,9 @@ class _Letters:
         with self._database.unit_of_work() as work:
             token, letter = self._find(work, secret, event_id)
             _refuse_settled(letter)
-            if mended is not None and not self._is_tokens(work, token, mended.encode()):
+            if mended is not None and not self._is_tokens(
+                work, token, letter.said.original.model_copy(update={"value": mended.encode()})
+            ):
                 raise Problem(
                     409, "Conflict", "What is mended must name an order, or the account, that this token is for."
                 )
@@ -128,13 +131,13 @@ class _Letters:
     def _may_see(self, work: Work, token: ApiToken, letter: Letter) -> bool:
         if not dead_letters.is_a_stores(letter, self._prefix):
             return False
-        return self._is_tokens(work, token, letter.said.original.value)
+        return self._is_tokens(work, token, letter.said.original)
 
-    def _is_tokens(self, work: Work, token: ApiToken, value: bytes | None) -> bool:
+    def _is_tokens(self, work: Work, token: ApiToken, said: Original) -> bool:
         """What names no account is for tokens of all accounts alone."""
         if token.accounts is None:
             return True
-        account_id = dead_letters.account_of(work, value)
+        account_id = dead_letters.account_of(work, said)
         return account_id is not None and token.may_see(account_id)
 
 
