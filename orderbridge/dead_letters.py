@@ -20,8 +20,10 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.orders.numbers import find_orders
 from schemas.events import event_class
 from schemas.failures import DeadLetter, GivenBack, Original
+from schemas.store_letters import StoreLetter
 
-_AT_ONCE = 200
+_AT_ONCE = 8
+"""Read at once: each may be of more than a mebibyte, and a process has not much memory."""
 _LONGEST_NUMBER = 200
 _REUSED = "event_id_reused"
 
@@ -75,6 +77,22 @@ def find_letter(work: Work, event_id: str) -> Letter:
     if row is None:
         raise NoSuchLetter(event_id)
     return Letter(row, DeadLetter.model_validate_json(row.body))
+
+
+def told(letter: Letter) -> StoreLetter:
+    """What is said of it without what came, which may be large."""
+    said, row = letter.said, letter.row
+    return StoreLetter(
+        id=row.event_id,
+        service=said.service,
+        topic=said.original.topic,
+        place=said.original.place(),
+        reason=said.reason,
+        message=said.message,
+        failed_at=said.failed_at,
+        settled_as=row.settled_as,
+        settled_at=row.settled_at,
+    )
 
 
 def is_a_stores(letter: Letter, topic_prefix: str = "") -> bool:

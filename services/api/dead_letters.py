@@ -11,7 +11,7 @@ from orderbridge import dead_letters
 from orderbridge.api_tokens import DEAD_LETTERS, ApiToken
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable
+from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, told
 from schemas.failures import Original
 from schemas.store_letters import PageOfLetters, ReplayLetter, StoreLetter, StoreLetters, WholeLetter
 from services.api.asking import admission, answered, body_of, described, safely, token_of
@@ -84,7 +84,7 @@ class _Letters:
             for letter in islice(dead_letters.find_letters(work, before=after), _LOOKED_AT):
                 looked_at, last = looked_at + 1, letter.row.position
                 if self._may_see(work, token, letter):
-                    found.append(_told(letter))
+                    found.append(told(letter))
                     if len(found) == limit:
                         break
         whole = looked_at < _LOOKED_AT and len(found) < limit
@@ -93,7 +93,7 @@ class _Letters:
     def whole(self, secret: str, event_id: str) -> WholeLetter:
         with self._database.unit_of_work() as work:
             letter = self._find(work, secret, event_id)[1]
-            return WholeLetter(**_told(letter).model_dump(), **legible(letter.said.original))
+            return WholeLetter(**told(letter).model_dump(), **legible(letter.said.original))
 
     def replay(self, secret: str, event_id: str, mended: str | None) -> StoreLetter:
         with self._database.unit_of_work() as work:
@@ -109,14 +109,14 @@ class _Letters:
                 dead_letters.replay(work, letter, mended=mended, topic_prefix=self._prefix)
             except NotReplayable as refusal:
                 raise Problem(409, "Conflict", str(refusal)) from None
-            return _told(letter)
+            return told(letter)
 
     def discard(self, secret: str, event_id: str) -> StoreLetter:
         with self._database.unit_of_work() as work:
             letter = self._find(work, secret, event_id)[1]
             _refuse_settled(letter)
             dead_letters.discard(work, letter)
-            return _told(letter)
+            return told(letter)
 
     def _find(self, work: Work, secret: str, event_id: str) -> tuple[ApiToken, Letter]:
         token = token_of(work, secret, DEAD_LETTERS)
@@ -144,18 +144,3 @@ class _Letters:
 def _refuse_settled(letter: Letter) -> None:
     if letter.row.settled_at is not None:
         raise Problem(409, "Conflict", f"It is settled already: {letter.row.settled_as}.")
-
-
-def _told(letter: Letter) -> StoreLetter:
-    said, row = letter.said, letter.row
-    return StoreLetter(
-        id=row.event_id,
-        service=said.service,
-        topic=said.original.topic,
-        place=said.original.place(),
-        reason=said.reason,
-        message=said.message,
-        failed_at=said.failed_at,
-        settled_as=row.settled_as,
-        settled_at=row.settled_at,
-    )
