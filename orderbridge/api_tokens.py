@@ -59,11 +59,18 @@ def read_token_name(text: str) -> str:
 
 
 def create_token(
-    work: Work, name: str, scopes: Sequence[str], *, accounts: Sequence[str] = (), days: int = LONGEST_DAYS
+    work: Work,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    accounts: Sequence[str] = (),
+    days: int = LONGEST_DAYS,
+    made_by: str | None = None,
 ) -> tuple[ApiTokenRow, str]:
     """A new token's row, and its secret (256 random bits), which nobody can tell again. Without `accounts` it has all.
 
-    Raises TokenRefused for an unknown scope or account, and for more than 365 days.
+    `made_by` is the console's user who makes it; None is who has the machine. Raises TokenRefused for an unknown scope
+    or account, and for more than 365 days.
     """
     if not scopes:
         raise TokenRefused(f"A token without a scope is good for nothing. Choose of {', '.join(SCOPES)}.")
@@ -81,6 +88,7 @@ def create_token(
         secret_hash=_hash(secret),
         accounts=json.dumps(sorted(set(accounts))) if accounts else None,
         scopes=json.dumps(sorted(set(scopes))),
+        made_by=made_by,
         created_at=work.now,
         expires_at=work.now + timedelta(days=days),
     )
@@ -117,6 +125,12 @@ def revoke_tokens(work: Work, name_or_id: str) -> int:
 def all_tokens(work: Work) -> list[ApiTokenRow]:
     """Every token that was ever made, the newest first."""
     return list(work.session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at.desc())))
+
+
+def good_tokens_of(work: Work, user_name: str) -> list[str]:
+    """The names of the tokens that a user of the console made and that are still good: they outlive the user."""
+    now = work.now
+    return [row.name for row in all_tokens(work) if row.made_by == user_name and state_of(row, now) == "good"]
 
 
 def state_of(row: ApiTokenRow, now: datetime) -> str:

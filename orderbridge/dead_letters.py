@@ -5,15 +5,14 @@ They lie in the outbox for 30 days and need no Kafka to be read. For the command
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Select, delete, select, tuple_
 
-from orderbridge.bus.envelope import identity, open_envelope, validate
+from orderbridge.bus.envelope import MAX_BODY, MAX_MESSAGE, Envelope, body_of, identity, open_envelope, validate
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.models.messages import DEAD_LETTER
@@ -21,8 +20,10 @@ from orderbridge.database.unit_of_work import Work
 from orderbridge.orders.numbers import find_orders
 from schemas.events import event_class
 from schemas.failures import DeadLetter, GivenBack, Original
+from schemas.store_letters import StoreLetter
 
-_AT_ONCE = 200
+_AT_ONCE = 8
+"""Read at once: each may be of more than a mebibyte, and a process has not much memory."""
 _LONGEST_NUMBER = 200
 _REUSED = "event_id_reused"
 
@@ -78,19 +79,31 @@ def find_letter(work: Work, event_id: str) -> Letter:
     return Letter(row, DeadLetter.model_validate_json(row.body))
 
 
+def told(letter: Letter) -> StoreLetter:
+    """What is said of it without what came, which may be large."""
+    said, row = letter.said, letter.row
+    return StoreLetter(
+        id=row.event_id,
+        service=said.service,
+        topic=said.original.topic,
+        place=said.original.place(),
+        reason=said.reason,
+        message=said.message,
+        failed_at=said.failed_at,
+        settled_as=row.settled_as,
+        settled_at=row.settled_at,
+    )
+
+
 def is_a_stores(letter: Letter, topic_prefix: str = "") -> bool:
     """Whether a store said what was given up."""
     event = event_class(letter.said.original.topic.removeprefix(topic_prefix))
     return event is not None and "store" in event.sent_by
 
 
-def account_of(work: Work, value: bytes | None) -> str | None:
+def account_of(work: Work, original: Original) -> str | None:
     """The account that a store's event is about, as it names it, or that of its order; None if neither can be told."""
-    try:
-        body = json.loads(value or b"")
-    except (ValueError, RecursionError):
-        return None
-    said = body if isinstance(body, dict) else {}
+    said = body_of(original, _envelope(original, most=MAX_MESSAGE))  # too large for a service, it is still somebody's
     account_id, number = said.get("account_id"), said.get("order_id")
     if isinstance(account_id, str):
         return account_id
@@ -153,10 +166,7 @@ def _settle(work: Work, letter: Letter, how: Literal["replayed", "discarded"]) -
 
 def _forget(work: Work, letter: DeadLetter) -> None:
     """Take the original out of its service's inbox, where it stands as done: under its own name, or by its place."""
-    envelope: Any = None
-    with suppress(Rejected):
-        envelope = open_envelope(letter.original)
-    names = [identity(letter.original, envelope), identity(letter.original, None)]
+    names = [identity(letter.original, _envelope(letter.original)), identity(letter.original, None)]
     work.session.execute(
         delete(InboxRow).where(
             InboxRow.consumer == letter.service,
@@ -164,3 +174,9 @@ def _forget(work: Work, letter: DeadLetter) -> None:
             InboxRow.outcome == "dead-letter",
         )
     )
+
+
+def _envelope(original: Original, *, most: int = MAX_BODY) -> Envelope | None:
+    with suppress(Rejected):
+        return open_envelope(original, most=most)
+    return None

@@ -15,7 +15,16 @@ from sqlalchemy import delete, select
 from orderbridge.access.passwords import check_password, hash_password
 from orderbridge.access.sessions import begin_session, hash_of, new_token
 from orderbridge.access.sign_in import put_password
-from orderbridge.access.users import Role, UserRefused, find_user, has_owner, read_name
+from orderbridge.access.users import (
+    Role,
+    UserRefused,
+    end_links,
+    find_user,
+    has_owner,
+    need_owner,
+    plain_name,
+    read_name,
+)
 from orderbridge.database.models import ConsoleLink, ConsoleUser
 from orderbridge.database.unit_of_work import Database, Work
 
@@ -45,7 +54,7 @@ def create_first_owner_link(work: Work) -> str:
     """The token of a link that makes the first owner. Raises UserRefused where there is one."""
     if has_owner(work):
         raise UserRefused("There is an owner already, who makes further users; name a user for a link of theirs.")
-    return _keep(work, None, None)
+    return _keep(work, None, None, None)
 
 
 def first_owner_is_awaited(work: Work) -> bool:
@@ -54,12 +63,15 @@ def first_owner_is_awaited(work: Work) -> bool:
     return not has_owner(work) and work.session.scalars(mine.limit(1)).first() is None
 
 
-def create_link(work: Work, name: str, role: Role | None) -> str:
+def create_link(work: Work, name: str, role: Role | None, *, made_by: str | None = None) -> str:
     """The token of a user's link, in the place of an earlier one: for another password, or with a role for a new user.
 
-    Raises UserRefused where there is no such user and no role, where a role is given for one that is there, and for a
-    name that can be none.
+    `made_by` is the owner who has it made; None is who has the machine. Raises UserRefused where that is no owner any
+    more, where there is no such user and no role, where a role is given for one that is there, and for a name that can
+    be none.
     """
+    if made_by is not None:
+        need_owner(work, made_by)
     name = read_name(name)
     known = find_user(work, name)
     if known is None and role is None:
@@ -68,8 +80,22 @@ def create_link(work: Work, name: str, role: Role | None) -> str:
         raise UserRefused(
             f"There is a user {name} already, who is {known.role}; a link needs no role, or another name."
         )
-    work.session.execute(delete(ConsoleLink).where(ConsoleLink.user_name == name))
-    return _keep(work, name, role)
+    end_links(work, name)
+    return _keep(work, name, role, made_by)
+
+
+def waiting_links(work: Work) -> list[ConsoleLink]:
+    """The users' links that are good now, by name: at most one for each."""
+    good = select(ConsoleLink).where(ConsoleLink.user_name.is_not(None), ConsoleLink.expires_at > work.now)
+    return list(work.session.scalars(good.order_by(ConsoleLink.user_name)))
+
+
+def revoke_link(work: Work, name: str) -> None:
+    """End a user's link before its day is over. Raises UserRefused if there is none."""
+    if not end_links(work, name):
+        raise UserRefused(
+            f"There is no link for {plain_name(name)} that is still good: it was used, or its day is over."
+        )
 
 
 def find_link(work: Work, token: str) -> Link:
@@ -100,16 +126,15 @@ def use_link(database: Database, token: str, name: str, password: str, again: st
     with database.unit_of_work() as work:
         link = find_link(work, token)  # it may have been used in this moment
         row = work.session.get_one(ConsoleLink, hash_of(token))
+        role = row.role or "owner"
+        # With this link go all that are for the same: the first owner's are several, none of which has a name.
+        work.session.execute(delete(ConsoleLink).where(ConsoleLink.user_name == row.user_name))
         if link.what == "new-password":
             put_password(work, name, password_hash)
         else:
             if link.what == "first-owner" and (not work.try_lock("the first owner") or has_owner(work)):
                 raise LinkRefused  # somebody else became it in this moment, by another link
-            _add(work, name, password_hash, row.role or "owner")
-        if link.what == "first-owner":
-            work.session.execute(delete(ConsoleLink).where(ConsoleLink.user_name.is_(None)))
-        else:
-            work.session.delete(row)
+            _add(work, name, password_hash, role)
         session = begin_session(work, name)
     log.info("link used", what=link.what, user=name)
     return session
@@ -126,9 +151,9 @@ def _add(work: Work, name: str, password_hash: str, role: str) -> None:
     work.session.flush()
 
 
-def _keep(work: Work, name: str | None, role: Role | None) -> str:
+def _keep(work: Work, name: str | None, role: Role | None, made_by: str | None) -> str:
     token, now = new_token(), work.now
-    work.session.add(
-        ConsoleLink(token_hash=hash_of(token), user_name=name, role=role, made_at=now, expires_at=now + GOOD_FOR)
-    )
+    link = ConsoleLink(token_hash=hash_of(token), user_name=name, role=role, made_by=made_by)
+    link.made_at, link.expires_at = now, now + GOOD_FOR
+    work.session.add(link)
     return token

@@ -15,7 +15,7 @@ from sqlalchemy import case, delete, or_, update
 
 from orderbridge.access.passwords import TooManyAtOnce, check_password, hash_password, is_outdated, is_right
 from orderbridge.access.sessions import begin_session, end_sessions
-from orderbridge.access.users import find_user, plain_name
+from orderbridge.access.users import end_links, find_user, plain_name
 from orderbridge.database.models import LoginFailure
 from orderbridge.database.unit_of_work import Database, Work
 
@@ -73,13 +73,14 @@ def change_password(database: Database, name: str, password: str, new: str, agai
 
 
 def put_password(work: Work, name: str, password_hash: str) -> None:
-    """Keep a user's new password, by its hash; all sessions end, and wrong ones are forgotten."""
+    """Keep a user's new password, by its hash; all sessions and links of theirs end, and wrong ones are forgotten."""
     user = find_user(work, name)
     if user is None:
         raise WrongPassword
     user.password_hash = password_hash
     user.password_changed_at = work.now
     end_sessions(work, user.name)
+    end_links(work, user.name)
     _forget(work, name)
 
 

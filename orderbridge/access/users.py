@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal, cast, get_args
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, or_, select
 
 from orderbridge.access.sessions import end_sessions
 from orderbridge.database.models import ConsoleLink, ConsoleUser
@@ -79,6 +80,7 @@ def has_owner(work: Work) -> bool:
 def set_role(work: Work, name: str, role: Role) -> bool:
     """Give a user another role, which counts from the next page on; False if it is that already.
 
+    The links that a former owner made end with that: one of them might be for an owner again.
     Raises UserRefused for an unknown user, and for the last owner.
     """
     _lock_owners(work)
@@ -87,25 +89,44 @@ def set_role(work: Work, name: str, role: Role) -> bool:
         return False
     _keep_an_owner(work, user)
     user.role = role
+    if not may(role, "owner"):
+        _end_links(work, ConsoleLink.made_by == user.name)
     return True
 
 
 def remove_user(work: Work, name: str) -> None:
-    """Remove a user, with sessions and links. Raises UserRefused for an unknown one, and for the last owner."""
+    """Remove a user, with sessions and links: those for this user, and those that this user made for anybody.
+
+    Raises UserRefused for an unknown one, and for the last owner.
+    """
     _lock_owners(work)
     user = need_user(work, name)
     _keep_an_owner(work, user)
     end_sessions(work, user.name)
-    for link in work.session.scalars(select(ConsoleLink).where(ConsoleLink.user_name == user.name)):
-        work.session.delete(link)
+    _end_links(work, or_(ConsoleLink.user_name == user.name, ConsoleLink.made_by == user.name))
     work.session.delete(user)
 
 
-def _lock_owners(work: Work) -> None:
-    """Two owners who remove each other at once take turns."""
-    work.session.execute(
-        select(ConsoleUser.name).where(ConsoleUser.role == "owner").order_by(ConsoleUser.name).with_for_update()
-    )
+def end_links(work: Work, user_name: str) -> bool:
+    """Have the links for a user, who is there or is to come, be good for nothing; False if there are none."""
+    return _end_links(work, ConsoleLink.user_name == plain_name(user_name))
+
+
+def need_owner(work: Work, name: str) -> None:
+    """Raises UserRefused unless that user is an owner, who stays one until the transaction ends."""
+    if name not in _lock_owners(work):
+        raise UserRefused(f"{name} is no owner any more: only owners say who may use the console.")
+
+
+def _end_links(work: Work, which: ColumnElement[bool]) -> bool:
+    ended = work.session.scalars(delete(ConsoleLink).where(which).returning(ConsoleLink.token_hash))
+    return bool(ended.all())
+
+
+def _lock_owners(work: Work) -> Sequence[str]:
+    """The owners' names. Two owners who remove each other at once take turns."""
+    owners = select(ConsoleUser.name).where(ConsoleUser.role == "owner").order_by(ConsoleUser.name)
+    return work.session.scalars(owners.with_for_update()).all()
 
 
 def _keep_an_owner(work: Work, user: ConsoleUser) -> None:

@@ -14,7 +14,7 @@ from orderbridge.accounts import find_account
 from orderbridge.cli.application import Json, done, errors, fail, open_database
 from orderbridge.cli.events import events_app
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.orders.replaying import ReplayRefused, ReplayWish, ask_for_replay, plan_replay, progress_of
+from orderbridge.orders.replaying import NOTHING, ReplayRefused, ReplayWish, ask_for_replay, plan_replay, progress_of
 from orderbridge.plural import number_of
 from schemas.base import Moment
 from schemas.replays import ReplayAnswer
@@ -84,7 +84,7 @@ def replay(
             asked = _watch(database, asked)
         words = "sent again" if asked.done else "are to be sent again"
         facts = asked.model_dump(exclude={"given_up"})
-        done(f"{number_of(asked.orders, 'order')} {words}.", as_json, **facts)
+        done(f"{number_of(asked.orders, 'order')} {words}." if asked.orders else NOTHING, as_json, **facts)
 
 
 def _confirm(count: int) -> None:

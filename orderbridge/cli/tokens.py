@@ -63,7 +63,7 @@ def create(
 
 @tokens_app.command(name="list")
 def list_tokens(as_json: Json = False) -> None:
-    """All tokens, the newest first, and when each was last used. Secrets are kept by nobody.
+    """All tokens, the newest first: which user of the console made each, and when it was last used.
 
     Next: `orderbridge tokens revoke TOKEN` ends one.
     """
@@ -76,6 +76,7 @@ def list_tokens(as_json: Json = False) -> None:
                 "state": state_of(row, now),
                 "accounts": json.loads(row.accounts) if row.accounts is not None else "all",
                 "scopes": json.loads(row.scopes),
+                "made_by": row.made_by,
                 "expires_at": row.expires_at,
                 "last_used_at": row.last_used_at,
             }
@@ -90,6 +91,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
     accounts = row["accounts"] if isinstance(row["accounts"], str) else ", ".join(row["accounts"])
     return {name: row[name] for name in ("token_id", "name", "state")} | {
         "accounts": accounts,
+        "made_by": row["made_by"] or "command line",
         "expires": f"{row['expires_at']:%Y-%m-%d}",
         "last_used_at": row["last_used_at"],
     }

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from orderbridge.access.links import GOOD_FOR, create_first_owner_link, create_link
+from orderbridge.access.links import GOOD_FOR, create_first_owner_link, create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
 from orderbridge.access.users import ROLES, UserRefused, all_users, plain_name, read_role, remove_user, set_role
+from orderbridge.api_tokens import good_tokens_of
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
 from orderbridge.settings import load_settings
 
@@ -73,6 +74,39 @@ def create_user_link(
         console.print(f"It works once, until {expires_at:%Y-%m-%d %H:%M} UTC.", markup=False, highlight=False)
 
 
+@users_app.command(name="links")
+def list_links(as_json: Json = False) -> None:
+    """The links that wait to be used: for whom, with which role, and who made each.
+
+    Next: `orderbridge users revoke-link NAME` ends one before its day is over.
+    """
+    with unit_of_work() as work:
+        rows: list[dict[str, Any]] = [
+            {
+                "name": link.user_name,
+                "what": f"comes in as {link.role}" if link.role else "chooses a password",
+                "made_by": link.made_by or "command line",
+                "expires_at": link.expires_at,
+            }
+            for link in waiting_links(work)
+        ]
+    show(rows, as_json, "No link waits. `orderbridge users create-link NAME` makes one.")
+
+
+@users_app.command(name="revoke-link")
+def revoke_user_link(name: Name, as_json: Json = False) -> None:
+    """End a link before it is used.
+
+    Next: `orderbridge users links` shows which are left.
+    """
+    with unit_of_work() as work:
+        try:
+            revoke_link(work, name)
+        except UserRefused as error:
+            fail(str(error))
+    done(f"The link for {plain_name(name)} is good for nothing now.", as_json, name=plain_name(name), revoked=True)
+
+
 @users_app.command(name="set-role")
 def set_user_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")], as_json: Json = False) -> None:
     """Give a user another role. It counts from the next page on.
@@ -106,11 +140,13 @@ def unlock_user(name: Name, as_json: Json = False) -> None:
 def remove_one_user(name: Name, as_json: Json = False) -> None:
     """Remove a user and sign it out everywhere. The last owner stays.
 
-    Next: `orderbridge tokens list`: the store tokens that a user made stay good until they are revoked.
+    Next: `orderbridge tokens revoke TOKEN`: the store tokens that a user made stay good, and are named.
     """
     with unit_of_work() as work:
         try:
             remove_user(work, name)
         except UserRefused as error:
             fail(str(error))
-    done(f"{plain_name(name)} is removed.", as_json, name=plain_name(name), removed=True)
+        tokens = good_tokens_of(work, plain_name(name))
+    told = f" Tokens that this user made are still good: {', '.join(tokens)}." if tokens else ""
+    done(f"{plain_name(name)} is removed.{told}", as_json, name=plain_name(name), removed=True, good_tokens=tokens)

@@ -27,6 +27,7 @@ from schemas.replays import OrdersReplay, ReplayAnswer
 
 AT_ONCE: Final = 100
 """Orders sent again in one step."""
+NOTHING: Final = "No order came or changed in that time: there is nothing to send again."
 
 
 class ReplayRefused(ValueError):
@@ -50,9 +51,9 @@ class ReplayWish:
 
 
 def plan_replay(work: Work, wish: ReplayWish) -> OrdersReplay:
-    """The first step of what is wished for, not posted yet; its `total` is the number of orders.
+    """The first step of what is wished for, not posted yet; its `total` is the number of orders, which may be none.
 
-    Raises ReplayRefused for a wish that cannot be meant, and for one that no order fulfils.
+    Raises ReplayRefused for a wish that cannot be meant.
     """
     _check(work, wish)
     order_id = _order(work, wish) if wish.number is not None else None
@@ -66,9 +67,7 @@ def plan_replay(work: Work, wish: ReplayWish) -> OrdersReplay:
         total=0,
     )
     count, last = work.session.execute(select(func.count(), func.max(OrderRow.sequence)).where(*chosen(step))).one()
-    if not count:
-        raise ReplayRefused("No order came or changed in that time: there is nothing to send again.")
-    return step.model_copy(update={"total": count, "last_sequence": last})
+    return step.model_copy(update={"total": count, "last_sequence": last or 0})
 
 
 def ask_for_replay(work: Work, wish: ReplayWish) -> ReplayAnswer:
@@ -80,7 +79,7 @@ def ask_for_replay(work: Work, wish: ReplayWish) -> ReplayAnswer:
             if account is not None:
                 tell_store(work, account)
     work.post(step)
-    return ReplayAnswer(replay_id=step.replay_id, orders=step.total, sent=0, done=False)
+    return ReplayAnswer(replay_id=step.replay_id, orders=step.total, sent=0, done=not step.total)
 
 
 def progress_of(work: Work, replay_id: str, accounts: frozenset[str] | None = None) -> ReplayAnswer | None:
@@ -102,7 +101,7 @@ def progress_of(work: Work, replay_id: str, accounts: frozenset[str] | None = No
         done = is_handled(work, row.event_id)  # the last step posts no other
     except InVain as given_up:
         return so_far.model_copy(update={"given_up": str(given_up)})
-    return so_far.model_copy(update={"sent": step.total, "done": True}) if done else so_far
+    return so_far.model_copy(update={"sent": step.total, "done": True}) if done or not step.total else so_far
 
 
 def chosen(step: OrdersReplay) -> Sequence[ColumnElement[bool]]:

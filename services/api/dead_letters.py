@@ -11,7 +11,8 @@ from orderbridge import dead_letters
 from orderbridge.api_tokens import DEAD_LETTERS, ApiToken
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable
+from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, told
+from schemas.failures import Original
 from schemas.store_letters import PageOfLetters, ReplayLetter, StoreLetter, StoreLetters, WholeLetter
 from services.api.asking import admission, answered, body_of, described, safely, token_of
 from services.api.problems import Problem
@@ -83,7 +84,7 @@ class _Letters:
             for letter in islice(dead_letters.find_letters(work, before=after), _LOOKED_AT):
                 looked_at, last = looked_at + 1, letter.row.position
                 if self._may_see(work, token, letter):
-                    found.append(_told(letter))
+                    found.append(told(letter))
                     if len(found) == limit:
                         break
         whole = looked_at < _LOOKED_AT and len(found) < limit
@@ -92,13 +93,15 @@ class _Letters:
     def whole(self, secret: str, event_id: str) -> WholeLetter:
         with self._database.unit_of_work() as work:
             letter = self._find(work, secret, event_id)[1]
-            return WholeLetter(**_told(letter).model_dump(), **legible(letter.said.original))
+            return WholeLetter(**told(letter).model_dump(), **legible(letter.said.original))
 
     def replay(self, secret: str, event_id: str, mended: str | None) -> StoreLetter:
         with self._database.unit_of_work() as work:
             token, letter = self._find(work, secret, event_id)
             _refuse_settled(letter)
-            if mended is not None and not self._is_tokens(work, token, mended.encode()):
+            if mended is not None and not self._is_tokens(
+                work, token, letter.said.original.model_copy(update={"value": mended.encode()})
+            ):
                 raise Problem(
                     409, "Conflict", "What is mended must name an order, or the account, that this token is for."
                 )
@@ -106,14 +109,14 @@ class _Letters:
                 dead_letters.replay(work, letter, mended=mended, topic_prefix=self._prefix)
             except NotReplayable as refusal:
                 raise Problem(409, "Conflict", str(refusal)) from None
-            return _told(letter)
+            return told(letter)
 
     def discard(self, secret: str, event_id: str) -> StoreLetter:
         with self._database.unit_of_work() as work:
             letter = self._find(work, secret, event_id)[1]
             _refuse_settled(letter)
             dead_letters.discard(work, letter)
-            return _told(letter)
+            return told(letter)
 
     def _find(self, work: Work, secret: str, event_id: str) -> tuple[ApiToken, Letter]:
         token = token_of(work, secret, DEAD_LETTERS)
@@ -128,31 +131,16 @@ class _Letters:
     def _may_see(self, work: Work, token: ApiToken, letter: Letter) -> bool:
         if not dead_letters.is_a_stores(letter, self._prefix):
             return False
-        return self._is_tokens(work, token, letter.said.original.value)
+        return self._is_tokens(work, token, letter.said.original)
 
-    def _is_tokens(self, work: Work, token: ApiToken, value: bytes | None) -> bool:
+    def _is_tokens(self, work: Work, token: ApiToken, said: Original) -> bool:
         """What names no account is for tokens of all accounts alone."""
         if token.accounts is None:
             return True
-        account_id = dead_letters.account_of(work, value)
+        account_id = dead_letters.account_of(work, said)
         return account_id is not None and token.may_see(account_id)
 
 
 def _refuse_settled(letter: Letter) -> None:
     if letter.row.settled_at is not None:
         raise Problem(409, "Conflict", f"It is settled already: {letter.row.settled_as}.")
-
-
-def _told(letter: Letter) -> StoreLetter:
-    said, row = letter.said, letter.row
-    return StoreLetter(
-        id=row.event_id,
-        service=said.service,
-        topic=said.original.topic,
-        place=said.original.place(),
-        reason=said.reason,
-        message=said.message,
-        failed_at=said.failed_at,
-        settled_as=row.settled_as,
-        settled_at=row.settled_at,
-    )

@@ -27,7 +27,8 @@ def replay_calls(database: Database) -> APIRouter:
     @calls.post(
         _PATH,
         summary="Have one order sent again, or all that came or changed since a moment",
-        description="They come on `order.imported`, as they are now, with their own `sequence` and `replay: true`.",
+        description="They come on `order.imported`, as they are now, with their own `sequence` and `replay: true`. "
+        "Where none came or changed, `orders` is 0 and `done` is true at once.",
         response_model=ReplayAnswer,
         status_code=202,
         **described(REPLAY, body=ReplayRequest, more=(404, 429)),

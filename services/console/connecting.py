@@ -37,6 +37,7 @@ def ask_consent(visit: Visit) -> Response:
         link = begin(settings, visit.database, account_id, visit.said("marketplace"), visit.token)
     except CannotBegin as refusal:
         return _form(visit, 422, problem=str(refusal))
+    visit.note("consent asked for", account=account_id)
     return visit.page("connect_go.html", link=link, account_id=account_id)
 
 
@@ -88,6 +89,7 @@ def disconnect(visit: Visit) -> Response:
     done = disconnect_account(visit.site.settings, visit.database, account_id)
     if done is None:
         raise Stop(404, "This account is not connected", "The page Accounts shows which are.")
+    visit.note("account disconnected", account=account_id)
     return visit.page("disconnect.html", account_id=account_id, grant_url=done.grant_url, done=done)
 
 
@@ -144,5 +146,6 @@ def _form(visit: Visit, status: int = 200, *, problem: str | None = None) -> Res
 def _outcome(visit: Visit, outcome: Connected | NotConnected) -> Response:
     if isinstance(outcome, NotConnected):
         return visit.page("connected.html", 422, refusal=outcome, connected=None, places="")
+    visit.note("account connected", account=outcome.account.account_id)
     places = ", ".join(map(country, outcome.account.marketplace_ids))
     return visit.page("connected.html", refusal=None, connected=outcome, places=places)

@@ -11,9 +11,19 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from orderbridge.access.users import may
 from orderbridge.bus.legible import legible
 from orderbridge.database.unit_of_work import Work
-from orderbridge.dead_letters import Letter, NoSuchLetter, NotReplayable, discard, find_letter, find_letters, replay
+from orderbridge.dead_letters import (
+    Letter,
+    NoSuchLetter,
+    NotReplayable,
+    discard,
+    find_letter,
+    find_letters,
+    replay,
+    told,
+)
 from orderbridge.plural import number_of
 from services.console.lists import address
 from services.console.visit import Stop, Visit
@@ -29,8 +39,8 @@ _COUNT: Final = re.compile(r"[0-9]{1,3}")
 def list_letters(visit: Visit) -> Response:
     """Those that wait for somebody, newest first, and how many there are for each reason."""
     done, count = visit.query.get("done", ""), visit.query.get("count", "")
-    told = done in _DONE and _COUNT.fullmatch(count)
-    return _list(visit, notice=f"{number_of(int(count), 'letter')} {done}." if told else None)
+    known = done in _DONE and _COUNT.fullmatch(count)
+    return _list(visit, notice=f"{number_of(int(count), 'letter')} {done}." if known else None)
 
 
 def settle_all(visit: Visit) -> Response:
@@ -43,10 +53,10 @@ def settle_all(visit: Visit) -> Response:
     with visit.database.unit_of_work() as work:
         # What came since has been seen by nobody.
         letters = find_letters(work, service=service, reason=reason, before=int(up_to) + 1)
-        found = list(islice(letters, _AT_ONCE))
-        for letter in reversed(found):
+        found = [letter.row.event_id for letter in islice(letters, _AT_ONCE)]
+        for event_id in reversed(found):
             try:
-                _settle(visit, work, letter, action)
+                _settle(visit, work, find_letter(work, event_id), action)
                 done += 1
             except NotReplayable as error:
                 refused = f" {number_of(len(found) - done, 'letter')} stay: {error}"
@@ -58,7 +68,7 @@ def settle_all(visit: Visit) -> Response:
 
 
 def show_letter(visit: Visit) -> Response:
-    """One of them, with what came as it came."""
+    """One of them, with what came as it came: for operators, since it may hold what a store knows of a buyer."""
     return _show(visit)
 
 
@@ -118,7 +128,8 @@ def _list(visit: Visit, status: int = 200, *, notice: str | None = None, problem
             group = (one.said.service, one.said.reason)
             counts[group] += 1
             newest.setdefault(group, one.row.position)
-        found = list(islice(find_letters(work, everything=everything, service=service, reason=reason), _SHOWN + 1))
+        letters = find_letters(work, everything=everything, service=service, reason=reason)
+        found = [told(letter) for letter in islice(letters, _SHOWN + 1)]
     return visit.page(
         "dead_letters.html",
         status,
@@ -138,15 +149,16 @@ def _list(visit: Visit, status: int = 200, *, notice: str | None = None, problem
 def _show(visit: Visit, status: int = 200, *, problem: str | None = None) -> Response:
     with visit.database.unit_of_work() as work:
         letter = _find(visit, work)
-    told = legible(letter.said.original)
+    came = legible(letter.said.original) if visit.user is not None and may(visit.user.role, "operator") else None
+    pretty = _pretty(came["value"]) if came is not None else ""
     mended = visit.form.get("mended")
     return visit.page(
         "dead_letter.html",
         status,
         letter=letter,
-        told=told,
-        pretty=_pretty(told["value"]),
-        typed=mended if isinstance(mended, str) else _pretty(told["value"]),
+        came=came,
+        pretty=pretty,
+        typed=mended if isinstance(mended, str) else pretty,
         problem=problem,
         notice=_DONE.get(visit.query.get("done", "")),
     )

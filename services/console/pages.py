@@ -89,6 +89,7 @@ PAGES: Final = (
     Page("GET", "/users", "owner", users.list_users),
     Page("POST", "/users", "owner", users.invite_user),
     Page("POST", "/users/{name}/link", "owner", users.make_link),
+    Page("POST", "/users/{name}/link/revoke", "owner", users.end_link),
     Page("POST", "/users/{name}/role", "owner", users.change_role),
     Page("POST", "/users/{name}/unlock", "owner", users.unlock_user),
     Page("POST", "/users/{name}/remove", "owner", users.remove_one_user),

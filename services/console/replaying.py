@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from orderbridge.accounts import find_account
 from orderbridge.database.unit_of_work import Work
-from orderbridge.orders.replaying import ReplayRefused, ReplayWish, ask_for_replay, plan_replay, progress_of
+from orderbridge.orders.replaying import NOTHING, ReplayRefused, ReplayWish, ask_for_replay, plan_replay, progress_of
 from orderbridge.plural import number_of
 from services.console.lists import account_ids, day_after, day_in
 from services.console.visit import Visit
@@ -30,7 +30,7 @@ def show_replay(visit: Visit) -> Response:
             count = plan_replay(work, _wish(work, given)).total
         except ReplayRefused as refusal:
             return _page(visit, work, given, problem=str(refusal))
-        return _page(visit, work, given, count=count)
+        return _page(visit, work, given, count=count, notice=None if count else NOTHING)
 
 
 def ask_replay(visit: Visit) -> Response:

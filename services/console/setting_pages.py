@@ -67,6 +67,8 @@ def save_settings(visit: Visit) -> Response:
             context["saved"] = changes_between(before.account, context["account"])
             names, mails = {name.partition(".")[0] for name in changes}, visit.site.settings.smtp_url is not None
             context["notes"] = doubts(changed, names, work.now, mails=mails)
+    if changes and not problems:
+        visit.note("settings changed", account=account_id, settings=sorted(changes))
     return visit.page("settings.html", 422 if problems else 200, **context)
 
 

@@ -8,8 +8,10 @@ import re
 from sqlalchemy import select
 from starlette.responses import Response
 
+from orderbridge.access.users import may
 from orderbridge.api_tokens import (
     LONGEST_DAYS,
+    NAME_THE_PERSON,
     OPEN_PERSONAL_DATA,
     SCOPES,
     TokenRefused,
@@ -33,22 +35,35 @@ def make_token(visit: Visit) -> Response:
     accounts = [str(one) for one in visit.form.getlist("account") if one]
     scopes = [str(one) for one in visit.form.getlist("scope")]
     days = visit.said("days").strip()
+    if refused := sorted(set(scopes) & SCOPES.keys() - _grantable(visit).keys()):
+        return _page(visit, 422, problem=f"Only an owner may make a token with the scope {', '.join(refused)}.")
     if not re.fullmatch(r"[0-9]{1,4}", days):
         return _page(visit, 422, problem=f"Days: expected a number from 1 to {LONGEST_DAYS}.")
     try:
         name = read_token_name(visit.said("name"))
         with visit.database.unit_of_work() as work:
-            _, secret = create_token(work, name, scopes, accounts=accounts, days=int(days))
+            row, secret = create_token(work, name, scopes, accounts=accounts, days=int(days), made_by=visit.name)
+            token_id = row.token_id
     except TokenRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
+    visit.note("token made", token=token_id, scopes=scopes, accounts=accounts)
     return _page(visit, secret=secret, secret_of=name)
 
 
 def revoke_token(visit: Visit) -> Response:
     """End a token at once."""
+    token_id = visit.parameters["token_id"]
     with visit.database.unit_of_work() as work:
-        revoked = revoke_tokens(work, visit.parameters["token_id"])
+        revoked = revoke_tokens(work, token_id)
+    if revoked:
+        visit.note("token revoked", token=token_id)
     return _page(visit, notice="The token is revoked." if revoked else "That token was not good any more.")
+
+
+def _grantable(visit: Visit) -> dict[str, str]:
+    """The scopes that the user may give. Who names the person names anybody, also one who never looked."""
+    owner = visit.user is not None and may(visit.user.role, "owner")
+    return {scope: words for scope, words in SCOPES.items() if owner or scope != NAME_THE_PERSON}
 
 
 def _page(
@@ -78,7 +93,7 @@ def _page(
         status,
         rows=rows,
         accounts=accounts,
-        scopes=SCOPES,
+        scopes=_grantable(visit),
         longest_days=LONGEST_DAYS,
         notice=notice,
         problem=problem,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from orderbridge.access.links import create_link
+from orderbridge.access.links import create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
-from orderbridge.access.users import ROLES, UserRefused, all_users, read_role, remove_user, set_role
+from orderbridge.access.users import ROLES, UserRefused, all_users, may, plain_name, read_role, remove_user, set_role
+from orderbridge.api_tokens import good_tokens_of
+from orderbridge.database.unit_of_work import Work
 from services.console.visit import Visit
 
 
@@ -25,17 +27,32 @@ def make_link(visit: Visit) -> Response:
     return _with_link(visit, visit.parameters["name"], None)
 
 
+def end_link(visit: Visit) -> Response:
+    """Revoke a link that nobody has used yet."""
+    name = visit.parameters["name"]
+    try:
+        with visit.database.unit_of_work() as work:
+            revoke_link(work, name)
+    except UserRefused as refusal:
+        return _page(visit, 422, problem=str(refusal))
+    visit.note("link revoked", user=name)
+    return _page(visit, notice=f"The link for {name} is good for nothing now.")
+
+
 def change_role(visit: Visit) -> Response:
     """Another role."""
     name, role = visit.parameters["name"], visit.said("role")
     try:
         with visit.database.unit_of_work() as work:
             changed = set_role(work, name, read_role(role))
+            tokens = "" if may(role, "operator") else _still_good(work, name)
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
+    if changed:
+        visit.note("role changed", user=name, role=role)
     if name == visit.name and role != "owner":
         return visit.redirect("/")  # this page is not theirs any more
-    return _page(visit, notice=f"{name} is {role} from now on." if changed else f"{name} was {role} already.")
+    return _page(visit, notice=f"{name} is {role} from now on.{tokens}" if changed else f"{name} was {role} already.")
 
 
 def unlock_user(visit: Visit) -> Response:
@@ -43,6 +60,8 @@ def unlock_user(visit: Visit) -> Response:
     name = visit.parameters["name"]
     with visit.database.unit_of_work() as work:
         was_locked = unlock(work, name)
+    if was_locked:
+        visit.note("user unlocked", user=name)
     return _page(visit, notice=f"{name} is unlocked." if was_locked else f"{name} was not locked any more.")
 
 
@@ -54,19 +73,31 @@ def remove_one_user(visit: Visit) -> Response:
     try:
         with visit.database.unit_of_work() as work:
             remove_user(work, name)
+            tokens = _still_good(work, name)
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
-    return visit.redirect("/login") if name == visit.name else _page(visit, notice=f"{name} is removed.")
+    visit.note("user removed", user=name)
+    return visit.redirect("/login") if name == visit.name else _page(visit, notice=f"{name} is removed.{tokens}")
+
+
+def _still_good(work: Work, name: str) -> str:
+    """What a user leaves behind who may make no tokens any more."""
+    tokens = good_tokens_of(work, plain_name(name))
+    if not tokens:
+        return ""
+    return f" Tokens that {name} made are still good; the page Store tokens revokes them: {', '.join(tokens)}."
 
 
 def _with_link(visit: Visit, name: str, role: str | None) -> Response:
     try:
         with visit.database.unit_of_work() as work:
-            token = create_link(work, name, read_role(role) if role is not None else None)
+            token = create_link(work, name, read_role(role) if role is not None else None, made_by=visit.name)
     except UserRefused as refusal:
         where = {"invite_problem": str(refusal)} if role is not None else {"problem": str(refusal)}
         return _page(visit, 422, **where)
-    return _page(visit, link=f"{visit.site.origin}/join/{token}", link_for=name.strip().lower())
+    name = plain_name(name)
+    visit.note("link made", user=name, role=role)
+    return _page(visit, link=f"{visit.site.origin}/join/{token}", link_for=name)
 
 
 def _page(
@@ -81,10 +112,12 @@ def _page(
 ) -> Response:
     with visit.database.unit_of_work() as work:
         rows = [(user, locked_until(work, user.name)) for user in all_users(work)]
+        waiting = waiting_links(work)
     return visit.page(
         "users.html",
         status,
         rows=rows,
+        waiting=waiting,
         roles=ROLES,
         notice=notice,
         problem=problem,

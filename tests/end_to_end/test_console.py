@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from typer.testing import CliRunner
 
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
+from orderbridge.access.sessions import end_sessions
 from orderbridge.accounts.attentions import MAPPING_MISSING, raise_attention
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.store_options import keep_options
@@ -180,6 +181,20 @@ def test_from_the_first_link_to_every_setting(page: Page, console: ConsoleServer
     assert after["carrier_mapping"] == {"dhl-paket": "DHL"}
     assert (after["skip_marketplaces"], after["skip_programs"]) == (["A2EUQ1WTGCTBG2"], ["AMAZON_BUSINESS"])
     assert after["import_from"] == "2026-10-31T23:00:00Z", "midnight in Berlin"
+
+
+def test_an_overview_whose_session_has_ended_leads_to_the_login(
+    page: Page, console: ConsoleServer, database: Database, olga: str
+) -> None:
+    """What it showed last would look well for ever."""
+    sign_in(page, console, olga)
+    page.goto(console.url)
+    with page.expect_response("**/live") as answer:
+        pass
+    assert answer.value.status == 200
+    with database.unit_of_work() as work:
+        end_sessions(work, olga)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=15_000 * PATIENCE)
 
 
 def test_a_token_and_a_user_are_made_and_shown_once(

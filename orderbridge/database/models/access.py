@@ -23,6 +23,8 @@ class ApiTokenRow(Base):
     """JSON list of account ids; empty means all."""
     scopes: Mapped[str]
     """JSON list."""
+    made_by: Mapped[str | None] = mapped_column(String(60))
+    """The user of the console who made it; empty for the command line's, and for those of releases before this."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

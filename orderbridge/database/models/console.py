@@ -54,6 +54,8 @@ class ConsoleLink(Base):
     """Whose it is; empty for the first owner's, who chooses a name."""
     role: Mapped[str | None] = mapped_column(String(10))
     """What a new user is to be; empty where the user is there and wants another password."""
+    made_by: Mapped[str | None] = mapped_column(String(60))
+    """The owner who made it, and with whom it goes; empty for the machine's own, by command line or start."""
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 

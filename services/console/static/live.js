@@ -4,12 +4,16 @@
   if (!part) return;
   const EVERY = 5000;
   const again = async () => {
-    if (document.visibilityState === "visible" && !part.contains(document.activeElement)) {
+    if (document.visibilityState === "visible") {
       try {
-        const answer = await fetch(part.dataset.live, { redirect: "error" });
-        if (answer.ok) part.innerHTML = await answer.text();
+        const answer = await fetch(part.dataset.live, { redirect: "manual" });
+        if (answer.type === "opaqueredirect") {
+          location.reload(); // The session has ended: what is shown would look well for ever. This leads to the login.
+          return;
+        }
+        if (answer.ok && !part.contains(document.activeElement)) part.innerHTML = await answer.text();
       } catch {
-        // The console is away, or the session has ended: what is shown stays, with its time.
+        // The console is away: what is shown stays, with its time.
       }
     }
     setTimeout(again, EVERY);

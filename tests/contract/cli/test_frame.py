@@ -82,6 +82,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "tokens revoke",
         "users list",
         "users create-link",
+        "users links",
+        "users revoke-link",
         "users set-role",
         "users unlock",
         "users remove",

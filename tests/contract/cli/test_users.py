@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from orderbridge.access.links import find_link, use_link
+from orderbridge.access.links import create_link, find_link, use_link
 from orderbridge.access.sign_in import MOST_FAILURES, Locked, WrongPassword, sign_in
+from orderbridge.api_tokens import OPEN_PERSONAL_DATA, create_token
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import Command
 
@@ -74,9 +75,27 @@ def test_roles_are_given_and_users_removed(command: Command, database: Database,
     assert command("users", "set-role", "bob", "operator").stdout == "bob is operator.\n"
     roles = {row["name"]: row["role"] for row in json.loads(command("users", "list", "--json").stdout)}
     assert roles == {"anna": "owner", "bob": "operator"}
-    assert command("users", "remove", "bob").exit_code == 0
+    with database.unit_of_work() as work:
+        create_token(work, "web-store", [OPEN_PERSONAL_DATA], made_by="bob")
+    removed = json.loads(command("users", "remove", "Bob", "--json").stdout)
+    assert removed == {"name": "bob", "removed": True, "good_tokens": ["web-store"]}
     last = command("users", "remove", anna)
     assert (last.exit_code, "the last owner" in last.stderr) == (1, True)
+
+
+def test_links_that_wait_are_listed_and_revoked(command: Command, database: Database, anna: str) -> None:
+    link(command, "bob", "--role", "viewer")
+    with database.unit_of_work() as work:
+        create_link(work, anna, None, made_by=anna)
+    rows = json.loads(command("users", "links", "--json").stdout)
+    assert [(row["name"], row["what"], row["made_by"]) for row in rows] == [
+        ("anna", "chooses a password", "anna"),
+        ("bob", "comes in as viewer", "command line"),
+    ]
+    assert command("users", "revoke-link", "Bob").stdout == "The link for bob is good for nothing now.\n"
+    again = command("users", "revoke-link", "bob")
+    assert (again.exit_code, "no link for bob" in again.stderr) == (1, True)
+    assert [row["name"] for row in json.loads(command("users", "links", "--json").stdout)] == ["anna"]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def settled(database: Database, letters: list[str]) -> list[str | None]:
 
 
 def test_the_list_and_what_came(console: ConsoleServer, letters: list[str]) -> None:
-    visitor = console.signed_in("vera", "viewer")
+    visitor = console.signed_in("otto", "operator")
     page = visitor.get("/dead-letters").text
     assert "<strong>2</strong> of the shipper: invalid" in page
     assert all(f"/dead-letters/{one}" in page for one in letters)
@@ -67,7 +67,22 @@ def test_the_list_and_what_came(console: ConsoleServer, letters: list[str]) -> N
         text = visitor.get(f"/dead-letters/{one}").text
         assert XSS not in text
         assert html.escape(XSS).replace("&#x27;", "&#39;") in text
-        assert "<button>Replay" not in text, "a viewer looks"
+
+
+def test_a_viewer_reads_why_and_not_what_came(console: ConsoleServer, database: Database) -> None:
+    """What a store said may hold what it knows of a buyer: in a field of its own, a header, a key."""
+    bench = Bench(database, MovableClock())
+    body = '{"order_id": "114-3941689-8772232", "name": "Jane Buyer"}'
+    bench.pipeline.process(original(body.encode(), key=b"Jane's key", headers=[("who", b"Jane's header")]))
+    (letter,) = [row.event_id for row in bench.posted() if row.topic == "shipper.dead-letter"]
+    viewer, operator = console.signed_in("vera", "viewer"), console.signed_in("otto", "operator")
+    for path in ("/dead-letters", f"/dead-letters/{letter}"):
+        text = viewer.get(path).text
+        assert "Jane" not in text
+        assert all(told in text for told in ("invalid", "carrier: Field required", "order.shipped/0/0")), path
+    assert "only operators and owners see it" in text
+    assert "<button>Replay" not in text
+    assert operator.get(f"/dead-letters/{letter}").text.count("Jane") == 4, "key, header, body, and the form to mend it"
 
 
 @pytest.mark.parametrize(

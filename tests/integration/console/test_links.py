@@ -12,8 +12,8 @@ from sqlalchemy import select
 from orderbridge.access.links import LinkRefused, create_first_owner_link, create_link, find_link, use_link
 from orderbridge.access.passwords import hash_password
 from orderbridge.access.sessions import find_session
-from orderbridge.access.sign_in import MOST_FAILURES, Locked, WrongPassword, sign_in
-from orderbridge.access.users import UserRefused, remove_user
+from orderbridge.access.sign_in import MOST_FAILURES, Locked, WrongPassword, change_password, sign_in
+from orderbridge.access.users import UserRefused, remove_user, set_role
 from orderbridge.database.models import ConsoleLink, ConsoleUser
 from orderbridge.database.unit_of_work import Database
 from tests.parts.console import PASSWORD, ConsoleServer, add_user
@@ -175,3 +175,56 @@ def test_a_link_does_not_make_another_user_than_its_own(console: ConsoleServer) 
     form = {"name": "anna", "role": "owner", "password": PASSWORD, "again": PASSWORD}
     assert visitor.send(f"/join/{token}", form).status_code == 303
     assert "Your role is viewer" in visitor.get("/me").text
+
+
+# --- what is left of whoever may no longer make links
+
+
+@pytest.mark.parametrize("gone", ["removed", "viewer"])
+def test_who_is_owner_no_longer_does_not_come_back_by_a_link(database: Database, anna: str, gone: str) -> None:
+    add_user(database, "mallory")
+    with database.unit_of_work() as work:
+        tokens = [
+            create_link(work, "backdoor", "owner", made_by="mallory"),
+            create_link(work, anna, None, made_by="mallory"),
+        ]
+        other = create_link(work, "carl", "viewer", made_by=anna)
+    with database.unit_of_work() as work:
+        if gone == "removed":
+            remove_user(work, "Mallory")
+        else:
+            set_role(work, "Mallory", "viewer")
+    for token in tokens:
+        with pytest.raises(LinkRefused):
+            use_link(database, token, "", OTHER, OTHER)
+    with pytest.raises(UserRefused, match="mallory is no owner"), database.unit_of_work() as work:
+        create_link(work, "backdoor", "owner", made_by="mallory")  # asked for before, done after
+    assert user_of(database, use_link(database, other, "", OTHER, OTHER)) == "carl"
+
+
+def test_a_changed_password_ends_the_links_for_another(database: Database, anna: str) -> None:
+    with database.unit_of_work() as work:
+        token, invitation = create_link(work, anna, None), create_link(work, "carl", "viewer", made_by=anna)
+    change_password(database, anna, PASSWORD, OTHER, OTHER)
+    with pytest.raises(LinkRefused):
+        use_link(database, token, "", PASSWORD, PASSWORD)
+    with database.unit_of_work() as work:
+        assert find_link(work, invitation).user_name == "carl"
+
+
+def test_links_that_wait_are_shown_and_revoked(console: ConsoleServer, clock: HandClock) -> None:
+    owner = console.signed_in("anna")
+    with console.database.unit_of_work() as work:
+        create_link(work, "dora", "viewer")
+    clock.advance(hours=1)
+    shown = owner.send("/users", {"name": "Bob", "role": "operator"}).text
+    (link,) = re.findall(r'<code class="secret">([^<]+)</code>', shown)
+    page = owner.get("/users").text
+    assert "bob, as operator: made by anna, good until 2026-11-25 10:00 UTC" in page
+    assert "dora, as viewer: made by the command line, good until 2026-11-25 09:00 UTC" in page
+    assert "The link for bob is good for nothing now." in owner.send("/users/bob/link/revoke", {}, page="/users").text
+    assert "bob, as operator" not in owner.get("/users").text
+    assert "no link for bob" in owner.send("/users/bob/link/revoke", {}, page="/users").text
+    assert console.visitor().get(urlsplit(link).path).status_code == 410
+    clock.advance(hours=23)
+    assert "dora" not in console.signed_in("eve").get("/users").text, "its day is over"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,6 +100,28 @@ def test_a_store_sees_its_own_alone(anywhere: System, calls: OpenCalls) -> None:
     stolen = json.dumps({"order_id": order_id, "carrier": "UPS", "tracking_number": "1Z1"})
     assert other.post(f"/{foreign}/replay", json={"mended": stolen}).status_code == 409
     assert not anywhere.events(ShipmentConfirmed)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_structured_event_is_its_accounts_too(anywhere: System, calls: OpenCalls, encoded: bool) -> None:
+    """CloudEvents in structured mode have what was said below the attributes."""
+    another_account(anywhere.database)
+    attributes = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "store.options"}
+
+    def structured(account_id: str) -> str:
+        said = {"account_id": account_id, "statuses": 7}
+        data = {"data_base64": b64encode(json.dumps(said).encode()).decode()} if encoded else {"data": said}
+        return json.dumps(attributes | data)
+
+    says(anywhere, structured("main").encode(), "store.options")
+    everybody, main, other = Client(calls), Client(calls, accounts=["main"]), Client(calls, accounts=["other"])
+    (letter,) = everybody.ids()
+    assert main.ids() == [letter]
+    assert other.ids() == []
+    refused = main.post(f"/{letter}/replay", json={"mended": structured("other")})
+    assert (refused.status_code, "must name an order" in refused.text) == (409, True)
+    again = main.post(f"/{letter}/replay", json={"mended": structured("main")})
+    assert (again.status_code, "It would be refused again" in again.text) == (409, True)
 
 
 def test_pages(anywhere: System, calls: OpenCalls, monkeypatch: pytest.MonkeyPatch) -> None:
