@@ -142,7 +142,8 @@ class House:
         Raises HouseError naming what is not, or when it is told to stop meanwhile; WrongEndpoint if an account was
         connected elsewhere.
         """
-        upgrade(self.database.engine)
+        if not upgrade(self.database.engine):
+            self._say("The database is ahead of this release: that is allowed by one release")
         self.environment[f"{PREFIX}API_TOKEN"] = self._new_token(_STOREFRONTS)
         consoles = {f"{PREFIX}API_TOKEN": self._new_token(_CONSOLES, NAME_THE_PERSON)}
         self._await_the_first_owner()

@@ -162,6 +162,20 @@ class Settings(BaseSettings):
     session_timeout_seconds: int = Field(10, ge=2, le=300)
     """How long Kafka waits for a silent worker before others take its partitions."""
 
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, url: str) -> str:
+        from sqlalchemy.engine import make_url  # not before: a store that names no database needs none
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            known = make_url(url).drivername in ("postgresql+psycopg", "sqlite")
+        except (ArgumentError, ValueError):  # their text quotes the URL, or a part of it
+            known = False
+        if not known:
+            raise ValueError("expected postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:///FILE")
+        return url
+
     @field_validator("instance")
     @classmethod
     def _with_hostname(cls, instance: str | None) -> str | None:
@@ -231,7 +245,10 @@ def load_settings(data: Path = DATA_FOLDER, **overrides: Any) -> Settings:
     try:
         settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        problems = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        problems = [
+            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
         raise BadSettings("\n".join(problems)) from None
     if troubles := kafka_access_troubles(settings):
         raise BadSettings("\n".join(troubles))

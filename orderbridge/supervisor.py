@@ -24,6 +24,8 @@ log = structlog.get_logger()
 SUPERVISED = "ORDERBRIDGE_SUPERVISED"
 _STOP_SECONDS = 10.0
 _LONGEST_BACKOFF = 30.0
+_LONGEST_LOG = 10_000_000
+"""Bytes of a log; looked at when a child is started, and one older log is kept."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Keeps children running; their output goes to `logs/NAME.log`."""
+    """Keeps children running; their output goes to `logs/NAME.log`, and once that is long it becomes `NAME.log.1`."""
 
     logs: Path
     _children: dict[str, _Child] = field(default_factory=dict)
@@ -100,7 +102,10 @@ class Supervisor:
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("ab") as output:
+        log_file = self.logs / f"{name}.log"
+        if log_file.exists() and log_file.stat().st_size > _LONGEST_LOG:
+            log_file.replace(self.logs / f"{name}.log.1")
+        with log_file.open("ab") as output:
             return subprocess.Popen(  # noqa: S603  (our own command)
                 command,
                 env=environment,

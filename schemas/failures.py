@@ -29,6 +29,8 @@ Bytes = Annotated[
 
 _LONGEST_KEY = 300
 """Bytes of a key that is kept as it is: an index of PostgreSQL's takes no text of 3 kB."""
+_HEADER = len('["",null],')
+"""Bytes that JSON takes for a header without a name: empty ones must not come for nothing."""
 
 
 class Original(Model):
@@ -47,8 +49,8 @@ class Original(Model):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     def size(self) -> int:
-        """Bytes of its key, value and headers."""
-        headers = sum(len(name.encode()) + len(text or b"") for name, text in self.headers)
+        """Bytes of its key, value and headers, with what JSON adds to each header."""
+        headers = sum(_HEADER + len(name.encode()) + len(text or b"") for name, text in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers
 
     def without_content(self) -> Original:

@@ -7,10 +7,8 @@ it is asked before an administration's work and a worker's start, and when one o
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from kafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from orderbridge.bus.client_options import PATIENCE_MS, client_options, librdkafka_options
 from orderbridge.kafka_access import tls_context
 from orderbridge.settings import Settings
+from orderbridge.waiting import ended_by_sigterm
 
 log = structlog.get_logger()
 _ASK_SECONDS = 3.0
@@ -103,16 +102,6 @@ def _hidden(settings: Settings, names: list[str]) -> Refusal | None:
     if not hidden:
         return None
     return Refusal(f"Our user may not read {min(hidden)}.", "`orderbridge topics acl` says what it must be allowed.")
-
-
-@contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the process meanwhile, as one that had nothing in hand (SystemExit). For the main thread."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def wait_for_kafka(settings: Settings, tell: Callable[[str | None], object], *, reads: Iterable[str] = ()) -> None:

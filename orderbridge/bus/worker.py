@@ -21,6 +21,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from orderbridge.heartbeat import heartbeat
 from orderbridge.settings import Settings
+from orderbridge.waiting import ended_by_sigterm
 from schemas.base import Event
 
 log = structlog.get_logger()
@@ -84,7 +85,6 @@ class Worker:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Does not return."""
         from orderbridge.bus import faust_app  # Faust takes a second to import: not for the command line's sake
-        from orderbridge.bus.connecting import ended_by_sigterm
 
         progress, pipeline = Progress(self._stuck_after), self.pipeline()
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -56,26 +57,32 @@ def init(
 def _write_secrets(folder: Path) -> None:
     """The folder is its owner's alone. Its files may be read by all: a container's user is another than the host's."""
     try:
-        folder.mkdir(mode=0o700)
-        for name in (*_MADE, *_GIVEN):
-            with (folder / name).open("x") as written:
-                written.write(new_installation_key() if name in _MADE else "")
-            (folder / name).chmod(0o444 if name in _MADE else 0o644)
-    except FileExistsError:
-        fail(f"{folder} is there already: new secrets would make what lies sealed under the old ones unreadable.")
+        if folder.exists():
+            fail(f"{folder} is there already: new secrets would make what lies sealed under the old ones unreadable.")
+        # Half a folder would look like a whole one: so it has its name last.
+        with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
+            made = Path(beside) / folder.name
+            made.mkdir(mode=0o700)
+            for name in (*_MADE, *_GIVEN):
+                (made / name).write_text(new_installation_key() if name in _MADE else "")
+                (made / name).chmod(0o444 if name in _MADE else 0o644)
+            made.rename(folder)
     except OSError as error:
         fail(f"{folder} cannot be written: {error.strerror}.")
 
 
 @app.command()
 def migrate(as_json: Json = False) -> None:
-    """Bring the database to this release's tables. Safe to run again.
+    """Bring the database to this release's tables. Safe to run again. One that is ahead of this release is left so.
 
     Next: `orderbridge topics`, then `orderbridge run SERVICE`, a process each.
     """
     with open_database(make=True) as database:
         before, head = current_and_head(database.engine)
-        upgrade(database.engine)
+        if not upgrade(database.engine):
+            ahead = f"The database is at {before}, ahead of this release ({head}): that is allowed by one release."
+            done(ahead, as_json, before=before, now=before)
+            return
     went = f"The database went from {before or 'nothing'} to {head}."
     done(f"The database is at {head}." if before == head else went, as_json, before=before, now=head)
 

@@ -22,14 +22,32 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply every migration that is missing, in one transaction."""
+def upgrade(engine: Engine) -> bool:
+    """Apply every migration that is missing, in one transaction.
+
+    False if the database is ahead of this release, as it may be by one (docs/operations/upgrade.md): nothing is done.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             # On a busy machine more than the 10 s of a handler's may pass between two statements of a migration.
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7022113)")  # one migration at a time
+        if _is_ahead(connection):
+            return False
         command.upgrade(_config(connection), "head")
+        return True
+
+
+def is_ahead(engine: Engine) -> bool:
+    """Whether the database is at a revision that this release does not know: a later one has migrated it."""
+    with engine.connect() as connection:
+        return _is_ahead(connection)
+
+
+def _is_ahead(connection: Connection) -> bool:
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = ScriptDirectory.from_config(_config(connection)).walk_revisions()
+    return current is not None and current not in {script.revision for script in known}
 
 
 def current_and_head(engine: Engine) -> tuple[str | None, str | None]:

@@ -42,7 +42,7 @@ def check_key_ring(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 def _check_permissions(folder: Path) -> Iterator[Finding]:
     try:
-        open_to = [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+        open_to = [path for path in (folder, *folder.rglob("*")) if _is_open(path)]
     except OSError as trouble:
         yield error("key ring", f"{folder} cannot be read: {trouble.strerror}.", "Run this as the services' own user.")
         return
@@ -56,6 +56,13 @@ def _check_permissions(folder: Path) -> Iterator[Finding]:
         )
     else:
         yield ok("key ring", f"{folder} is its owner's alone.")
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except FileNotFoundError:  # a key that the redactor has destroyed meanwhile
+        return False
 
 
 def _check_place(settings: Settings, folder: Path) -> Iterator[Finding]:

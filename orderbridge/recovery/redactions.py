@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 
@@ -10,6 +12,8 @@ from orderbridge.database.models import OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.orders import KeyExpired, OrderAged
+
+AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,8 @@ def repair(work: Work, ring: KeyRing) -> Redactions:
     """Have the redactor redact again what was redacted before the restore. Repeating it does no harm."""
     now = work.now
     alive = set(ring.alive())
-    rows = work.session.execute(
-        select(PersonalDataRow.order_id, OrderRow.account_id, PersonalDataRow.dies_at, PersonalDataRow.seal)
-        .join(OrderRow, OrderRow.order_id == PersonalDataRow.order_id)
-        .where(PersonalDataRow.redacted_at.is_(None))
-        .order_by(PersonalDataRow.order_id)
-    ).all()
     overdue = marked = without_key = 0
-    for order_id, account_id, dies_at, seal in rows:
+    for order_id, account_id, dies_at, is_sealed in _alive(work):
         if dies_at > now and ring.is_redacted(order_id):
             marked += 1
             # The redactor redacts nothing before its day.
@@ -47,9 +45,28 @@ def repair(work: Work, ring: KeyRing) -> Redactions:
         elif dies_at <= now:
             overdue += 1
         else:
-            without_key += seal is not None and dies_at not in alive
+            without_key += is_sealed and dies_at not in alive
             continue
         work.post(OrderAged(order_id=order_id, account_id=account_id), at=now, name=f"aged:{order_id}")
     for moment in sorted(moment for moment in alive if moment <= now):
         work.post_once(KeyExpired(moment=moment), at=now, name=f"key:{moment.isoformat()}")
     return Redactions(overdue, marked, without_key)
+
+
+def _alive(work: Work) -> Iterator[tuple[str, str, datetime, bool]]:
+    """Each order that is not redacted, its account, its day, and whether it has a seal: of those there may be millions,
+    of some kilobytes each.
+    """
+    rows = (
+        select(
+            PersonalDataRow.order_id, OrderRow.account_id, PersonalDataRow.dies_at, PersonalDataRow.seal.is_not(None)
+        )
+        .join(OrderRow, OrderRow.order_id == PersonalDataRow.order_id)
+        .where(PersonalDataRow.redacted_at.is_(None))
+        .order_by(PersonalDataRow.order_id)
+        .limit(AT_ONCE)
+    )
+    last = ""
+    while page := work.session.execute(rows.where(PersonalDataRow.order_id > last)).all():
+        yield from page
+        last = page[-1].order_id

@@ -7,6 +7,7 @@ from orderbridge.database.unit_of_work import Database
 from orderbridge.serving import serve_http
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
+from orderbridge.waiting import begin
 from services.console.site import Site, read_site
 from services.console.web import create_console
 
@@ -17,7 +18,7 @@ def main() -> None:
     configure_logging(settings, "console")
     site = read_site(settings)
     database = Database(settings.database_url)
-    invite_first_owner(database, site)
+    begin(settings, "console", lambda: invite_first_owner(database, site))
     address = (settings.console_host, settings.console_port)
     serve_http(create_console(database, site), "console", address, settings, database)
 

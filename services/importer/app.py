@@ -14,6 +14,7 @@ from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key
+from orderbridge.waiting import begin
 from schemas.accounts import StoreOptions
 from schemas.imports import ImportDue
 from schemas.privacy import SealDue, SealsDue
@@ -48,6 +49,6 @@ def main() -> None:
     configure_logging(settings, "importer")
     database = Database(settings.database_url)
     check_endpoints(settings, database)
-    refuse_new_ring(settings, database)
+    begin(settings, "importer", lambda: refuse_new_ring(settings, database))
     warn_of_long_retention(settings)
     wire(settings, database).run()

@@ -8,6 +8,7 @@ from orderbridge.privacy.lost_ring import refuse_new_ring
 from orderbridge.settings import Settings, load_settings
 from orderbridge.telemetry import SWEPT, configure_logging
 from orderbridge.vault.key_ring import FolderKeyRing
+from orderbridge.waiting import begin
 from schemas.orders import KeyExpired, OrderAged
 from schemas.privacy import RedactionDue, SweepDue
 from services.redactor.key_expiry import expire_key
@@ -34,5 +35,5 @@ def main() -> None:
     for kind in ("order", "key"):  # told as 0 from the start: what is first told as 1 looks like no rise to Prometheus
         SWEPT.labels(kind)
     database = Database(settings.database_url)
-    refuse_new_ring(settings, database)
+    begin(settings, "redactor", lambda: refuse_new_ring(settings, database))
     wire(settings, database).run()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from orderbridge.bus.connecting import wait_for_kafka
 from orderbridge.bus.health import serve_health
@@ -72,7 +72,7 @@ class Ticker:
                 self._ticked_at = time.monotonic()
             if not tick.more:
                 self._waker.wait(self._pause(tick))
-        with suppress(DBAPIError):  # the database may be stopped with us: then the lease runs out
+        with suppress(SQLAlchemyError):  # the database may be stopped with us: then the lease runs out
             relay.end()
         self._waker.close()
 

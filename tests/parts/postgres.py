@@ -158,7 +158,10 @@ def dump(url: str, file: Path, form: str = "custom") -> None:
 
 def restore(url: str, file: Path) -> None:
     """Put the database back to how it was when it was dumped. Nobody else may be connected with locks."""
-    command = [f"{_binaries(None)}/pg_restore", "--clean", "--if-exists", "--exit-on-error", "--single-transaction"]
+    with psycopg.connect(_for_programs(url)) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    command = [f"{_binaries(None)}/pg_restore", "--exit-on-error", "--single-transaction"]
     _run([*command, f"--dbname={_for_programs(url)}", str(file)], None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts.attentions import raise_attention
 from orderbridge.accounts.trial import ConnectRefused
+from orderbridge.cli import data
 from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
@@ -142,6 +144,27 @@ def test_secrets_for_docker_are_files_that_containers_can_read_and_others_on_thi
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
     assert {file.name: file.read_text() for file in folder.iterdir()} == made
     assert command("init", "--secrets", "nowhere/secrets").exit_code == 1
+
+
+def test_secrets_are_written_whole_or_not_at_all(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a folder would be refused by the next run, and by docker compose."""
+    made = iter(["first"])
+
+    def cut_off() -> str:
+        try:
+            return next(made)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(data, "new_installation_key", cut_off)
+        with contextlib.suppress(KeyboardInterrupt):
+            command("init", "--secrets", "secrets")
+    assert list(tmp_path.iterdir()) == []
+    assert command("init", "--secrets", "secrets").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets"]
 
 
 def test_resume(command: Command, database: Database) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from orderbridge.cli import doctor, where_is
 from orderbridge.database.models import OrderRow, PersonalDataRow, ProcessRow
@@ -57,6 +58,14 @@ def test_an_error_is_the_exit_status(command: Command, tmp_path: Path) -> None:
     errors = [one for one in json.loads(result.stdout) if one["severity"] == "error"]
     assert [one["what_to_do"].partition(".")[0] for one in errors] == ["`orderbridge migrate`"]
     assert "error" in command("doctor").stdout
+
+
+def test_a_database_ahead_is_looked_over_all_the_same(command: Command, database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    findings = {one["about"]: one["severity"] for one in json.loads(command("doctor", "--json").stdout)}
+    assert findings["database"] == "warning"
+    assert findings["personal data"] == "ok"
 
 
 def test_a_warning_is_none(command: Command, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

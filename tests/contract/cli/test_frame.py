@@ -11,12 +11,14 @@ import pytest
 import typer
 from alembic.script import ScriptDirectory
 from kafka.errors import KafkaTimeoutError
+from sqlalchemy import text
 from typer.core import TyperGroup
 
 import tests.parts.kafka_python  # noqa: F401 - before the command line, which imports Kafka
 from orderbridge import __version__
 from orderbridge.cli import app
 from orderbridge.database import migrate
+from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
 from tests.parts.command_line import Command
 
@@ -163,3 +165,13 @@ def test_a_json_line_is_one_object(command: Command) -> None:
     assert first == {"before": None, "now": NEWEST}
     assert json.loads(command("migrate", "--json").stdout) == {"before": NEWEST, "now": NEWEST}
     assert command("migrate").stdout == f"The database is at {NEWEST}.\n"
+
+
+def test_a_database_ahead_of_this_release_is_no_failure(command: Command, database: Database) -> None:
+    """Every container waits for `migrate` of the old release to end well."""
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    result = command("migrate")
+    assert result.exit_code == 0
+    assert "ahead of this release" in result.stdout
+    assert json.loads(command("migrate", "--json").stdout) == {"before": "9999", "now": "9999"}

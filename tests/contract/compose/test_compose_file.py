@@ -86,6 +86,19 @@ def test_services_wait_for_tables_and_topics() -> None:
         ), name
 
 
+def test_none_of_ours_keeps_another_from_starting() -> None:
+    """A paused importer is not healthy: `up` would leave down whoever waited for that."""
+    for name in OURS.keys() - DEMO - {"init"}:
+        healthy = {on for on, how in SERVICES[name]["depends_on"].items() if how["condition"] == "service_healthy"}
+        assert healthy & OURS.keys() == set(), name
+
+
+def test_what_traces_are_sent_with_is_passed_on() -> None:
+    for name in OURS.keys() - DEMO - {"init"}:
+        for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"):
+            assert with_defaults(variables_of(name)[variable]) == "", name
+
+
 def test_the_key_ring_is_seen_by_three() -> None:
     mounts = {
         name: volume

@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import inspect, select, text
 
 from orderbridge.database.engine import LONGEST_IDLE, connect
-from orderbridge.database.migrate import _config, current_and_head, differences, upgrade
+from orderbridge.database.migrate import _config, current_and_head, differences, is_ahead, upgrade
 from orderbridge.database.models import AccountState, Base, OutboxRow
 from orderbridge.database.unit_of_work import Database
 from schemas.shipments import ShipmentCheck
@@ -89,6 +89,26 @@ def test_before_the_first_upgrade_there_is_no_revision(database_url: str) -> Non
     engine.dispose()
     assert current is None
     assert head is not None
+
+
+def test_a_database_ahead_of_this_release_is_left_as_it_is(database: Database) -> None:
+    """Going back by one release needs no step: the old release's `migrate` runs before its services start."""
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert not upgrade(database.engine)
+    assert current_and_head(database.engine)[0] == "9999"
+    assert is_ahead(database.engine)
+
+
+def test_one_behind_is_not_ahead(database_url: str) -> None:
+    engine = connect(database_url)
+    assert not is_ahead(engine)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0003")
+    assert not is_ahead(engine)
+    assert upgrade(engine)
+    assert not is_ahead(engine)
+    engine.dispose()
 
 
 def test_processes_that_upgrade_at_once_wait_for_each_other(database_url: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Database
+from orderbridge.recovery import redactions
 from orderbridge.recovery.redactions import Redactions, repair
 from orderbridge.vault.key_ring import FolderKeyRing
 from orderbridge.vault.keys import installation_key, new_installation_key
@@ -68,3 +72,24 @@ def test_a_key_whose_moment_has_come_is_destroyed(database: Database, ring: Fold
     repaired(database, ring)
     repaired(database, ring)
     assert [row.event_type for row in outbox(database)] == ["key.expired"]
+
+
+def test_it_goes_by_pages_and_reads_no_seal(
+    database: Database, ring: FolderKeyRing, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million living seals none is needed, and not all rows at once."""
+    monkeypatch.setattr(redactions, "AT_ONCE", 2)
+    for number in range(5):
+        keep(database, f"over-{number}", clock.now() - HOUR)
+        keep(database, f"lost-{number}", clock.now() + 48 * HOUR)
+    asked: list[str] = []
+
+    def listen(*arguments: Any) -> None:
+        asked.append(arguments[2])
+
+    event.listen(database.engine, "before_cursor_execute", listen)
+    assert repaired(database, ring) == Redactions(overdue=5, marked=0, without_key=5)
+    event.remove(database.engine, "before_cursor_execute", listen)
+    assert asked_for(database) == [("order.aged", f"over-{number}") for number in range(5)]
+    assert not any(re.search(r"personal_data\.seal(?! IS NOT NULL)", statement) for statement in asked)
+    assert sum("FROM personal_data" in statement for statement in asked) == 6

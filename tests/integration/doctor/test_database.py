@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from sqlalchemy import text
 
 from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
@@ -15,6 +17,7 @@ from orderbridge.accounts.attentions import (
     raise_attention,
 )
 from orderbridge.database.engine import database_time
+from orderbridge.database.migrate import _config
 from orderbridge.database.models import Account, PersonalDataRow, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.doctor import Finding
@@ -46,6 +49,23 @@ def test_no_tables(sqlite_url: str) -> None:
     assert finding.severity == "error"
     assert "`orderbridge migrate`" in finding.what_to_do
     database.close()
+
+
+def test_tables_of_an_older_release(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.engine.begin() as connection:
+        command.upgrade(_config(connection), "0003")
+    ((finding),) = doctor.check_tables(database)
+    assert (finding.severity, finding.what_to_do) == ("error", "`orderbridge migrate`.")
+    database.close()
+
+
+def test_tables_of_the_next_release(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    ((finding),) = doctor.check_tables(database)
+    assert finding.severity == "warning"
+    assert "9999" in finding.what
 
 
 @pytest.mark.parametrize(("apart", "severity"), [(0, "ok"), (30, "warning"), (-600, "error")])

@@ -57,6 +57,12 @@ def test_a_healthy_ring(folder: Path) -> None:
     )
 
 
+def test_a_key_that_is_destroyed_meanwhile_is_no_trouble(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: [*listed(self, pattern), self / "keys" / "gone"])
+    assert troubles(folder) == []
+
+
 def test_a_ring_that_cannot_be_seen_is_not_made(tmp_path: Path) -> None:
     assert troubles(tmp_path / "none") == []
     assert not (tmp_path / "none").exists()

@@ -9,8 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import func, make_url, select
 
+from orderbridge.database.engine import connect
+from orderbridge.database.migrate import _config, differences, upgrade
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.recovery.redactions import Redactions, repair
 from orderbridge.vault.seal import SealExpired, open_seal
@@ -120,3 +123,17 @@ def test_a_dump_of_day_10_on_day_31(system: System, tmp_path: Path) -> None:
     assert ring.alive() == []
     assert seals(system) == {}
     assert system.now - day_0 < timedelta(days=32)
+
+
+def test_a_dump_of_an_older_release_is_restored_and_migrated(postgres_url: str, tmp_path: Path) -> None:
+    """Its tables were fewer: what has come since must not stand in the way of the migrations that make it."""
+    engine = connect(postgres_url)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0012")  # 0013 makes a table
+    postgres.dump(postgres_url, tmp_path / "database.dump")
+    upgrade(engine)
+    engine.dispose()
+    postgres.restore(postgres_url, tmp_path / "database.dump")
+    upgrade(engine)
+    assert differences(engine) == []
+    engine.dispose()

@@ -49,8 +49,9 @@ def test_an_event_with_a_long_key_is_given_back(anywhere: System) -> None:
     [
         (b'{"order_id": "' + b"x" * 20_000_000 + b'"}', []),
         (json.dumps({**SHIPPED, "order_id": "A"}).encode(), [("trace", b"x" * MAX_MESSAGE)]),
+        (json.dumps({**SHIPPED, "order_id": "A"}).encode(), [("", b"")] * 1_200_000),
     ],
-    ids=["its value", "its headers"],
+    ids=["its value", "its headers", "empty headers"],
 )
 def test_what_no_topic_would_take_is_not_kept(anywhere: System, value: bytes, headers: list[tuple[str, bytes]]) -> None:
     """The broker takes it where it was compressed; its dead letter was tried for ever."""

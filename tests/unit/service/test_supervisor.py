@@ -12,6 +12,19 @@ from orderbridge.supervisor import Supervisor
 (VARIABLE,) = ENVIRONMENT
 
 
+@pytest.mark.parametrize(("size", "kept"), [(None, None), (10_000_000, None), (10_000_001, 10_000_001)])
+def test_a_long_log_is_begun_anew_at_a_start(tmp_path: Path, size: int | None, kept: int | None) -> None:
+    log, old = tmp_path / "no-such-service.log", tmp_path / "no-such-service.log.1"
+    old.write_bytes(b"older")
+    if size is not None:
+        log.write_bytes(b"x" * size)
+    supervisor = Supervisor(tmp_path)
+    supervisor.start("no-such-service", [], {})
+    supervisor.stop()
+    assert old.stat().st_size == (kept or len(b"older"))
+    assert (log.stat().st_size < 10_000_000) is (size is None or kept is not None)
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The environments of the children, none of which runs."""

@@ -40,7 +40,7 @@ def test_every_variable_has_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.topic_prefix, settings.topic_partitions) == ("shop.", 6)
 
 
-@pytest.mark.parametrize("name", ["ORDERBRIDGE_VAULT_KEY", "ORDERBRIDGE_AMAZON_CLIENT_ID", "ORDERBRIDGE_DATABASE_URL"])
+@pytest.mark.parametrize("name", ["ORDERBRIDGE_VAULT_KEY", "ORDERBRIDGE_AMAZON_CLIENT_ID", "ORDERBRIDGE_PUBLIC_URL"])
 def test_a_value_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
@@ -112,6 +112,10 @@ def test_what_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ("LOG_FORMAT", SECRET, "'console' or 'json'"),
         ("KAFKA_EMBEDDED", SECRET, "valid boolean"),
         ("HEALTH_PORT", "65536", "less than or equal to 65535"),
+        ("DATABASE_URL", SECRET, "ORDERBRIDGE_DATABASE_URL: expected"),
+        ("DATABASE_URL", f"mysql://bridge:{SECRET}@db/orders", "postgresql+psycopg://"),
+        ("DATABASE_URL", f"postgresql://bridge:{SECRET}@db/orders", "postgresql+psycopg://"),
+        ("DATABASE_URL", f"postgresql+psycopg://bridge:{SECRET}@db:port/orders", "postgresql+psycopg://"),
     ],
 )
 def test_a_wrong_value_is_named_not_quoted(
