@@ -47,7 +47,7 @@ from orderbridge.vault.secrets_box import SecretsBox
 
 SEND_WITHIN = 20.0
 """Seconds from the claim in which a request may still be sent; a slow login must not make it outlive the claim."""
-AFTER_LOGIN_TROUBLE = timedelta(minutes=15)
+AFTER_LOGIN_TROUBLE = quotas.LONGEST_PAUSE
 """A person has to mend a revoked consent or an expired secret: asking more often helps nobody."""
 
 

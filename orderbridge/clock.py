@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import monotonic
+from time import clock_gettime
 from typing import Protocol
+
+_COUNTING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def monotonic() -> float:
+    """Seconds that only grow, those included in which the machine was suspended: Linux leaves them out elsewhere."""
+    return clock_gettime(_COUNTING)
 
 
 class Clock(Protocol):
@@ -26,7 +34,7 @@ class HostClock:
 
 
 Measure = Callable[[], tuple[datetime, float]]
-"""The database's time, and at which moment of `time.monotonic()` it told it."""
+"""The database's time, and at which moment of `monotonic()` it told it."""
 
 
 class DatabaseClock:

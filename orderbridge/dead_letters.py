@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import Select, delete, select, tuple_
@@ -26,6 +27,7 @@ _AT_ONCE = 8
 """Read at once: each may be of more than a mebibyte, and a process has not much memory."""
 _LONGEST_NUMBER = 200
 _REUSED = "event_id_reused"
+_REPLAYED_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,11 @@ def replay(work: Work, letter: Letter, *, mended: str | None = None, topic_prefi
         )
     elif said.reason == "too_large":
         raise NotReplayable("It is larger than what is read. Mend it, or discard it and have its sender send it anew.")
+    elif original.timestamp < work.now - _REPLAYED_FOR:
+        raise NotReplayable(
+            "It came more than 30 days ago, and what a store said is kept for no longer, as a replay would do. "
+            "Mend it, or discard it and have its sender send it anew."
+        )
     _forget(work, said)
     work.post(GivenBack(service=said.service, original=original, failures=0))
     _settle(work, letter, "replayed")

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from schemas.base import Event, Identifier, Model, Moment, OpenChoice, OrderKeyed, Text, Timestamp
 from schemas.money import LineAmounts, Money, OtherCurrencyAmount, Totals
 from schemas.packages import AmazonPackage, PackageDifference
-from schemas.personal_data import PersonalDataState
+from schemas.personal_data import PersonalDataState, region_code
 
 __all__ = [  # what 0.1.0 had here stays here
     "AmazonStatus",
@@ -218,15 +218,15 @@ class OrderDocument(OrderKeyed):
     """Where `packages` are not what Amazon confirmed to the bridge."""
 
     def redacted(self) -> Self:
-        """The same after its personal data is gone: without the words in which the buyer asked to cancel.
+        """The same after its personal data is gone: no words on cancelling, and no region that is not a code.
 
-        Amazon's list of personal fields ("Access orders PII") does not name them, but its model sets them no form.
-        Documents of earlier versions held them in plain; now they are sealed with the rest.
+        Amazon sets those words no form, nor the region. Documents of earlier versions held more of both in plain.
         """
-        if self.cancel_requested is None:
+        wish = self.cancel_requested and self.cancel_requested.model_copy(update={"reason": None})
+        region = region_code(self.ship_to_region)
+        if (wish, region) == (self.cancel_requested, self.ship_to_region):
             return self
-        wish = self.cancel_requested.model_copy(update={"reason": None})
-        return self.model_copy(update={"cancel_requested": wish})
+        return self.model_copy(update={"cancel_requested": wish, "ship_to_region": region})
 
     @model_validator(mode="after")
     def _lines_add_up(self) -> OrderDocument:

@@ -17,8 +17,15 @@ FBA_ORDERS: Final = "FBA Orders"
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 """ISO 3166-1 alpha-2."""
+_SUBDIVISION = re.compile(r"([A-Z]{2}-)?[A-Z0-9]{1,3}")
+"""ISO 3166-2, with the country's part or without."""
 
 Seal = Annotated[str, StringConstraints(min_length=1, max_length=16384, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+def region_code(region: str | None) -> str | None:
+    """The region if it can be a code, which tax and reports need; all else somebody has typed, and it stays sealed."""
+    return region if region is not None and _SUBDIVISION.fullmatch(region) else None
 
 
 class HiddenModel(Model):

@@ -38,9 +38,9 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.models import Account, AccountState, Run
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.late_shipments import look_at_all
-from orderbridge.settings import Settings
+from orderbridge.settings import PREFIX, Settings
 from orderbridge.shipment_slots import plan_slot
-from orderbridge.vault.secrets_box import SecretsBox
+from orderbridge.vault.secrets_box import SecretRefused, SecretsBox
 from schemas.imports import ImportDue
 
 
@@ -158,7 +158,13 @@ def _credentials(
     if client_id is not None:
         raise ConnectRefused("A client id was given without its client secret: give both, or neither.")
     if known is not None and known.client_id is not None and known.client_secret is not None:
-        secret = box.decrypt(known.client_secret, purpose=f"client_secret:{known.account_id}")
+        try:
+            secret = box.decrypt(known.client_secret, purpose=f"client_secret:{known.account_id}")
+        except SecretRefused:
+            raise ConnectRefused(
+                f"The account's own client secret does not open under {PREFIX}SECRETS_KEY, which was changed perhaps: "
+                f"give its client id and secret again. The id is {known.client_id}."
+            ) from None
         return Credentials(known.client_id, secret, refresh_token)
     return Credentials(settings.need("amazon_client_id"), settings.need("amazon_client_secret"), refresh_token)
 

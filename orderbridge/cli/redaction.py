@@ -15,25 +15,28 @@ from orderbridge.cli.application import Json, console, fail, open_database, prin
 from orderbridge.cli.privacy import privacy_app
 from orderbridge.database.models import PersonalDataRow
 from orderbridge.database.unit_of_work import Database, Work
-from orderbridge.orders.numbers import amazons_number, find_orders
+from orderbridge.orders.numbers import amazons_number, amazons_numbers, find_orders
 from orderbridge.plural import number_of
 from orderbridge.privacy.asking import redact_early
 from orderbridge.settings import load_settings
-from orderbridge.vault.key_ring import FolderKeyRing
+from orderbridge.vault.key_ring import CHECK_FILE, FolderKeyRing
 
 _AT_ONCE = 200
 LARGEST_LIST = 32 * 1024 * 1024
 """Bytes: a million numbers."""
 Result = Literal["redacted", "already_redacted", "no_personal_data", "not_here", "several_orders", "unknown"]
 _DONE = ("redacted", "already_redacted", "no_personal_data")
+_ASKED_FOR = ("redacted", "not_here")
+"""What the redactor is asked for though the ring here has the mark: the importer's may be another."""
 _WORDS: dict[Result, str] = {
     "redacted": "is redacted",
     "already_redacted": "was redacted before",
     "no_personal_data": "has no personal data: Amazon fulfils it",
-    "not_here": "is not here; it is marked, so that an import brings none of its personal data",
+    "not_here": "is not here; it is marked in the key ring, so that an import brings none of its personal data",
     "several_orders": "is the store's number for several orders: name each by Amazon's number",
     "unknown": "is no number that an order goes by, with Amazon, with us or with the store",
 }
+_LATER = "is not here; the redactor marks it, so that an import brings none of its personal data"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def redact(
     """Redact orders now, before their day: at the buyer's wish, or by Amazon's notice. It cannot be taken back.
 
     From that moment no seal of theirs opens, wherever it lies, and no import brings the data back; the store is told
-    with `order.redacted`. Of a line in the list the number in it counts. Repeating it does no harm.
+    with `order.redacted`. Of a line in the list each of Amazon's numbers in it counts. Repeating it does no harm.
 
     Ends with status 1 if some of the orders are not here.
 
@@ -68,7 +71,7 @@ def redact(
     if not numbers:
         raise typer.BadParameter("name orders, or a list of them with --from FILE")
     settings = load_settings()
-    visible = settings.key_ring.is_dir()
+    visible = (settings.key_ring / CHECK_FILE).exists()  # any other folder is no ring: one not mounted here, say
     ring = FolderKeyRing(settings.key_ring, None, settings.key_ring_grid) if visible else None
     with open_database() as database:
         told = [one for some in _some(numbers) for one in _redact(database, ring, some)]
@@ -85,7 +88,7 @@ def _redact(database: Database, ring: FolderKeyRing | None, numbers: list[str]) 
             ring.mark_redacted(order_id)
     with database.unit_of_work() as work:
         for one in told:
-            if one.order_id is not None and (ring is None or one.result == "redacted"):
+            if one.order_id is not None and (ring is None or one.result in _ASKED_FOR):
                 redact_early(work, one.order_id)
     return told
 
@@ -118,7 +121,7 @@ def _listed(file: Path) -> Iterator[str]:
         raise typer.BadParameter(f"{file} cannot be read: {reason}", param_hint="--from") from None
     for line in map(str.strip, text.splitlines()):
         if line and not line.startswith("#"):
-            yield amazons_number(line) or line
+            yield from amazons_numbers(line) or [line]
 
 
 def _some(numbers: list[str]) -> Iterator[list[str]]:
@@ -131,11 +134,12 @@ def _print(told: list[_Told], visible: bool, as_json: bool) -> None:
     if as_json:
         print_json({**counts, "marked_in_key_ring": visible, "orders": [asdict(one) for one in told]})
     else:
+        words = _WORDS if visible else {**_WORDS, "not_here": _LATER}
         for one in told:
-            console.print(f"{one.number} {_WORDS[one.result]}.", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{one.number} {words[one.result]}.", markup=False, highlight=False, soft_wrap=True)
         if not visible:
             console.print(
-                "The key ring cannot be seen here: openings are refused once the redactor has marked them in it.",
+                "The key ring cannot be seen here: openings are refused once the redactor has marked the orders in it.",
                 soft_wrap=True,
             )
     missing = sum(one.result not in _DONE for one in told)

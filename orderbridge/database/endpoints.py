@@ -24,7 +24,7 @@ def hangs_until(work: Work, api_url: str) -> datetime | None:
     found = work.session.execute(select(Quota.faults, Quota.closed_until_us).where(*_row(api_url))).one_or_none()
     if found is None or found.faults < quotas.FAULTS_TO_CLOSE:
         return None
-    return quotas.moment(found.closed_until_us)
+    return quotas.closed_until(work, found.closed_until_us)
 
 
 def take_probe(work: Work, api_url: str) -> datetime | None:

@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 
+from orderbridge.clock import monotonic
+
 _POSTGRES_ARGUMENTS = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -110,16 +112,16 @@ def database_time(engine: Engine) -> datetime:
 
 
 def measure_time(engine: Engine) -> tuple[datetime, float]:
-    """PostgreSQL's own time, and when by `time.monotonic()` it told it: in the middle of the way there and back.
+    """PostgreSQL's own time, and when by our clock's `monotonic()` it told it: in the middle of the way there and back.
 
     The shortest of some ways tells it best. The way to a connection that is being opened, far longer, is none of them.
     """
     with engine.connect() as connection:
         ways = []
         for _ in range(_WAYS):
-            before = time.monotonic()
+            before = monotonic()
             theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            after = time.monotonic()
+            after = monotonic()
             ways.append((after - before, theirs.astimezone(UTC), (before + after) / 2))
     _, theirs, told_at = min(ways)
     return theirs, told_at

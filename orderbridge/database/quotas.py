@@ -4,7 +4,8 @@ Reserving a call is one atomic UPDATE, so any number of processes share a limit 
 GCRA is the token bucket of ITU-T I.371 Annex A written as one number: with interval T and burst B a call fits while
 the arrival time lies less than (B-1)·T ahead. The same row is the circuit breaker: after three network faults in a
 row calls are refused for a while, then a single probe opens it again. While probes fail the while grows, up to five
-minutes.
+minutes. What a row says that no clock could have said that was right by now (the clock was ahead, and was set back) is
+not believed: the bucket is empty then, and the breaker may be tried.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ FAULTS_TO_CLOSE = 3
 CLOSED_FOR = timedelta(seconds=30)
 CLOSED_LONGEST = timedelta(minutes=5)
 """How long the breaker stays closed: at first, and at most; each probe that fails doubles it."""
+LONGEST_PAUSE = timedelta(minutes=15)
+"""How long an account's calls are paused at most."""
+_AHEAD = timedelta(minutes=10)
+"""As of leases: the clocks of two processes differ by far less."""
 _OPEN = {"faults": 0, "closed_until_us": 0}
 """The breaker, once Amazon has answered, whatever it said."""
 
@@ -74,10 +79,13 @@ def reserve(
         return None
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is not None:
+        if _believed(row, now) != (row.arrival_us, row.closed_until_us):
+            _correct(work, row, now)
+            return reserve(work, account_id, operation, rate_per_second=rate_per_second, burst=burst, calls=calls)
         # Another may have made the row since our UPDATE looked for it: there is room then.
-        if _may_call_at(row, calls) <= moment(now) and work.session.execute(taken).first() is not None:
+        if _may_call_at(row, now, calls) <= moment(now) and work.session.execute(taken).first() is not None:
             return None
-        return max(_may_call_at(row, calls), moment(now + 1000))
+        return max(_may_call_at(row, now, calls), moment(now + 1000))
     new = work.insert(Quota).values(
         account_id=account_id,
         operation=operation,
@@ -94,7 +102,7 @@ def reserve(
 def next_call_at(work: Work, account_id: str, operation: str) -> datetime:
     """When the next call may be made, as far as is known now; nothing is reserved."""
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
-    return work.now if row is None else max(_may_call_at(row), work.now)
+    return work.now if row is None else max(_may_call_at(row, _us(work.now)), work.now)
 
 
 def calls_left(work: Work, account_id: str, operation: str) -> tuple[int, int] | None:
@@ -102,17 +110,46 @@ def calls_left(work: Work, account_id: str, operation: str) -> tuple[int, int] |
     row = work.session.get(Quota, (account_id, operation), populate_existing=True)
     if row is None:
         return None
-    return (0, row.burst) if row.closed_until_us > _us(work.now) else (not_used_up(row, work.now), row.burst)
+    now = _us(work.now)
+    closed = _believed(row, now)[1] > now
+    return (0, row.burst) if closed else (not_used_up(row, work.now), row.burst)
 
 
 def not_used_up(row: Quota, now: datetime) -> int:
     """How many calls Amazon's limit would take at once, whether the breaker lets them through or not."""
-    used = -(-max(row.arrival_us - _us(now), 0) // row.interval_us)
+    arrival = _believed(row, _us(now))[0]
+    used = -(-max(arrival - _us(now), 0) // row.interval_us)
     return max(row.burst - used, 0)
 
 
-def _may_call_at(row: Quota, calls: int = 1) -> datetime:
-    return moment(max(row.closed_until_us, row.arrival_us - (row.burst - calls) * row.interval_us))
+def closed_until(work: Work, closed_until_us: int) -> datetime:
+    """The end of what a row says is closed, as far as it is to be believed."""
+    return moment(_believed_end(closed_until_us, _us(work.now)))
+
+
+def _may_call_at(row: Quota, now: int, calls: int = 1) -> datetime:
+    arrival, closed = _believed(row, now)
+    return moment(max(closed, arrival - (row.burst - calls) * row.interval_us))
+
+
+def _believed(row: Quota, now: int) -> tuple[int, int]:
+    """Arrival and end of the closure. A bucket is never more than empty: its arrival lies no further than that."""
+    empty = now + row.burst * row.interval_us
+    arrival = row.arrival_us if row.arrival_us <= empty + _in_us(_AHEAD) else empty
+    return arrival, _believed_end(row.closed_until_us, now)
+
+
+def _believed_end(closed_until_us: int, now: int) -> int:
+    return closed_until_us if closed_until_us <= now + _in_us(LONGEST_PAUSE + _AHEAD) else now
+
+
+def _correct(work: Work, row: Quota, now: int) -> None:
+    """Write what is believed in place of what the row says, if it says that still: it is to be so when time goes on."""
+    arrival, closed = _believed(row, now)
+    said = (Quota.arrival_us == row.arrival_us) & (Quota.closed_until_us == row.closed_until_us)
+    mine = (Quota.account_id == row.account_id) & (Quota.operation == row.operation)
+    correction = update(Quota).where(mine, said).values(arrival_us=arrival, closed_until_us=closed)
+    work.session.execute(correction.execution_options(synchronize_session=False))
 
 
 def answered(work: Work, account_id: str, operation: str, rate_per_second: float | None) -> None:

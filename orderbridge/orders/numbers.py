@@ -19,8 +19,12 @@ class SeveralOrders(LookupError):
 
 def amazons_number(text: str) -> str | None:
     """Amazon's number in a text, behind our prefix perhaps; None if there is none."""
-    found = _AMAZONS.search(text)
-    return found[0] if found is not None else None
+    return next(iter(amazons_numbers(text)), None)
+
+
+def amazons_numbers(text: str) -> list[str]:
+    """All of Amazon's numbers in a text."""
+    return _AMAZONS.findall(text)
 
 
 def find_orders(work: Work, number: str) -> list[OrderRow]:

@@ -44,10 +44,15 @@ def _counted_from(order: OrderDocument, settings: AccountSettings, confirmed: Se
     if settings.personal_data_clock == "shipped" and order.amazon_status == "shipped":
         shipped = max(_shipments(order) or confirmed, default=None)
         if shipped is not None:
-            return shipped
+            return min([shipped, *_latest(order)])
     if order.deliver_by is None:
         return order.placed_at
-    return min(order.deliver_by, _delivered(order) or order.deliver_by)
+    return min(_latest(order))
+
+
+def _latest(order: OrderDocument) -> list[datetime]:
+    """What no clock counts from a later moment than: a day of shipment may be told late, or corrected."""
+    return [moment for moment in (order.deliver_by, _delivered(order)) if moment is not None]
 
 
 def _shipments(order: OrderDocument) -> list[datetime]:

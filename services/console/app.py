@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderbridge.access.links import create_first_owner_link, first_owner_is_awaited
 from orderbridge.database.unit_of_work import Database
+from orderbridge.doctor.at_start import warn_of_needless_sight
 from orderbridge.serving import serve_http
 from orderbridge.settings import load_settings
 from orderbridge.telemetry import configure_logging
@@ -16,6 +17,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. An address beyond loopback without TLS ends it at once."""
     settings = load_settings()
     configure_logging(settings, "console")
+    warn_of_needless_sight(settings)
     site = read_site(settings)
     database = Database(settings.database_url)
     begin(settings, "console", lambda: invite_first_owner(database, site))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from orderbridge.amazon.order_models import Order, OrderItem
 from orderbridge.amazon.order_values import DateTimeRange
 from schemas.money import LineAmounts, Money
 from schemas.orders import AmazonStatus, CancelRequest, FulfilledBy, Invoice, Line, OrderDocument, Span
+from schemas.personal_data import region_code
 from services.importer.money import Priced, PricedLine, price
 from services.importer.packages import packages_of
 from services.importer.store_view import Facts, store_view
@@ -90,7 +90,8 @@ def to_document(
         totals=priced.totals,
         cancel_requested=known.cancel_requested if known and "CANCELLATION" in left_out else _cancel_requested(order),
         ship_to_country=(address.country_code if address else None) or (known.ship_to_country if known else None),
-        ship_to_region=_code(address.state_or_region if address else None) or (known.ship_to_region if known else None),
+        ship_to_region=region_code(address.state_or_region if address else None)
+        or region_code(known.ship_to_region if known else None),
         packages=packages_of(order, known),
     )
 
@@ -220,11 +221,6 @@ def _invoice(order: Order) -> Invoice | None:
 
 def _associated(order: Order, kind: str) -> str | None:
     return next((one.order_id for one in order.associated_orders if one.association_type == kind), None)
-
-
-def _code(region: str | None) -> str | None:
-    """A region's code, which tax and reports need; anything longer is a text somebody typed, and stays sealed."""
-    return region if region is not None and re.fullmatch(r"[A-Z0-9-]{1,6}", region) else None
 
 
 def cancel_requests(order: Order) -> Iterator[ItemCancellationRequest]:

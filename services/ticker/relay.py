@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from time import monotonic, time_ns
 
 import structlog
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_, update
 
 from orderbridge import tracing
 from orderbridge.bus.envelope import binary_message
@@ -32,6 +32,10 @@ HELD_BACK = timedelta(seconds=2)
 """How long a key waits after the broker has refused one of its events."""
 LOCKED = timedelta(milliseconds=100)
 """How long a key waits whose event is just being replaced: a transaction lasts some milliseconds."""
+LATE = timedelta(days=1)
+"""What is published later than this after it was due counts as published when it was due. What each start of the
+embedded broker has published again would else begin its days anew: those until it goes (prune.py), and those in which
+a store's events are published again (republish.py)."""
 AHEAD = timedelta(seconds=5)
 """How far the clock of whoever posted an event may be ahead of ours."""
 
@@ -156,7 +160,7 @@ class Relay:
             marked = work.session.scalars(
                 update(OutboxRow)
                 .where(OutboxRow.position.in_(free.with_for_update(skip_locked=True)))
-                .values(published_at=work.now)
+                .values(published_at=_counts_as_published(work.now))
                 .returning(OutboxRow.event_id)
                 .execution_options(synchronize_session=False)
             )
@@ -164,6 +168,12 @@ class Relay:
                 there = select(OutboxRow.event_id).where(OutboxRow.event_id.in_(unmarked))
                 for event_id in work.session.scalars(there):
                     self._held_back[keys[event_id]] = work.now + LOCKED
+
+
+def _counts_as_published(now: datetime) -> ColumnElement[datetime]:
+    # What was posted for a moment that was over has been due since it was posted.
+    due = case((OutboxRow.due_at > OutboxRow.posted_at, OutboxRow.due_at), else_=OutboxRow.posted_at)
+    return case((due < now - LATE, due), else_=now)
 
 
 def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:

@@ -20,6 +20,8 @@ SWEEP_AT: Final = timedelta(hours=3)
 """Of the day, UTC: the hour at which the sweep begins."""
 _DAY = timedelta(days=1)
 _SWEEP = "(sweep)"
+_CLOCKS = timedelta(minutes=1)
+"""Two tickers' clocks differ by less: a slot that one has just planned does not lie ahead of the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,7 +33,8 @@ def slot_start(now: datetime, every: timedelta) -> datetime:
 def plan_slots(database: Database) -> int:
     """Post `import.due` for every account whose current slot is not planned yet. Returns how many were.
 
-    Only the current slot is looked at: however many were missed while no ticker ran, one import catches up.
+    Only the current slot is looked at: however many were missed while no ticker ran, one import catches up. After the
+    clock was set back, slots that seem to lie ahead are forgotten: else there were none until it is where it was.
     """
     planned = 0
     with database.unit_of_work() as work:
@@ -39,11 +42,15 @@ def plan_slots(database: Database) -> int:
         # Asked once for all: this is done every second, and with a thousand accounts hardly ever one is missing.
         lately = select(Slot.account_id, Slot.starts_at).where(Slot.starts_at > now - _DAY)
         known = {(account_id, starts_at) for account_id, starts_at in work.session.execute(lately)}
+        ahead = {account_id for account_id, starts_at in known if starts_at > now + _CLOCKS}
         for account in connected_accounts(work):
             if not account.settings.enabled:
                 continue
             start = slot_start(now, timedelta(minutes=account.settings.import_every_minutes))
-            if (account.account_id, start) in known:
+            if account.account_id in ahead:
+                mine = (Slot.account_id == account.account_id) & (Slot.starts_at >= start)
+                work.session.execute(delete(Slot).where(mine))
+            elif (account.account_id, start) in known:
                 continue
             row = work.insert(Slot).values(account_id=account.account_id, starts_at=start)
             if work.session.execute(row.on_conflict_do_nothing().returning(Slot.account_id)).first():

@@ -17,6 +17,7 @@ from orderbridge.database.models import Account, ServiceState
 from orderbridge.database.unit_of_work import Database
 from orderbridge.ports import free_port
 from orderbridge.vault.keys import new_installation_key
+from orderbridge.vault.secrets_box import SecretsBox
 from tests.parts.command_line import LIVE, Command
 
 
@@ -114,6 +115,19 @@ def test_a_wrong_secrets_key_is_named(command: Command, database: Database, vari
     result = command("accounts", "connect", "main", env=environment)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Settings: {expected}")
+
+
+def test_an_own_secret_under_another_key_is_asked_for_again(command: Command, account: str, database: Database) -> None:
+    """The key was changed: connecting again is the way on, and it ended in a traceback."""
+    before = SecretsBox(new_installation_key())
+    with database.unit_of_work() as work:
+        row = work.session.get_one(Account, account)
+        row.client_id = "its-own"
+        row.client_secret = before.encrypt("swordfish", purpose=f"client_secret:{account}")
+    environment = {"ORDERBRIDGE_SECRETS_KEY": new_installation_key(), "REFRESH_TOKEN": "x"}
+    result = command("accounts", "connect", account, env=environment)
+    assert result.exit_code == 1
+    assert "give its client id and secret again" in result.stderr
 
 
 def test_init_writes_secrets_once(command: Command, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,14 @@ from tests.parts.pipeline_bench import Bench, MovableClock, original
 @pytest.fixture
 def letters(database: Database) -> list[str]:
     """Ids of two dead letters of the shipper's: wrong input, the older first."""
+    return given_up(database, datetime.now(UTC))
+
+
+def given_up(database: Database, come: datetime) -> list[str]:
     bench = Bench(database, MovableClock())
     for offset in (1, 2):
         headers = [("trace", b"\xff"), ("empty", None)]
-        bench.pipeline.process(original(b"\xc3(", offset=offset, headers=headers))
+        bench.pipeline.process(original(b"\xc3(", offset=offset, headers=headers, timestamp=come))
     return [row.event_id for row in bench.posted()]
 
 
@@ -88,11 +93,27 @@ def test_one_that_could_not_be_answered_is_replayed_as_often_as_you_like(command
     pipeline = Pipeline("shipper", database, [Subscription(OrderShipped, refuse, fail_to_answer)])
     attributes = {"id": "e-1", "source": "store", "type": "order.shipped", "specversion": "1.0"}
     headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
-    message = original(b'{"order_id": "1", "carrier": "ups", "tracking_number": "1"}', headers=headers)
+    body = b'{"order_id": "1", "carrier": "ups", "tracking_number": "1"}'
+    message = original(body, headers=headers, timestamp=datetime.now(UTC))
     for _ in range(3):
         assert pipeline.process(message) == "dead-letter"
         (letter,) = listed(command)
         assert command("dead-letters", "replay", letter["id"]).exit_code == 0
+
+
+def test_what_came_more_than_30_days_ago_is_not_replayed_as_it_came(
+    command: Command, database: Database, tmp_path: Path
+) -> None:
+    """Its 30 days would begin anew, and what a store said of a buyer is to lie here for no longer."""
+    young, _ = given_up(database, datetime.now(UTC) - timedelta(days=29))
+    old = given_up(database, datetime.now(UTC) - timedelta(days=31))[-1]
+    assert command("dead-letters", "replay", young).exit_code == 0
+    refused = command("dead-letters", "replay", old)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "It came more than 30 days ago" in refused.stderr
+    file = tmp_path / "event.json"
+    file.write_text('{"order_id": "114-3941689-8772232", "carrier": "UPS", "tracking_number": "1Z999AA10123456784"}')
+    assert command("dead-letters", "replay", old, "--mended", str(file)).exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["show", "replay", "discard"])

@@ -93,7 +93,28 @@ def test_a_list_with_what_is_not_here(
     assert (told["redacted"], told["unknown"], told["marked_in_key_ring"]) == (1, 1, True)
     assert "3 numbers of 6 went by no order that is here" in result.stderr
     assert sorted(ring.redacted_orders()) == sorted([orders[0], orders[3], orders[4], NOT_HERE])
-    assert asked(database) == [orders[0]]
+    assert asked(database) == [orders[0], NOT_HERE], "the importer's ring may be another"
+
+
+def test_each_number_of_a_line_counts(
+    command: Command, database: Database, orders: list[str], ring: FolderKeyRing, tmp_path: Path
+) -> None:
+    (tmp_path / "notice.txt").write_text(f"Orders {orders[0]}, AMZ-{orders[1]} and {orders[2]}\n{orders[0]}\n20317\n")
+    result = command("privacy", "redact", "--from", "notice.txt", "--json")
+    assert [one["order_id"] for one in json.loads(result.stdout)["orders"]] == [*orders[:3], orders[1]]
+    assert asked(database) == orders[:3]
+
+
+def test_a_folder_that_is_no_ring_counts_as_none(
+    command: Command, database: Database, orders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark in it would protect nothing, and nobody would be told."""
+    monkeypatch.setenv("ORDERBRIDGE_KEY_RING", str(tmp_path / "empty"))
+    (tmp_path / "empty").mkdir()
+    result = command("privacy", "redact", orders[0], NOT_HERE)
+    assert "The key ring cannot be seen here" in result.stdout
+    assert asked(database) == [orders[0], NOT_HERE]
+    assert not list((tmp_path / "empty").iterdir())
 
 
 def test_standard_input(command: Command, database: Database, orders: list[str], ring: FolderKeyRing) -> None:
@@ -108,6 +129,7 @@ def test_without_sight_of_the_ring_the_redactor_marks(
     result = command("privacy", "redact", orders[0], NOT_HERE)
     assert result.exit_code == 1
     assert "The key ring cannot be seen here" in result.stdout
+    assert "the redactor marks it" in result.stdout
     assert asked(database) == [orders[0], NOT_HERE]
     assert not (tmp_path / ".orderbridge").exists(), "looking makes no ring"
 

@@ -93,12 +93,36 @@ def test_only_a_regions_code_and_the_country_are_in_both(fields: Fields) -> None
 
 
 @pytest.mark.models
-@pytest.mark.parametrize(("region", "stays"), [("WA", True), ("BC", True), ("Washington", False), ("Wa", False)])
+@pytest.mark.parametrize(
+    ("region", "stays"),
+    [
+        *((code, True) for code in ("WA", "NSW", "13", "2A", "CA-ON", "JP-13", "DE-BW")),
+        *(
+            (typed, False)
+            for typed in ("Washington", "Wa", "10115", "90210", "LONDON", "SW1A-2", "ANNA", "D-10115", "WA\n")
+        ),
+    ],
+)
 def test_a_region_stays_as_a_code_alone(fields: Fields, region: str, stays: bool) -> None:
+    """What else may stand there, short as it may be, somebody has typed: a postal code, a town, a name."""
+    assert region_in_plain(fields, region) == (region if stays else None)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("was", "stays"), [("WA", "WA"), ("10115", None)])
+def test_what_an_earlier_version_kept_of_a_region_goes_with_the_next_news(
+    fields: Fields, was: str, stays: str | None
+) -> None:
+    known = to_document(ACCOUNT, Order.model_validate(fields.whole), None).model_copy(update={"ship_to_region": was})
+    told = {name: value for name, value in fields.whole.items() if name != "recipient"}
+    assert to_document(ACCOUNT, Order.model_validate(told), known).ship_to_region == stays
+    assert known.redacted().ship_to_region == stays
+
+
+def region_in_plain(fields: Fields, region: str) -> str | None:
     address = fields.whole["recipient"]["deliveryAddress"]
     recipient = {"deliveryAddress": {**address, "stateOrRegion": region}}
-    document = to_document(ACCOUNT, Order.model_validate({**fields.whole, "recipient": recipient}), None)
-    assert document.ship_to_region == (region if stays else None)
+    return to_document(ACCOUNT, Order.model_validate({**fields.whole, "recipient": recipient}), None).ship_to_region
 
 
 @pytest.mark.models

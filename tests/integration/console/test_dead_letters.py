@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -29,7 +30,9 @@ def given_up(database: Database, *bodies: str, first: int = 0) -> list[str]:
     bench = Bench(database, MovableClock())
     for offset, body in enumerate(bodies, first):
         headers = [("trace", XSS.encode())]
-        bench.pipeline.process(original(body.encode(), key=XSS.encode(), offset=offset, headers=headers))
+        come = datetime.now(UTC)
+        message = original(body.encode(), key=XSS.encode(), offset=offset, headers=headers, timestamp=come)
+        bench.pipeline.process(message)
     return [row.event_id for row in bench.posted() if row.topic == "shipper.dead-letter"]
 
 

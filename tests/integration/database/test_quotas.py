@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orderbridge.database import quotas
-from orderbridge.database.quotas import CLOSED_FOR
+from orderbridge.database import endpoints, quotas
+from orderbridge.database.quotas import CLOSED_FOR, LONGEST_PAUSE
 from orderbridge.database.unit_of_work import Database
 from tests.parts import at_once
 from tests.parts.databases import migrated
@@ -266,6 +266,57 @@ def test_an_answer_between_faults_starts_the_count_again(database: Database) -> 
             caller.faulted()
         caller.answered()
     assert caller.reserve() is None
+
+
+def test_after_a_clock_was_set_back_the_next_call_waits_for_one_interval(database: Database, clock: HandClock) -> None:
+    """And not until the clock is where it was: the bucket counts as empty, which Amazon's is at worst."""
+    caller = Caller(database, rate=0.5, burst=6)
+    clock.advance(hours=6)
+    caller.reserve()
+    clock.advance(hours=-6)
+    again_at = clock.now() + timedelta(seconds=2)
+    assert next_call_at(caller) == again_at
+    assert caller.reserve() == again_at
+    clock.advance(seconds=2)
+    assert caller.reserve_all() == 1
+    clock.advance(seconds=8)
+    assert caller.reserve_all() == 4
+
+
+def test_a_clock_that_is_a_little_behind_another_gives_nothing_back(database: Database, clock: HandClock) -> None:
+    caller = Caller(database, rate=0.5, burst=6)
+    assert caller.reserve_all() == 5
+    clock.advance(minutes=-9)
+    again_at = START + timedelta(seconds=2)
+    assert (caller.reserve(), next_call_at(caller)) == (again_at, again_at)
+
+
+def test_a_breaker_is_closed_no_longer_by_a_clock_that_was_set_back(database: Database, clock: HandClock) -> None:
+    caller = Caller(database, rate=1, burst=30)
+    api_url = "https://api.example"
+    caller.reserve()
+    clock.advance(hours=6)
+    with database.unit_of_work() as work:
+        quotas.pause(work, caller.account_id, work.now + LONGEST_PAUSE)
+        for _ in range(3):
+            endpoints.timed_out(work, api_url)
+    clock.advance(hours=-6)
+    assert next_call_at(caller) == clock.now()
+    assert caller.reserve() is None  # a probe
+    assert caller.reserve() == clock.now() + CLOSED_FOR
+    with database.unit_of_work() as work:
+        assert endpoints.hangs_until(work, api_url) == work.now
+        again_at = endpoints.take_probe(work, api_url)
+        assert again_at == work.now + timedelta(milliseconds=1)  # its bucket counts as empty
+    clock.advance(milliseconds=1)
+    with database.unit_of_work() as work:
+        assert endpoints.take_probe(work, api_url) is None
+        assert endpoints.take_probe(work, api_url) == work.now + CLOSED_FOR
+
+
+def next_call_at(caller: Caller) -> datetime:
+    with caller.database.unit_of_work() as work:
+        return quotas.next_call_at(work, caller.account_id, "getOrder")
 
 
 def test_processes_at_once_get_no_more_than_the_burst(database_url: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +156,9 @@ def test_a_service_that_sees_the_ring_without_need(
     said = capsys.readouterr().out
     assert ("sees the key ring and has no need to" in said) is warned
     assert key is None or key not in said
+
+
+@pytest.mark.parametrize("service", ["console", "listener", "reporter", "shipper", "ticker"])
+def test_each_service_without_need_looks_at_its_start(service: str) -> None:
+    main = import_module(f"services.{service}.app").main
+    assert "warn_of_needless_sight(settings)" in inspect.getsource(main)

@@ -169,8 +169,8 @@ def reserved_after_the_call(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(quotas, "answered", reserve_late)
 
 
-def a_probe_that_dies_closes_for_a_day(planted: pytest.MonkeyPatch) -> None:
-    planted.setattr(quotas, "closed_for", lambda _faults: timedelta(days=1))
+def a_probe_that_dies_closes_for_long(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(quotas, "closed_for", lambda _faults: timedelta(minutes=20))  # a day would not be believed
 
 
 def an_answer_leaves_the_breaker(planted: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def a_new_rate_empties_the_bucket(planted: pytest.MonkeyPatch) -> None:
     [
         (refilled_twice, "Amazon said 429, and no other client ate"),
         (reserved_after_the_call, "Amazon said 429, and no other client ate"),
-        (a_probe_that_dies_closes_for_a_day, "put off beyond the bound|not served within the bound"),
+        (a_probe_that_dies_closes_for_long, "put off beyond the bound|not served within the bound"),
         (an_answer_leaves_the_breaker, "not the whole burst but one|put off beyond the bound"),
         (a_new_rate_empties_the_bucket, "tokens are there"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orderbridge.bus.envelope import binary_message, digest, identity, open_envelope
 from orderbridge.database import inbox
 from orderbridge.database.models import OutboxRow
 from orderbridge.database.unit_of_work import Database
@@ -11,6 +12,7 @@ from schemas.base import Event
 from schemas.events import EVENTS
 from schemas.failures import GivenBack, Original
 from schemas.imports import ImportDue
+from services.ticker.prune import prune
 from services.ticker.relay import Relay
 from services.ticker.republish import STORE_DAYS, republish_after_restart
 from tests.parts.contract import EXAMPLES
@@ -66,11 +68,60 @@ def test_what_a_store_was_sent_lately_is_published_again(database: Database, clo
 
 
 def test_retries_are_published_again(database: Database) -> None:
-    """A retry is consumed under the original's id, so the inbox cannot tell."""
     original = Original(topic="order.shipped", partition=0, offset=7, timestamp=START, value=b"{}")
     ids = published(database, GivenBack(service="shipper", original=original, failures=1))
     assert republish_after_restart(database) == 1
     assert waiting(database) == ids
+
+
+def test_a_retry_whose_original_is_done_stays(database: Database) -> None:
+    """Its inbox forgets it some day: published until then, and after, it would be handled twice."""
+    bare = Original(topic="order.shipped", partition=0, offset=7, timestamp=START, value=b"{}")
+    named = bare.model_copy(
+        update={"offset": 8, "headers": tuple(binary_message("1", "order.shipped", "A", START, "")[0])}
+    )
+    reused = named.model_copy(update={"offset": 9, "value": b'{"another": "event"}'})
+    ids = [
+        *published(database, GivenBack(service="shipper", original=bare, failures=1)),
+        *published(database, GivenBack(service="shipper", original=named, failures=1)),
+    ]
+    others = [
+        *published(database, GivenBack(service="redactor", original=bare, failures=1)),  # read by another
+        *published(database, GivenBack(service="shipper", original=reused, failures=1)),  # under the id of one that is
+    ]
+    done: list[tuple[Original, inbox.Outcome]] = [(bare, "dead-letter"), (named, "handled")]
+    for original, outcome in done:
+        source, event_id = identity(original, open_envelope(original))
+        with database.unit_of_work(cause(event_id, source)) as work:
+            inbox.record(work, "shipper", digest(original), outcome)
+    assert republish_after_restart(database) == 2
+    assert waiting(database) == others
+    assert not set(ids) & set(others)
+
+
+def test_the_days_of_what_is_published_again_do_not_begin_anew(database: Database, clock: HandClock) -> None:
+    """A retry has a store's words in plain: it goes after its 30 days, however often the house is started."""
+    original = Original(topic="order.shipped", partition=0, offset=7, timestamp=START, value=b"{}")
+    order = EVENTS["order.imported"].model_validate(EXAMPLES["order.imported"])
+    post(database, GivenBack(service="shipper", original=original, failures=1))
+    post(
+        database,
+        GivenBack(service="shipper", original=original, failures=1),
+        at=START + timedelta(days=5),
+        name="later",
+    )
+    post(database, order)
+    relay = Relay(database, FakeBroker().publish, "a")
+    left = {}
+    for day in range(40):
+        republish_after_restart(database)
+        relay.tick()
+        prune(database)
+        left[day] = [row.topic for row in outbox(database)]
+        clock.advance(days=1)
+    assert left[30] == ["shipper.retry", "shipper.retry", "order.imported"]
+    assert left[31] == left[35] == ["shipper.retry"]
+    assert left[36] == []
 
 
 def test_what_nobody_of_us_reads_stays(database: Database) -> None:

@@ -62,6 +62,18 @@ def test_missed_slots_are_caught_up_once(database: Database, clock: HandClock) -
     assert plan_slots(database) == 1  # and the next in its turn
 
 
+def test_after_a_clock_was_set_back_slots_are_planned_at_once(database: Database, clock: HandClock) -> None:
+    """Not only when it is where it was: those that were planned by then are no longer taken for lived."""
+    connect(database, "a")
+    assert plan_slots(database) == 1
+    clock.advance(hours=1)
+    assert plan_slots(database) == 1
+    clock.advance(hours=-1, minutes=10)
+    assert [plan_slots(database), plan_slots(database)] == [1, 0]
+    clock.advance(hours=1)
+    assert [plan_slots(database), plan_slots(database)] == [1, 0]
+
+
 @pytest.mark.parametrize(("connected", "enabled"), [(False, True), (True, False)])
 def test_only_connected_and_enabled_accounts_are_planned(database: Database, connected: bool, enabled: bool) -> None:
     connect(database, "a", connected=connected, enabled=enabled)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from orderbridge import clock
 from orderbridge.clock import DatabaseClock, HostClock
+from orderbridge.database import engine
 from tests.parts.hand_clock import START
 
 
@@ -42,6 +45,14 @@ class FakeDatabase:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
     """A database whose clock tests move."""
     return FakeDatabase(monkeypatch)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has it")
+def test_a_host_that_was_suspended_has_slept_in_its_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux does not count suspension in its monotonic clock: for up to a minute we were late by all of it."""
+    monkeypatch.setattr("orderbridge.clock.clock_gettime", lambda which: {time.CLOCK_BOOTTIME: 3600.0}[which])
+    assert clock.monotonic() == 3600.0
+    assert vars(engine)["monotonic"] is clock.monotonic, "whose reading is compared with it"
 
 
 def test_it_tells_the_databases_time(fake: FakeDatabase) -> None:

@@ -40,6 +40,8 @@ SENT = {"amazon_status": "shipped", "packages": (package(status="shipped", ship_
 TWO = (package(status="shipped", ship_time=SHIPPED), package("2", status="shipped", ship_time=SHIPPED + DAY))
 ARRIVED = package(status="delivered", ship_time=SHIPPED, delivered_by=DELIVERED)
 
+LATE = package(status="shipped", ship_time=DELIVER_BY + 2 * DAY)
+
 
 @pytest.mark.parametrize(
     ("what", "fields", "placed", "shipped", "delivered"),
@@ -61,6 +63,14 @@ ARRIVED = package(status="delivered", ship_time=SHIPPED, delivered_by=DELIVERED)
             SHIPPED,
             DELIVER_BY,
         ),
+        ("shipped after its window", {**SENT, "packages": (LATE,)}, PLACED, DELIVER_BY, DELIVER_BY),
+        (
+            "shipped as told after its delivery",
+            {**SENT, "packages": (LATE.model_copy(update={"status": "delivered", "delivered_by": DELIVERED}),)},
+            PLACED,
+            DELIVERED,
+            DELIVERED,
+        ),
         (
             "one of two cancelled",
             {**SENT, "packages": (ARRIVED, TWO[1].model_copy(update={"status": "cancelled"}))},
@@ -80,6 +90,7 @@ def test_from_when_the_days_are_counted(
 def test_what_amazon_took_from_us_tells_when_it_does_not() -> None:
     document = order(amazon_status="shipped")
     assert counted_from("shipped", document, SHIPPED, SHIPPED + DAY) == SHIPPED + DAY
+    assert counted_from("shipped", document, DELIVER_BY + DAY) == DELIVER_BY
     assert counted_from("shipped", order(**SENT), SHIPPED + 2 * DAY) == SHIPPED, "Amazon's own word comes first"
 
 
