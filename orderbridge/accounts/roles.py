@@ -7,11 +7,17 @@ second a merchant order that awaits shipment comes without `recipient.deliveryAd
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Final
 
-from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, raise_attention
+from sqlalchemy import func, select
+
+from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, end_attention, raise_attention
+from orderbridge.accounts.setting_types import MOST_DAYS
 from orderbridge.amazon import Order
+from orderbridge.database.models import AccountState, Attention, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from schemas.imports import ImportDue
 
 ORDER_ROLE: Final = "Inventory and Order Tracking"
 ADDRESS_ROLE: Final = "Direct-to-Consumer Shipping (Restricted)"
@@ -28,6 +34,9 @@ _ADD_IT: Final = (
 )
 _AWAIT_SHIPMENT: Final = ("UNSHIPPED", "PARTIALLY_SHIPPED")
 _PICKED_UP: Final = "IN_STORE_PICK_UP"
+_HAVE_AN_ADDRESS: Final = ("unshipped", "partially_shipped", "shipped")
+_BEFORE: Final = timedelta(minutes=10)
+"""Amazon shows an update some minutes late."""
 
 
 def address_role(orders: Iterable[Order]) -> bool | None:
@@ -59,6 +68,33 @@ def orders_refused(work: Work, account_id: str, words: str) -> None:
 def addresses_missing(work: Work, account_id: str) -> None:
     """Orders come without addresses: somebody must add the role."""
     raise_attention(work, account_id, ROLE_MISSING, NO_ADDRESSES, _ADD_IT.format(role=ADDRESS_ROLE, account=account_id))
+
+
+def address_role_granted(work: Work, account_id: str) -> None:
+    """Addresses are there: if they were missing, the next import reads again the orders that came without them."""
+    if not end_attention(work, account_id, ROLE_MISSING):
+        return
+    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
+    kept = work.now - timedelta(days=MOST_DAYS)
+    # what showed that the role was missing had been updated before, all of a first import perhaps
+    since = max(min(missed, _first_without_data(work, account_id, kept) or missed), kept)
+    state = work.session.get(AccountState, account_id)
+    if state is None:
+        return  # its first run reads all
+    state.read_again_from = min(since, state.read_again_from or since)
+    work.post(ImportDue(account_id=account_id, reason="now"))
+
+
+def _first_without_data(work: Work, account_id: str, placed_since: datetime) -> datetime | None:
+    """When the first of the merchant's orders that have no personal data was updated."""
+    first = select(func.min(OrderRow.amazon_updated_at)).where(
+        OrderRow.account_id == account_id,
+        OrderRow.placed_at >= placed_since,
+        OrderRow.fulfilled_by == "merchant",
+        OrderRow.amazon_status.in_(_HAVE_AN_ADDRESS),
+        ~select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id).exists(),
+    )
+    return work.session.scalars(first).one()
 
 
 def _should_have_one(order: Order) -> bool:

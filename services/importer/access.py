@@ -14,7 +14,7 @@ from orderbridge.accounts.attentions import (
     open_attentions,
     raise_attention,
 )
-from orderbridge.accounts.roles import NO_ADDRESSES, address_role, addresses_missing
+from orderbridge.accounts.roles import NO_ADDRESSES, address_role, address_role_granted, addresses_missing
 from orderbridge.amazon import Order
 from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
@@ -41,7 +41,7 @@ def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standin
     if granted is False:
         addresses_missing(work, account_id)
     elif granted and (standing is None or ROLE_MISSING in standing):
-        end_attention(work, account_id, ROLE_MISSING)
+        address_role_granted(work, account_id)
     return granted is not False
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from orderbridge.accounts import find_account
+from orderbridge.accounts.attentions import ROLE_MISSING, stands
+from orderbridge.accounts.roles import NO_ADDRESSES
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
@@ -71,7 +73,12 @@ def denied_marketplaces(state: AccountState) -> dict[str, Denied]:
 
 
 def _has_read_again(work: Work, state: AccountState, since: datetime, window: Window) -> bool:
-    """Whether the run has read what was to be read again; a marketplace that was added since it began is none of it."""
+    """Whether the run has read what was to be read again; a marketplace that was added since it began is none of it.
+
+    Nor is what came without addresses before the role for them was there, in the midst of the run.
+    """
+    if NO_ADDRESSES in window.problems and not stands(work, window.account_id, (ROLE_MISSING,)):
+        return False
     account = find_account(work, window.account_id)
     wanted = set(account.marketplace_ids) - set(denied_marketplaces(state)) if account is not None else set()
     return window.updated_after <= since and wanted <= set(window.marketplace_ids)

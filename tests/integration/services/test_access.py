@@ -12,6 +12,7 @@ from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.roles import ADDRESS_ROLE
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
+from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import Account, AccountState
 from orderbridge.vault.secrets_box import SecretsBox
 from sandbox.accounts import BASE_ROLE
@@ -19,6 +20,8 @@ from schemas.accounts import AccountAttention
 from schemas.imports import ImportFinished
 from schemas.orders import OrderImported
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
+from services.importer import search_run
+from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT, System
 
 
@@ -105,6 +108,49 @@ def test_without_the_role_for_addresses_orders_come_and_say_so(system: System) -
     system.imported()
     assert told(system)[1:] == [("role_missing", True)]
     assert system.events(ImportFinished)[-1].problems == ()
+
+
+@pytest.mark.parametrize("granted", ["seen by the import", "seen by connecting again"])
+def test_orders_that_came_without_addresses_get_them_once_the_role_is_there(system: System, granted: str) -> None:
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    order_ids = system.imported(count=3)
+    order_ids += system.imported(count=2)
+    system.advance(3 * 3600)
+    system.import_now()
+    assert {system.store.orders[order_id].personal_data.state for order_id in order_ids} == {"missing"}
+    system.amazon.save_account(system.amazon_account())
+    if granted == "seen by the import":
+        system.imported()
+    else:
+        token = system.amazon_account().refresh_token
+        connect_account(system.settings, system.database, ACCOUNT, token, check_roles=True)
+    system.advance(600)
+    assert told(system) == [("role_missing", False), ("role_missing", True)]
+    assert all(system.opened(order_id).address_lines for order_id in order_ids)
+
+
+def test_a_role_that_comes_in_the_midst_of_a_long_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = amazon_orders.search_orders
+    pages = 0
+
+    def page_by_page(connection: Any, **options: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        if pages == 3:
+            system.amazon.save_account(system.amazon_account())
+        return whole(connection, **{**options, "max_results": 2})
+
+    monkeypatch.setattr(search_run, "search_orders", page_by_page)
+    system = start(import_from=(START - timedelta(days=5)).isoformat())
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    order_ids = system.place_orders(count=8, created_at=START - timedelta(days=4), spread_over_seconds=86400)
+    system.advance(180)
+    system.import_now()
+    system.advance(3600)
+    assert told(system) == [("role_missing", False), ("role_missing", True)]
+    system.import_now()  # the next slot
+    system.advance(3600)
+    assert all(system.opened(order_id).address_lines for order_id in order_ids)
 
 
 def test_without_the_role_for_orders_it_is_told_and_ends_by_itself(system: System) -> None:
