@@ -31,6 +31,9 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     if in_vain is not None and event.reason != "history":
         raise Skipped(in_vain)  # an open run stays open: a slot goes on with it when there are slots again
     claim = Claim(work, account.account_id, kind)
+    if _kind_of(work, event) is None:  # another worker has ended it since we looked: a `rest` opens no run
+        claim.release(work)
+        return
     if in_vain is not None:  # asked for once only: the run is opened, and waits
         progress = history_run.open_history(work, account, event)
         if progress is not None:
@@ -62,7 +65,7 @@ def _kind_of(work: Work, event: ImportDue) -> str | None:
         raise Rejected("unknown_reason", message, "Send it again when the importer is as new as its sender.")
     if event.reason != "rest":
         return _KINDS.get(event.reason, event.reason)
-    run = work.session.get(Run, event.run_id) if event.run_id is not None else None
+    run = work.session.get(Run, event.run_id, populate_existing=True) if event.run_id is not None else None
     return run.kind if run is not None and run.finished_at is None else None
 
 
