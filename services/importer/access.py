@@ -16,7 +16,6 @@ from orderbridge.accounts.attentions import (
 )
 from orderbridge.accounts.roles import NO_ADDRESSES, address_role, address_role_granted, addresses_missing
 from orderbridge.amazon import Order
-from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
 from services.importer.personal_data import KEPT_FOR
 from services.importer.window import Window
@@ -56,17 +55,6 @@ def marketplaces_denied(work: Work, account_id: str, marketplace_ids: Iterable[s
         "Look in Seller Central whether the account may still sell there, and whether the application is authorised "
         "for it. It is asked for again every day.",
     )
-
-
-def of_another_account(work: Work, account_id: str, owner: str) -> bool:
-    """Whether the order that Amazon showed to this account belongs to another one, which is connected too.
-
-    An order has one seller, so both are the same. One that is disconnected hands its orders over.
-    """
-    if owner == account_id:
-        return False
-    row = work.session.get(Account, owner)
-    return row is not None and row.refresh_token is not None
 
 
 def same_seller(work: Work, account_id: str, owner: str) -> None:

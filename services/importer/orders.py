@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.identity import of_another_account
 from orderbridge.amazon.order_models import Order
 from orderbridge.bus.envelope import MAX_BODY
 from orderbridge.database.models import OrderRow, PersonalDataRow
@@ -93,7 +94,7 @@ def _store(
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
-    if access.of_another_account(work, account.account_id, row.account_id):
+    if of_another_account(work, account.account_id, row.account_id):
         access.same_seller(work, account.account_id, row.account_id)
         return line(order, "skipped", reason="of_another_account")
     if row.account_id != account.account_id:
@@ -134,7 +135,7 @@ def _preview(
         if reason is not None:
             return line(order, "skipped", reason=reason)
         return _with_choices(line(order, "imported", document), document)
-    if access.of_another_account(work, account.account_id, row.account_id):
+    if of_another_account(work, account.account_id, row.account_id):
         return line(order, "skipped", reason="of_another_account")
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
