@@ -53,7 +53,7 @@ def marketplaces_denied(work: Work, account_id: str, marketplace_ids: Iterable[s
         MARKETPLACE_DENIED,
         f"Amazon refuses the orders of marketplace {named}; the others are imported.",
         "Look in Seller Central whether the account may still sell there, and whether the application is authorised "
-        "for it. It is asked for again every day.",
+        "for it. It is asked for again: after a quarter of an hour, an hour, four hours, then every day.",
     )
 
 

@@ -43,7 +43,7 @@ def step(
                 last_updated_before=window.window_before,
                 marketplace_ids=window.suspects[:1] or window.marketplace_ids,
                 included_data=tuple(name for name in INCLUDED_DATA if name not in window.left_out),
-                pagination_token=window.next_token,
+                pagination_token=None if window.suspects else window.next_token,  # it is for the whole list
             ),
         )
     except CallFailed as failed:
