@@ -53,7 +53,7 @@ def store_order(
     try:
         with work.session.begin_nested():
             return _store(work, ring, account, order, since, wanted, left_out)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         return _unreadable(order, error)
 
 
@@ -63,7 +63,7 @@ def preview_order(
     """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
     try:
         return _preview(work, account, order, since, left_out)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         return _unreadable(order, error)
 
 
@@ -211,12 +211,12 @@ def _plan_look(
         plan_look(work, document, after[0].warn_at)
 
 
-def _unreadable(order: Order, error: ValueError) -> RunLine:
+def _unreadable(order: Order, error: Exception) -> RunLine:
     problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
     return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
 
 
-def what_is_wrong(error: ValueError) -> str:
+def what_is_wrong(error: Exception) -> str:
     """Why an order cannot be stored, without its values."""
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_input=False, include_context=False)

@@ -92,7 +92,7 @@ def compare_chunk(
 def _why_not_ours(account: ConnectedAccount, order: ReportOrder, since: datetime | None) -> str | None:
     try:
         return why_skipped(account, document_from_report(account, order), since)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None  # what the report garbles is looked at itself
 
 
