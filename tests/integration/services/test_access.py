@@ -12,6 +12,7 @@ from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.roles import ADDRESS_ROLE
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
+from orderbridge.amazon import ConsentRevoked
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import Account, AccountState
 from orderbridge.vault.secrets_box import SecretsBox
@@ -21,6 +22,7 @@ from schemas.imports import ImportFinished
 from schemas.orders import OrderImported
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.importer import search_run
+from services.ticker.slots import plan_slots
 from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT, System
 
@@ -61,6 +63,51 @@ def test_a_revoked_consent_stops_imports_until_the_account_is_connected_again(st
     assert told(system)[1:] == [("consent_revoked", True)]
     assert len(system.events(OrderImported)) == 3
     assert cursor(system) > before
+
+
+def test_a_consent_that_was_called_revoked_by_mistake_is_found_good_by_a_slot(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = amazon_orders.search_orders
+    calls = 0
+
+    def search_orders(connection: Any, **asked: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 3):
+            raise ConsentRevoked("searchOrders", "The access token is revoked.", status=403, code="Unauthorized")
+        return whole(connection, **asked)
+
+    monkeypatch.setattr(search_run, "search_orders", search_orders)
+    system = start(import_every_minutes=5)
+    system.imported()
+    order_ids = system.place_orders(count=3)
+    system.store_says(order_id=order_ids[0])
+    system.advance(180)
+    began = system.now
+    system.import_now()
+    assert told(system) == [("consent_revoked", False)]
+    while len(told(system)) == 1 and system.now < began + timedelta(hours=2):
+        plan_slots(system.database)
+        system.advance(300)
+    assert calls == 4  # seldom: a quarter of an hour apart
+    assert told(system)[1:] == [("consent_revoked", True)]
+    assert len(system.events(OrderImported)) == 4
+    system.advance(900)
+    assert len(system.events(ShipmentConfirmed)) == 1
+
+
+def test_shipments_find_it_good_where_no_import_runs(system: System) -> None:
+    (order_id,) = system.imported()
+    system.set_account(enabled=False)
+    system.amazon.change_account(ACCOUNT, consent=False)
+    system.store_says(order_id=order_id)
+    system.advance(60)
+    assert told(system) == [("consent_revoked", False)]
+    system.amazon.change_account(ACCOUNT, consent=True)
+    system.advance(1800)
+    assert told(system)[1:] == [("consent_revoked", True)]
+    assert len(system.events(ShipmentConfirmed)) == 1
 
 
 def test_shipments_wait_for_the_consent(system: System) -> None:
