@@ -14,7 +14,13 @@ from orderbridge.accounts.attentions import (
     open_attentions,
     raise_attention,
 )
-from orderbridge.accounts.roles import NO_ADDRESSES, address_role, address_role_granted, addresses_missing
+from orderbridge.accounts.roles import (
+    NO_ADDRESSES,
+    address_role,
+    address_role_granted,
+    addresses_missing,
+    several_lack_addresses,
+)
 from orderbridge.amazon import Order
 from orderbridge.database.unit_of_work import Work
 from services.importer.personal_data import KEPT_FOR
@@ -36,8 +42,11 @@ def page_arrived(work: Work, account: ConnectedAccount, window: Window, orders: 
 def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standing: Iterable[str] | None = None) -> bool:
     """Orders that were asked with their recipients: False if they show that the role for addresses is missing."""
     # What was placed longer ago comes without its address from everybody.
-    granted = address_role(order for order in orders if work.now - order.created_time < KEPT_FOR)
+    recent = [order for order in orders if work.now - order.created_time < KEPT_FOR]
+    granted = address_role(recent)
     if granted is False:
+        if ROLE_MISSING not in (standing or ()) and not several_lack_addresses(work, account_id, recent):
+            return True
         addresses_missing(work, account_id)
     elif granted and (standing is None or ROLE_MISSING in standing):
         address_role_granted(work, account_id)

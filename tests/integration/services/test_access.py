@@ -18,7 +18,7 @@ from orderbridge.database.models import Account, AccountState
 from orderbridge.vault.secrets_box import SecretsBox
 from sandbox.accounts import BASE_ROLE
 from schemas.accounts import AccountAttention
-from schemas.imports import ImportFinished
+from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.importer import search_run
@@ -155,6 +155,29 @@ def test_without_the_role_for_addresses_orders_come_and_say_so(system: System) -
     system.imported()
     assert told(system)[1:] == [("role_missing", True)]
     assert system.events(ImportFinished)[-1].problems == ()
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_one_order_that_lacks_its_name_is_no_missing_role(
+    system: System, monkeypatch: pytest.MonkeyPatch, by_number: bool
+) -> None:
+    system.imported()
+    system.advance(3600)
+    system.import_now()  # the next run does not see that one again
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    (order_id,) = system.place_orders()
+    system.advance(180)
+    if by_number:
+        with system.database.unit_of_work() as work:
+            work.post(ImportDue(account_id=ACCOUNT, reason="order", order_id=order_id))
+        system.run_until_idle()
+    else:
+        system.import_now()
+    assert system.store.orders[order_id].personal_data.state == "missing"
+    system.import_now()  # sees the same one again
+    assert told(system) == []
+    system.imported()
+    assert told(system) == [("role_missing", False)]
 
 
 @pytest.mark.parametrize("granted", ["seen by the import", "seen by connecting again"])
