@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount, find_account
 from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions
+from orderbridge.accounts.identity import of_another_account
 from orderbridge.bus.envelope import SOURCE
 from orderbridge.database.models import InboxRow, OutboxRow, Run, RunLineRow
 from orderbridge.database.unit_of_work import Work
@@ -55,7 +56,7 @@ def account_to_import(work: Work, account_id: str, *, enabled: bool = True) -> C
 def order_to_fetch(work: Work, account: ConnectedAccount, number: str) -> str:
     """Amazon's number of the order that is meant by any of its numbers.
 
-    Raises InVain for what cannot be one, and for another account's; SeveralOrders.
+    Raises InVain for what cannot be one, and for that of another account that is connected; SeveralOrders.
     """
     known = find_order(work, number)
     if known is None:
@@ -63,7 +64,7 @@ def order_to_fetch(work: Work, account: ConnectedAccount, number: str) -> str:
         if amazons is None:
             raise InVain(no_such_number(number))
         return amazons
-    if known.account_id != account.account_id:
+    if of_another_account(work, account.account_id, known.account_id):
         raise InVain(
             f"{number} is an order of {known.account_id}, not of {account.account_id}: "
             f"`orderbridge import --order {known.order_id} --account {known.account_id}` fetches it."

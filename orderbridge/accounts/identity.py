@@ -114,3 +114,14 @@ def other_marketplaces(row: Account, tried: Tried) -> tuple[str, ...]:
             "under a name of its own: the import would go on from the first one's cursor.",
         )
     return ()
+
+
+def of_another_account(work: Work, account_id: str, owner: str) -> bool:
+    """Whether an order that Amazon shows to this account belongs to another one, which is connected too.
+
+    An order has one seller, so both are the same. One that is disconnected hands its orders over.
+    """
+    if owner == account_id:
+        return False
+    row = work.session.get(Account, owner)
+    return row is not None and row.refresh_token is not None

@@ -13,7 +13,6 @@ from orderbridge.accounts import ConnectedAccount, check_endpoint, read_account,
 from orderbridge.accounts.attentions import (
     CONSENT_REVOKED,
     ORDER_ROLE_MISSING,
-    ROLE_MISSING,
     SECRET_EXPIRED,
     end_attention,
 )
@@ -29,7 +28,7 @@ from orderbridge.accounts.identity import (
     same,
 )
 from orderbridge.accounts.names import WRONG_NAME, may_be_called
-from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, addresses_missing, orders_refused
+from orderbridge.accounts.roles import ADDRESS_ROLE, ORDER_ROLE, address_role_granted, addresses_missing, orders_refused
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused, Credentials, Trial, Tried, region_of
 from orderbridge.amazon.marketplaces import API_URLS, LOGIN_URL, Region
@@ -185,11 +184,10 @@ def _tell_roles(work: Work, account_id: str, tried: Tried) -> None:
     elif ADDRESS_ROLE in tried.missing_roles:
         addresses_missing(work, account_id)
     told = {*tried.missing_roles, *tried.unknown_roles}
-    granted = [
-        code for code, role in ((ORDER_ROLE_MISSING, ORDER_ROLE), (ROLE_MISSING, ADDRESS_ROLE)) if role not in told
-    ]
-    if tried.checked:
-        end_attention(work, account_id, *granted)
+    if tried.checked and ORDER_ROLE not in told:
+        end_attention(work, account_id, ORDER_ROLE_MISSING)
+    if tried.checked and ADDRESS_ROLE not in told:
+        address_role_granted(work, account_id)
 
 
 def _read_from_the_start(work: Work, account: ConnectedAccount) -> None:

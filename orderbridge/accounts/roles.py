@@ -7,11 +7,17 @@ second a merchant order that awaits shipment comes without `recipient.deliveryAd
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, raise_attention
+from sqlalchemy import Select, func, select
+
+from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, ROLE_MISSING, end_attention, raise_attention
+from orderbridge.accounts.setting_types import MOST_DAYS
 from orderbridge.amazon import Order
+from orderbridge.database.models import AccountState, Attention, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
+from schemas.imports import ImportDue
 
 ORDER_ROLE: Final = "Inventory and Order Tracking"
 ADDRESS_ROLE: Final = "Direct-to-Consumer Shipping (Restricted)"
@@ -28,12 +34,16 @@ _ADD_IT: Final = (
 )
 _AWAIT_SHIPMENT: Final = ("UNSHIPPED", "PARTIALLY_SHIPPED")
 _PICKED_UP: Final = "IN_STORE_PICK_UP"
+_HAVE_AN_ADDRESS: Final = ("unshipped", "partially_shipped", "shipped")
+_KEPT: Final = timedelta(days=MOST_DAYS)
+_BEFORE: Final = timedelta(minutes=10)
+"""Amazon shows an update some minutes late."""
 
 
 def address_role(orders: Iterable[Order]) -> bool | None:
     """Whether orders that were asked with RECIPIENT show that the application may see addresses; None: neither.
 
-    One address is proof. A single order may lack its address for other reasons, for a while.
+    One address is proof. A single order may lack its address for other reasons, for a while: `several_lack_addresses`.
     """
     without = False
     for order in orders:
@@ -42,6 +52,14 @@ def address_role(orders: Iterable[Order]) -> bool | None:
             return True
         without = without or _should_have_one(order)
     return False if without else None
+
+
+def several_lack_addresses(work: Work, account_id: str, orders: Iterable[Order]) -> bool:
+    """Whether more than one order lacks its address: of these, of which none has one, and those that are kept."""
+    lacking = {order.order_id for order in orders if _should_have_one(order)}
+    kept = _without_data(account_id, work.now - _KEPT, ("unshipped", "partially_shipped"))
+    kept = kept.where(OrderRow.order_id.not_in(lacking), OrderRow.document.not_like(f"%{_PICKED_UP}%"))
+    return len(lacking) > 1 or work.session.execute(kept.limit(1)).first() is not None
 
 
 def orders_refused(work: Work, account_id: str, words: str) -> None:
@@ -59,6 +77,33 @@ def orders_refused(work: Work, account_id: str, words: str) -> None:
 def addresses_missing(work: Work, account_id: str) -> None:
     """Orders come without addresses: somebody must add the role."""
     raise_attention(work, account_id, ROLE_MISSING, NO_ADDRESSES, _ADD_IT.format(role=ADDRESS_ROLE, account=account_id))
+
+
+def address_role_granted(work: Work, account_id: str) -> None:
+    """Addresses are there: if they were missing, the next import reads again the orders that came without them."""
+    if not end_attention(work, account_id, ROLE_MISSING):
+        return
+    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
+    kept = work.now - _KEPT
+    # what showed that the role was missing had been updated before, all of a first import perhaps
+    first = _without_data(account_id, kept, _HAVE_AN_ADDRESS).with_only_columns(func.min(OrderRow.amazon_updated_at))
+    since = max(min(missed, work.session.scalars(first).one() or missed), kept)
+    state = work.session.get(AccountState, account_id)
+    if state is None:
+        return  # its first run reads all
+    state.read_again_from = min(since, state.read_again_from or since)
+    work.post(ImportDue(account_id=account_id, reason="now"))
+
+
+def _without_data(account_id: str, placed_since: datetime, statuses: tuple[str, ...]) -> Select[Any]:
+    """The merchant's orders that are kept without personal data."""
+    return select(OrderRow.order_id).where(
+        OrderRow.account_id == account_id,
+        OrderRow.placed_at >= placed_since,
+        OrderRow.fulfilled_by == "merchant",
+        OrderRow.amazon_status.in_(statuses),
+        ~select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id).exists(),
+    )
 
 
 def _should_have_one(order: Order) -> bool:

@@ -97,7 +97,7 @@ class AccountSettings(BaseModel):
     status_fba: Choice = _setting(
         MANUAL_QUEUES["processing"],
         "Order Status (Fulfilled by Amazon)",
-        "The queue of orders that await Amazon's shipment.",
+        "The queue of orders that Amazon fulfils, for reports: whether pending, unshipped or shipped.",
         _QUEUE,
         "status_fba=Shipped",
         group=_MAPPING,
@@ -113,7 +113,7 @@ class AccountSettings(BaseModel):
     status_shipped: Choice = _setting(
         MANUAL_QUEUES["shipped"],
         "Order Status (already shipped)",
-        "The queue of what Amazon says has been shipped.",
+        "The queue of merchant orders that Amazon says have been shipped.",
         _QUEUE,
         "status_shipped=Shipped",
         group=_MAPPING,

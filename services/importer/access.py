@@ -14,9 +14,14 @@ from orderbridge.accounts.attentions import (
     open_attentions,
     raise_attention,
 )
-from orderbridge.accounts.roles import NO_ADDRESSES, address_role, addresses_missing
+from orderbridge.accounts.roles import (
+    NO_ADDRESSES,
+    address_role,
+    address_role_granted,
+    addresses_missing,
+    several_lack_addresses,
+)
 from orderbridge.amazon import Order
-from orderbridge.database.models import Account
 from orderbridge.database.unit_of_work import Work
 from services.importer.personal_data import KEPT_FOR
 from services.importer.window import Window
@@ -37,11 +42,14 @@ def page_arrived(work: Work, account: ConnectedAccount, window: Window, orders: 
 def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standing: Iterable[str] | None = None) -> bool:
     """Orders that were asked with their recipients: False if they show that the role for addresses is missing."""
     # What was placed longer ago comes without its address from everybody.
-    granted = address_role(order for order in orders if work.now - order.created_time < KEPT_FOR)
+    recent = [order for order in orders if work.now - order.created_time < KEPT_FOR]
+    granted = address_role(recent)
     if granted is False:
+        if ROLE_MISSING not in (standing or ()) and not several_lack_addresses(work, account_id, recent):
+            return True
         addresses_missing(work, account_id)
     elif granted and (standing is None or ROLE_MISSING in standing):
-        end_attention(work, account_id, ROLE_MISSING)
+        address_role_granted(work, account_id)
     return granted is not False
 
 
@@ -54,19 +62,8 @@ def marketplaces_denied(work: Work, account_id: str, marketplace_ids: Iterable[s
         MARKETPLACE_DENIED,
         f"Amazon refuses the orders of marketplace {named}; the others are imported.",
         "Look in Seller Central whether the account may still sell there, and whether the application is authorised "
-        "for it. It is asked for again every day.",
+        "for it. It is asked for again: after a quarter of an hour, an hour, four hours, then every day.",
     )
-
-
-def of_another_account(work: Work, account_id: str, owner: str) -> bool:
-    """Whether the order that Amazon showed to this account belongs to another one, which is connected too.
-
-    An order has one seller, so both are the same. One that is disconnected hands its orders over.
-    """
-    if owner == account_id:
-        return False
-    row = work.session.get(Account, owner)
-    return row is not None and row.refresh_token is not None
 
 
 def same_seller(work: Work, account_id: str, owner: str) -> None:

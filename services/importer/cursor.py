@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from orderbridge.accounts import find_account
+from orderbridge.accounts.attentions import ROLE_MISSING, stands
+from orderbridge.accounts.roles import NO_ADDRESSES
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
 from services.importer import reconciliation, runs
 from services.importer.window import Window
 
-_ASK_AGAIN = timedelta(days=1)
-"""A marketplace that was refused is asked for again so much later."""
+_ASK_AGAIN = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
+"""A marketplace that was refused is asked for again so much later: soon at first, it may be Amazon's trouble."""
 
 
 class Denied(NamedTuple):
@@ -22,6 +24,13 @@ class Denied(NamedTuple):
 
     since: datetime
     asked_at: datetime
+    times: int
+    """How often it was refused so far."""
+
+    @property
+    def ask_again_at(self) -> datetime:
+        """From when on it is asked for again."""
+        return self.asked_at + _ASK_AGAIN[min(self.times, len(_ASK_AGAIN)) - 1]
 
 
 def advance(work: Work, window: Window, reached: datetime | None) -> None:
@@ -51,9 +60,9 @@ def end(work: Work, window: Window, reached: datetime | None = None) -> None:
 
 
 def granted(state: AccountState, marketplace_ids: tuple[str, ...], now: datetime) -> tuple[str, ...]:
-    """The marketplaces to ask for: without those that Amazon refused within the last day."""
+    """The marketplaces to ask for: without those that Amazon refused lately."""
     denied = denied_marketplaces(state)
-    return tuple(name for name in marketplace_ids if name not in denied or now - denied[name].asked_at >= _ASK_AGAIN)
+    return tuple(name for name in marketplace_ids if name not in denied or now >= denied[name].ask_again_at)
 
 
 def deny(state: AccountState, marketplace_id: str, window: Window, now: datetime) -> None:
@@ -61,17 +70,23 @@ def deny(state: AccountState, marketplace_id: str, window: Window, now: datetime
     denied = denied_marketplaces(state)
     known = denied.get(marketplace_id)
     since = window.updated_after if known is None else min(known.since, window.updated_after)
-    _write(state, {**denied, marketplace_id: Denied(since, now)})
+    times = 1 if known is None else known.times + 1
+    _write(state, {**denied, marketplace_id: Denied(since, now, times)})
 
 
 def denied_marketplaces(state: AccountState) -> dict[str, Denied]:
     """The marketplaces that Amazon refuses."""
     told = json.loads(state.denied_marketplaces or "{}")
-    return {name: Denied(*map(datetime.fromisoformat, moments)) for name, moments in told.items()}
+    return {name: _read(*one) for name, one in told.items()}
 
 
 def _has_read_again(work: Work, state: AccountState, since: datetime, window: Window) -> bool:
-    """Whether the run has read what was to be read again; a marketplace that was added since it began is none of it."""
+    """Whether the run has read what was to be read again; a marketplace that was added since it began is none of it.
+
+    Nor is what came without addresses before the role for them was there, in the midst of the run.
+    """
+    if NO_ADDRESSES in window.problems and not stands(work, window.account_id, (ROLE_MISSING,)):
+        return False
     account = find_account(work, window.account_id)
     wanted = set(account.marketplace_ids) - set(denied_marketplaces(state)) if account is not None else set()
     return window.updated_after <= since and wanted <= set(window.marketplace_ids)
@@ -88,6 +103,13 @@ def _read_what_was_denied(work: Work, state: AccountState, window: Window) -> No
         work.post(ImportDue(account_id=window.account_id, reason="now"))
 
 
+def _read(since: str, asked_at: str, times: int = len(_ASK_AGAIN)) -> Denied:
+    """What earlier versions kept had no number of times, and was asked for every day."""
+    return Denied(datetime.fromisoformat(since), datetime.fromisoformat(asked_at), times)
+
+
 def _write(state: AccountState, denied: dict[str, Denied]) -> None:
-    text = json.dumps({name: [moment.isoformat() for moment in one] for name, one in denied.items()})
+    text = json.dumps(
+        {name: [one.since.isoformat(), one.asked_at.isoformat(), one.times] for name, one in denied.items()}
+    )
     state.denied_marketplaces = text if denied else None

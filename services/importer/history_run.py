@@ -102,7 +102,7 @@ def store_chunk(
         try:
             document = document_from_report(account, order)
             kept = stored_orders.columns(document)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             problem = f"It cannot be stored: {stored_orders.what_is_wrong(error)}."
             lines.append(_line(order, "unreadable", None, problem))
             continue

@@ -27,10 +27,13 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     kind = _kind_of(work, event)
     if kind is None:
         return  # that run is finished
-    in_vain = _why_in_vain(work, account, kind)
+    in_vain = _why_in_vain(work, account, event, kind)
     if in_vain is not None and event.reason != "history":
         raise Skipped(in_vain)  # an open run stays open: a slot goes on with it when there are slots again
     claim = Claim(work, account.account_id, kind)
+    if _kind_of(work, event) is None:  # another worker has ended it since we looked: a `rest` opens no run
+        claim.release(work)
+        return
     if in_vain is not None:  # asked for once only: the run is opened, and waits
         progress = history_run.open_history(work, account, event)
         if progress is not None:
@@ -47,13 +50,17 @@ def run_import(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing) 
     claim.release(work)
 
 
-def _why_in_vain(work: Work, account: ConnectedAccount, kind: str) -> str | None:
-    """Why Amazon is not asked for this account now, a stable code; None if it is. A preview comes before enabling."""
+def _why_in_vain(work: Work, account: ConnectedAccount, event: ImportDue, kind: str) -> str | None:
+    """Why Amazon is not asked for this account now, a stable code; None if it is. A preview comes before enabling.
+
+    A consent that is called revoked is tried with a slot, as seldom as the calls' pause has it: Amazon may have erred.
+    """
     if not account.connected:
         return "account_not_connected"
     if not account.settings.enabled and kind != "dry_run":
         return "import_disabled"
-    return "consent_revoked" if attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,)) else None
+    revoked = event.reason != "slot" and attentions.stands(work, account.account_id, (attentions.CONSENT_REVOKED,))
+    return "consent_revoked" if revoked else None
 
 
 def _kind_of(work: Work, event: ImportDue) -> str | None:
@@ -62,7 +69,7 @@ def _kind_of(work: Work, event: ImportDue) -> str | None:
         raise Rejected("unknown_reason", message, "Send it again when the importer is as new as its sender.")
     if event.reason != "rest":
         return _KINDS.get(event.reason, event.reason)
-    run = work.session.get(Run, event.run_id) if event.run_id is not None else None
+    run = work.session.get(Run, event.run_id, populate_existing=True) if event.run_id is not None else None
     return run.kind if run is not None and run.finished_at is None else None
 
 

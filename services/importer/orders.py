@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.identity import of_another_account
 from orderbridge.amazon.order_models import Order
 from orderbridge.bus.envelope import MAX_BODY
 from orderbridge.database.models import OrderRow, PersonalDataRow
@@ -52,7 +53,7 @@ def store_order(
     try:
         with work.session.begin_nested():
             return _store(work, ring, account, order, since, wanted, left_out)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         return _unreadable(order, error)
 
 
@@ -62,7 +63,7 @@ def preview_order(
     """What `store_order` would do, without doing it. Whether the address is another one is not looked at."""
     try:
         return _preview(work, account, order, since, left_out)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         return _unreadable(order, error)
 
 
@@ -93,7 +94,7 @@ def _store(
             return line(order, "imported", document)
         row = work.lock_order(order.order_id)  # another import of the same order came first
         assert row is not None  # noqa: S101  (its insert made ours do nothing)
-    if access.of_another_account(work, account.account_id, row.account_id):
+    if of_another_account(work, account.account_id, row.account_id):
         access.same_seller(work, account.account_id, row.account_id)
         return line(order, "skipped", reason="of_another_account")
     if row.account_id != account.account_id:
@@ -134,7 +135,7 @@ def _preview(
         if reason is not None:
             return line(order, "skipped", reason=reason)
         return _with_choices(line(order, "imported", document), document)
-    if access.of_another_account(work, account.account_id, row.account_id):
+    if of_another_account(work, account.account_id, row.account_id):
         return line(order, "skipped", reason="of_another_account")
     if order.last_updated_time < row.amazon_updated_at:
         return line(order, "unchanged")
@@ -210,12 +211,12 @@ def _plan_look(
         plan_look(work, document, after[0].warn_at)
 
 
-def _unreadable(order: Order, error: ValueError) -> RunLine:
+def _unreadable(order: Order, error: Exception) -> RunLine:
     problem = f"It cannot be stored: {what_is_wrong(error)}. Report it to Orderbridge's developers."
     return RunLine(order_id=order.order_id, did="unreadable", problem=problem)
 
 
-def what_is_wrong(error: ValueError) -> str:
+def what_is_wrong(error: Exception) -> str:
     """Why an order cannot be stored, without its values."""
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_input=False, include_context=False)

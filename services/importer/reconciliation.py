@@ -6,15 +6,17 @@ carry it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
 
 from orderbridge.accounts import ConnectedAccount
+from orderbridge.accounts.attentions import ROLE_MISSING, stands
 from orderbridge.amazon import ReportOrder
 from orderbridge.amazon.reports import ORDERS_BY_LAST_UPDATE
-from orderbridge.database.models import AccountState, OrderRow
+from orderbridge.database.models import AccountState, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue, RunLine
 from schemas.orders import OrderDocument
@@ -31,6 +33,8 @@ _LAG: Final = timedelta(minutes=30)
 """Amazon's order reports may lag so much behind its orders."""
 _TELLING: Final = ("UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED")
 """What a report says of pending orders is too little to compare."""
+
+_TO_SHIP: Final = ("unshipped", "partially_shipped")
 
 
 def plan(work: Work, state: AccountState) -> None:
@@ -72,6 +76,7 @@ def compare_chunk(
     since = imported_from(account, state)
     ids = [order.order_id for order in found]
     rows = {row.order_id: row for row in work.session.scalars(select(OrderRow).where(OrderRow.order_id.in_(ids)))}
+    lacking = set() if stands(work, account.account_id, (ROLE_MISSING,)) else _without_address(work, rows.values())
     lines, to_fetch = [], []
     for order in found:
         row = rows.get(order.order_id)
@@ -80,7 +85,7 @@ def compare_chunk(
             lines.append(
                 RunLine(order_id=order.order_id, did="skipped", marketplace_id=order.marketplace_id, reason=reason)
             )
-        elif _differs(row, order, state.cursor):
+        elif _differs(row, order, state.cursor) or order.order_id in lacking:
             to_fetch.append(order.order_id)
         else:
             lines.append(RunLine(order_id=order.order_id, did="unchanged"))
@@ -89,10 +94,17 @@ def compare_chunk(
     return progress.counted(lines).model_copy(update={"to_fetch": fetch})
 
 
+def _without_address(work: Work, rows: Iterable[OrderRow]) -> set[str]:
+    """The orders that await the merchant's shipment, and came without personal data."""
+    awaiting = {row.order_id for row in rows if row.fulfilled_by == "merchant" and row.amazon_status in _TO_SHIP}
+    kept = select(PersonalDataRow.order_id).where(PersonalDataRow.order_id.in_(awaiting))
+    return awaiting.difference(work.session.scalars(kept))
+
+
 def _why_not_ours(account: ConnectedAccount, order: ReportOrder, since: datetime | None) -> str | None:
     try:
         return why_skipped(account, document_from_report(account, order), since)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None  # what the report garbles is looked at itself
 
 

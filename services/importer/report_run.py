@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.accounts.attentions import ORDER_ROLE_MISSING, TROUBLES, stands
-from orderbridge.amazon import AccessDenied, AmazonError, BadAnswer, ReportOrder, UnreadableLine
+from orderbridge.amazon import AccessDenied, AmazonError, BadAnswer, Refused, ReportOrder, UnreadableLine
 from orderbridge.amazon.all_orders_report import read_report
 from orderbridge.amazon.documents import read_lines
 from orderbridge.amazon.operations import CREATE_REPORT, GET_REPORT, GET_REPORT_DOCUMENT
@@ -279,7 +279,7 @@ def _after_failure(work: Work, progress: ReportProgress, failure: CallFailed) ->
     log.warning("report call failed", account=progress.account_id, error=str(error))
     if waits_for_role(work, progress, error):
         return
-    if error.code is not None and error.status is not None and 400 <= error.status < 429:
+    if isinstance(error, Refused) and error.code is not None:  # a refused login says nothing of the report
         _again(work, progress, f"Amazon refused the report ({error.code}: {error.message})")
     elif isinstance(error, BadAnswer):
         _again(work, progress, f"Amazon's answer about the report cannot be read ({error.message})")

@@ -7,7 +7,7 @@ from datetime import datetime
 from orderbridge.accounts import ConnectedAccount
 from orderbridge.amazon import Order, search_orders
 from orderbridge.amazon.operations import SEARCH_ORDERS
-from orderbridge.amazon.orders import INCLUDED_DATA, OrdersPage, UnreadableOrder
+from orderbridge.amazon.orders import INCLUDED_DATA, MOST_ORDERS_A_PAGE, OrdersPage, UnreadableOrder
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
@@ -43,7 +43,8 @@ def step(
                 last_updated_before=window.window_before,
                 marketplace_ids=window.suspects[:1] or window.marketplace_ids,
                 included_data=tuple(name for name in INCLUDED_DATA if name not in window.left_out),
-                pagination_token=window.next_token,
+                max_results=MOST_ORDERS_A_PAGE >> window.bad_answers,
+                pagination_token=None if window.suspects else window.next_token,  # it is for the whole list
             ),
         )
     except CallFailed as failed:

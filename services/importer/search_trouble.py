@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Final
 
@@ -20,6 +21,10 @@ log = structlog.get_logger()
 _AFTER_A_STRANGERS_ANSWER: Final = timedelta(minutes=1)
 _MOST_BAD_ANSWERS: Final = 3
 _IF_IT_GOES_ON: Final = "If it goes on: is there a proxy between here and Amazon? Does a newer release read it?"
+_TOGETHER: Final = (
+    "Amazon refuses the orders of the account's marketplaces together, again and again, and shows those of each alone. "
+    "The next run tries again from the same place. If it goes on, ask Amazon's developer support."
+)
 NO_ROLE: Final = "Unauthorized"
 _OPTIONAL: Final = ("PAYMENT", "TAX", "PACKAGES", "PROMOTION")
 """What an order can do without for a while, the latest additions to Amazon's list first."""
@@ -57,14 +62,18 @@ def after_failure(work: Work, account: ConnectedAccount, window: Window, failure
 
 def is_granted(work: Work, window: Window) -> None:
     """The first of the suspected marketplaces is shown to us: it is another one, or none any more."""
-    _after_suspect(work, window.with_call(), "")
+    refused = tuple(name for name in window.refused if name != window.suspects[0])
+    _after_suspect(work, window.with_call().model_copy(update={"refused": refused}), "")
 
 
 def _after_denial(work: Work, window: Window, error: AccessDenied) -> None:
     """403: if one marketplace of several is refused, the others are imported without it."""
     if window.suspects:
-        refused = window.model_copy(update={"refused": (*window.refused, window.suspects[0])})
-        _after_suspect(work, refused, error.message)
+        suspect = window.suspects[0]
+        if suspect not in window.refused:  # it is asked once more, after the others: Amazon may have erred
+            update = {"refused": (*window.refused, suspect), "suspects": (*window.suspects, suspect)}
+            window = window.model_copy(update=update)
+        _after_suspect(work, window, error.message)
     elif len(window.marketplace_ids) > 1:
         runs.go_on(work, window.model_copy(update={"suspects": window.marketplace_ids}), work.now)
     else:
@@ -75,10 +84,14 @@ def _after_suspect(work: Work, window: Window, words: str) -> None:
     """The next suspect; after the last one the run goes on with those that are shown, if there are any."""
     window = window.model_copy(update={"suspects": window.suspects[1:]})
     remaining = tuple(name for name in window.marketplace_ids if name not in window.refused)
-    if window.suspects:
-        runs.go_on(work, window, work.now)
-    elif not remaining:
+    if not remaining:
         _all_refused(work, window, words)
+    elif window.suspects:
+        runs.go_on(work, window, work.now)
+    elif not window.refused and window.restarted:
+        cursor.end(work, window.with_problem(_TOGETHER))
+    elif not window.refused:
+        runs.go_on(work, window.start_over(), work.now)
     else:
         state = runs.state_of(work, window.account_id)
         for refused in window.refused:
@@ -86,7 +99,7 @@ def _after_suspect(work: Work, window: Window, words: str) -> None:
                 cursor.deny(state, refused, window, work.now)
             window = window.with_problem(
                 f"Amazon refuses the orders of marketplace {refused}; the others are imported. Look in Seller Central "
-                "whether the account may still sell there. It is asked for again after a day."
+                "whether the account may still sell there. It is asked for again: soon, then every day."
             )
         access.marketplaces_denied(work, window.account_id, {*cursor.denied_marketplaces(state), *window.refused})
         going_on = window.start_over().model_copy(update={"marketplace_ids": remaining, "refused": ()})
@@ -111,9 +124,12 @@ def _to_leave_out(window: Window, error: Refused) -> tuple[str, ...]:
     Where Amazon names nothing at all, FULFILLMENT is the one that was to blame before (models repository, issue 5365).
     """
     asked = [name for name in INCLUDED_DATA if name not in window.left_out]
+    optional = tuple(name for name in _OPTIONAL if name in asked)
     if refuses_included_data(error):
-        named = tuple(name for name in asked if name in error.message.upper())
-        return named or tuple(name for name in _OPTIONAL if name in asked)
+        words = set(re.findall(r"\w+", error.message))
+        named = tuple(name for name in asked if name in words)
+        allowed = len(named) > 1 and ("FULFILLMENT" in named or len(named) == len(asked))  # all that may be asked for
+        return optional or named if allowed else named or optional
     if names_no_parameter(error):
-        return tuple(name for name in _OPTIONAL if name in asked) or tuple({"FULFILLMENT"} & set(asked))
+        return optional or tuple({"FULFILLMENT"} & set(asked))
     return ()

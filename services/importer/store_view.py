@@ -57,21 +57,21 @@ def _prefix(settings: AccountSettings, order: Facts) -> str:
 
 
 def _queue(account: ConnectedAccount, order: Facts, known: OrderDocument | None) -> Choice:
-    """The store's order queue. The two status settings are for orders that await shipment.
+    """The store's order queue: the merchant's orders have theirs while they await shipment, Amazon's throughout.
 
-    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders. An
-    unknown word moves nothing.
+    While an order goes on awaiting it, it stays in the queue it was told for: the settings are for later orders. So
+    does one that Amazon fulfils, until it is cancelled. An unknown word moves nothing.
     """
     settings = account.settings
     if known is not None and order.status == "unknown":
         return known.store.status
     if order.status in _OVER:
         return settings.status_cancelled
+    if order.fulfilled_by == "amazon":  # its queue is for the reports: nobody has anything to do with it
+        same = known is not None and known.amazon_status not in _OVER
+        return known.store.status if known and same else settings.status_fba
     if order.status == "shipped":
         return settings.status_shipped
-    if order.fulfilled_by == "amazon":
-        same = known is not None and known.amazon_status in (*_PENDING, *_TO_SHIP)
-        return known.store.status if known and same else settings.status_fba
     if order.status in _PENDING:
         # It is here without the setting only if it was asked for by number: nobody must ship it yet.
         same = known is not None and known.amazon_status in _PENDING

@@ -47,7 +47,7 @@ class Window(Progress):
     restarted: bool = False
     """It has started over once: its paging failed. A second time ends the run, and the next slot tries again."""
     bad_answers: int = 0
-    """Answers in a row that could not be read."""
+    """Answers in a row that could not be read; each halves the next page, which may be too large for us."""
     left_out: tuple[str, ...] = ()
     """Data sets that Amazon refuses just now: what lacks them is read again by the next run."""
     suspects: tuple[str, ...] = ()

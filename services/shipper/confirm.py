@@ -55,7 +55,8 @@ def confirm_package(
             pass_on(work, calls, row.account_id)
         return
     account = check_account(account)
-    if attentions.stands(work, row.account_id, (attentions.CONSENT_REVOKED,)):
+    # Whether Amazon erred is tried by the import, or here where none runs.
+    if account.settings.enabled and attentions.stands(work, row.account_id, (attentions.CONSENT_REVOKED,)):
         plan_slot(work, row.account_id, now + AFTER_LOGIN_TROUBLE)  # connecting the account takes the slot at once
         return
     operation = GET_ORDER if row.unsure else CONFIRM_SHIPMENT

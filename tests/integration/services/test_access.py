@@ -12,13 +12,18 @@ from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.roles import ADDRESS_ROLE
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
+from orderbridge.amazon import ConsentRevoked
+from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import Account, AccountState
 from orderbridge.vault.secrets_box import SecretsBox
 from sandbox.accounts import BASE_ROLE
 from schemas.accounts import AccountAttention
-from schemas.imports import ImportFinished
+from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
+from services.importer import search_run
+from services.ticker.slots import plan_slots
+from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT, System
 
 
@@ -58,6 +63,51 @@ def test_a_revoked_consent_stops_imports_until_the_account_is_connected_again(st
     assert told(system)[1:] == [("consent_revoked", True)]
     assert len(system.events(OrderImported)) == 3
     assert cursor(system) > before
+
+
+def test_a_consent_that_was_called_revoked_by_mistake_is_found_good_by_a_slot(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = amazon_orders.search_orders
+    calls = 0
+
+    def search_orders(connection: Any, **asked: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 3):
+            raise ConsentRevoked("searchOrders", "The access token is revoked.", status=403, code="Unauthorized")
+        return whole(connection, **asked)
+
+    monkeypatch.setattr(search_run, "search_orders", search_orders)
+    system = start(import_every_minutes=5)
+    system.imported()
+    order_ids = system.place_orders(count=3)
+    system.store_says(order_id=order_ids[0])
+    system.advance(180)
+    began = system.now
+    system.import_now()
+    assert told(system) == [("consent_revoked", False)]
+    while len(told(system)) == 1 and system.now < began + timedelta(hours=2):
+        plan_slots(system.database)
+        system.advance(300)
+    assert calls == 4  # seldom: a quarter of an hour apart
+    assert told(system)[1:] == [("consent_revoked", True)]
+    assert len(system.events(OrderImported)) == 4
+    system.advance(900)
+    assert len(system.events(ShipmentConfirmed)) == 1
+
+
+def test_shipments_find_it_good_where_no_import_runs(system: System) -> None:
+    (order_id,) = system.imported()
+    system.set_account(enabled=False)
+    system.amazon.change_account(ACCOUNT, consent=False)
+    system.store_says(order_id=order_id)
+    system.advance(60)
+    assert told(system) == [("consent_revoked", False)]
+    system.amazon.change_account(ACCOUNT, consent=True)
+    system.advance(1800)
+    assert told(system)[1:] == [("consent_revoked", True)]
+    assert len(system.events(ShipmentConfirmed)) == 1
 
 
 def test_shipments_wait_for_the_consent(system: System) -> None:
@@ -105,6 +155,72 @@ def test_without_the_role_for_addresses_orders_come_and_say_so(system: System) -
     system.imported()
     assert told(system)[1:] == [("role_missing", True)]
     assert system.events(ImportFinished)[-1].problems == ()
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_one_order_that_lacks_its_name_is_no_missing_role(
+    system: System, monkeypatch: pytest.MonkeyPatch, by_number: bool
+) -> None:
+    system.imported()
+    system.advance(3600)
+    system.import_now()  # the next run does not see that one again
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    (order_id,) = system.place_orders()
+    system.advance(180)
+    if by_number:
+        with system.database.unit_of_work() as work:
+            work.post(ImportDue(account_id=ACCOUNT, reason="order", order_id=order_id))
+        system.run_until_idle()
+    else:
+        system.import_now()
+    assert system.store.orders[order_id].personal_data.state == "missing"
+    system.import_now()  # sees the same one again
+    assert told(system) == []
+    system.imported()
+    assert told(system) == [("role_missing", False)]
+
+
+@pytest.mark.parametrize("granted", ["seen by the import", "seen by connecting again"])
+def test_orders_that_came_without_addresses_get_them_once_the_role_is_there(system: System, granted: str) -> None:
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    order_ids = system.imported(count=3)
+    order_ids += system.imported(count=2)
+    system.advance(3 * 3600)
+    system.import_now()
+    assert {system.store.orders[order_id].personal_data.state for order_id in order_ids} == {"missing"}
+    system.amazon.save_account(system.amazon_account())
+    if granted == "seen by the import":
+        system.imported()
+    else:
+        token = system.amazon_account().refresh_token
+        connect_account(system.settings, system.database, ACCOUNT, token, check_roles=True)
+    system.advance(600)
+    assert told(system) == [("role_missing", False), ("role_missing", True)]
+    assert all(system.opened(order_id).address_lines for order_id in order_ids)
+
+
+def test_a_role_that_comes_in_the_midst_of_a_long_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = amazon_orders.search_orders
+    pages = 0
+
+    def page_by_page(connection: Any, **options: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        if pages == 3:
+            system.amazon.save_account(system.amazon_account())
+        return whole(connection, **{**options, "max_results": 2})
+
+    monkeypatch.setattr(search_run, "search_orders", page_by_page)
+    system = start(import_from=(START - timedelta(days=5)).isoformat())
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    order_ids = system.place_orders(count=8, created_at=START - timedelta(days=4), spread_over_seconds=86400)
+    system.advance(180)
+    system.import_now()
+    system.advance(3600)
+    assert told(system) == [("role_missing", False), ("role_missing", True)]
+    system.import_now()  # the next slot
+    system.advance(3600)
+    assert all(system.opened(order_id).address_lines for order_id in order_ids)
 
 
 def test_without_the_role_for_orders_it_is_told_and_ends_by_itself(system: System) -> None:

@@ -9,18 +9,19 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from orderbridge.amazon import search_orders
 from orderbridge.bus.outcomes import Rejected
 from orderbridge.bus.worker import Worker
-from orderbridge.database.models import InboxRow, OutboxRow
+from orderbridge.database.models import InboxRow, Lease, OutboxRow, Run
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import DeadLetter
-from schemas.imports import ImportFinished
+from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import KeyExpired, OrderImported, OrderRedacted
 from schemas.shipments import OrderShipped, ShipmentConfirmed
-from services.importer import search_run
+from services.importer import imports, search_run
+from services.importer.claim import Claim
 from tests.parts.in_process import System
 from tests.parts.patience import PATIENCE
 from tests.parts.process import wait_until
@@ -204,3 +205,25 @@ def test_a_key_whose_orders_are_locked_waits_for_none_of_them(postgres_system: S
         assert sorted(event.order_id for event in system.events(OrderRedacted)) == others
     system.advance(1)
     assert sorted(event.order_id for event in system.events(OrderRedacted)) == [held, *others]
+
+
+@pytest.mark.parametrize("kind", ["search", "history"])
+def test_a_step_of_a_run_that_another_worker_ends_meanwhile_opens_none(
+    system: System, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The run was open when the step looked for it, and is not any more when the step has its claim."""
+    system.imported()
+    with system.database.unit_of_work() as work:
+        work.session.add(Run(run_id="the-run", account_id="main", kind=kind, started_at=system.now, progress="{}"))
+        work.post(ImportDue(account_id="main", reason="rest", run_id="the-run"))
+
+    def claim_after_its_end(work: Work, account_id: str, of_kind: str) -> Claim:
+        work.session.execute(update(Run).where(Run.run_id == "the-run").values(finished_at=work.now))
+        return Claim(work, account_id, of_kind)
+
+    monkeypatch.setattr(imports, "Claim", claim_after_its_end)
+    system.run_until_idle()
+    with system.database.unit_of_work() as work:
+        assert work.session.scalars(select(Run.kind).where(Run.finished_at.is_(None))).all() == []
+        assert work.session.scalars(select(Lease.name).where(Lease.name.startswith("import:"))).all() == []
+    assert len(system.events(ImportFinished)) == 1

@@ -159,3 +159,18 @@ def test_many_orders_to_be_read_one_by_one_come_in_small_lots(start: Start, monk
     imported_once(system, order_ids)
     assert system.calls("getOrder") == {"200": 40}
     assert system.calls("getReportDocument")["200"] < 8
+
+
+def test_an_expired_secret_leaves_nothing_of_the_history_out(start: Start) -> None:
+    system = start(import_from=YEAR_AGO.isoformat())
+    order_ids = place_history(system, count=60)
+    system.advance(180)
+    system.import_now()
+    system.amazon.change_account("main", secret_expired=True)
+    system.forget_access_token()
+    system.advance(86400)
+    assert finished(system, "history") == []
+    system.amazon.change_account("main", secret_expired=False)
+    system.advance(6 * 3600)
+    imported_once(system, order_ids)
+    assert finished(system, "history")[0].problems == ()

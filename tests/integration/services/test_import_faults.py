@@ -75,7 +75,7 @@ def test_a_login_that_fails_is_waited_for(system: System) -> None:
 def test_without_quota_it_gives_back_and_goes_on_at_its_moment(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """One order a page: the burst is spent, then a page goes whenever Amazon's bucket has refilled. Never a 429."""
     whole = amazon_orders.search_orders
-    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=1))
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **{**k, "max_results": 1}))
     order_ids = system.imported(count=25)
     spent = sum(system.calls("searchOrders").values())
     assert spent == SEARCH_ORDERS.burst - 1

@@ -28,7 +28,7 @@ from tests.parts.in_process import Killed, System
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two orders a page."""
     whole = amazon_orders.search_orders
-    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=2))
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **{**k, "max_results": 2}))
 
 
 def state(system: System) -> AccountState:

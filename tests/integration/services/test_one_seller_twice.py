@@ -9,6 +9,7 @@ from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.database.models import Account, OrderRow
+from orderbridge.import_requests import InVain, ask_for_order
 from schemas.accounts import AccountAttention
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
@@ -88,3 +89,18 @@ def test_an_account_that_is_disconnected_hands_its_orders_over(system: System) -
     system.run_until_idle()
     assert len(system.packages(order_id)) == 1
     assert told(system) == []
+
+
+def test_an_order_of_an_account_that_is_disconnected_is_fetched_by_its_number(system: System) -> None:
+    (order_id,) = system.imported()
+    authorise_again(system)
+    connect_second(system)
+    with pytest.raises(InVain, match="is an order of main"), system.database.unit_of_work() as work:
+        ask_for_order(work, "second", order_id)
+    disconnect_account(system.settings, system.database, ACCOUNT)
+    system.advance(60)
+    with system.database.unit_of_work() as work:
+        assert ask_for_order(work, "second", order_id) == order_id
+    system.run_until_idle()
+    with system.database.unit_of_work() as work:
+        assert work.session.get_one(OrderRow, order_id).account_id == "second"

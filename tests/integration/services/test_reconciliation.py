@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import select
 
 from orderbridge.database.models import OrderRow
+from sandbox.accounts import BASE_ROLE
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported, OrderUpdated
-from tests.parts.in_process import System
+from tests.parts.in_process import ACCOUNT, System
 
 
 def reconcile(system: System, **more: Any) -> ImportFinished:
@@ -83,3 +84,16 @@ def test_once_a_week_it_reaches_back_thirty_days(system: System) -> None:
     with system.database.unit_of_work() as work:
         assert len(work.session.scalars(select(OrderRow)).all()) == 1
         work.post(ImportDue(account_id="main", reason="now"))
+
+
+def test_an_order_that_came_without_its_address_is_read_again(system: System) -> None:
+    """One such order is no missing role, and Amazon's search shows it no more."""
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    (order_id,) = system.imported()
+    system.advance(3600)
+    system.import_now()
+    assert system.store.orders[order_id].personal_data.state == "missing"
+    system.amazon.save_account(system.amazon_account())
+    reconcile(system)
+    assert system.opened(order_id).address_lines
+    assert system.calls("getOrder") == {"200": 1}

@@ -136,7 +136,7 @@ def test_notifications_carry_it_in_seconds(start: Start) -> None:
 
 def test_a_run_that_takes_longer_than_its_slot_says_so_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = amazon_orders.search_orders
-    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **k, max_results=2))
+    monkeypatch.setattr(search_run, "search_orders", lambda *a, **k: whole(*a, **{**k, "max_results": 2}))
     system.imported(count=2)
     system.place_orders(count=90)
     system.advance(180)

@@ -94,7 +94,16 @@ def test_a_new_word_moves_nothing(amazon_order: AmazonOrder) -> None:
 
 def test_amazon_ships_what_it_fulfils(amazon_order: AmazonOrder) -> None:
     told = life(amazon_order, "PENDING", "UNSHIPPED", "SHIPPED", fulfilled_by="AMAZON")
-    assert told == [("Processing", "none"), ("Processing", "none"), ("Shipped", "none")]
+    assert told == [("Processing", "none"), ("Processing", "none"), ("Processing", "none")]
+
+
+def test_what_amazon_has_shipped_before_the_import_is_in_its_queue(amazon_order: AmazonOrder) -> None:
+    """The setting is "more for reporting purposes as the order is already shipped and fulfilled for you by Amazon"."""
+    assert life(amazon_order, "SHIPPED", fulfilled_by="AMAZON") == [("Processing", "none")]
+    assert life(amazon_order, "SHIPPED", "CANCELLED", fulfilled_by="AMAZON")[1] == ("Cancel", "none")
+    order = amazon_order("SHIPPED", fulfilled_by="AMAZON")
+    known = to_document(account(), order, None)
+    assert to_document(account(status_fba=UNPAID), order, known) == known
 
 
 def test_settings_changed_later_are_for_later_orders() -> None:
@@ -142,7 +151,8 @@ def test_a_new_word_moves_nothing_that_is_over(
     amazon_order: AmazonOrder, status: str, queue: str, fulfilled_by: str
 ) -> None:
     told = life(amazon_order, status, "TELEPORTED", status, fulfilled_by=fulfilled_by)
-    assert {name for name, _ in told} == {"Processing" if (status, fulfilled_by) == ("UNSHIPPED", "AMAZON") else queue}
+    by_amazon = fulfilled_by == "AMAZON" and status != "CANCELLED"
+    assert {name for name, _ in told} == {"Processing" if by_amazon else queue}
 
 
 @pytest.mark.parametrize("kind", ["SHIPPED", "PARTIALLY_SHIPPED", "CANCELLED", "UNSHIPPED"])
