@@ -152,7 +152,8 @@ class AmazonCalls:
         endpoints.answered(work, api_url)
         if answer.server_date is not None:
             self._ahead[api_url] = answer.server_date - work.now
-        if end_attention(work, account_id, CONSENT_REVOKED, SECRET_EXPIRED):
+        mended = (SECRET_EXPIRED,) if operation.grantless else (CONSENT_REVOKED, SECRET_EXPIRED)
+        if end_attention(work, account_id, *mended):
             quotas.reopen(work, account_id)
         _close(work, attempt_id, "done")
         work.commit()  # or the quota's row stayed locked until the outcome: others hold an order's and wait for it
@@ -163,8 +164,9 @@ class AmazonCalls:
             return _after_login_trouble(work, account_id, error)
         if isinstance(error, LoginHangs):
             return error.retry_at
-        if isinstance(error, NoAnswer) and error.operation != LOGIN:
-            endpoints.timed_out(work, self._api_url(work, account_id))
+        if error.operation != LOGIN:
+            learned = endpoints.timed_out if isinstance(error, NoAnswer) else endpoints.answered
+            learned(work, self._api_url(work, account_id))
         if isinstance(error, Throttled) and error.operation != LOGIN:
             return quotas.throttled(work, account_id, operation.name)
         if isinstance(error, NoAnswer | Unwell | Throttled | BadAnswer):

@@ -16,7 +16,9 @@ from sqlalchemy import select
 
 from orderbridge.database.models import OrderRow, PackageRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
-from schemas.orders import OrderDocument
+from schemas.base import Identifier, Model
+from schemas.orders import OrderDocument, Quantity
+from schemas.packages import PackageDifference
 from schemas.shipments import LateReason, ShipmentCheck
 
 TO_SHIP: Final = ("unshipped", "partially_shipped")
@@ -34,12 +36,28 @@ class Deadline:
     warn_at: datetime
 
 
-def awaits_shipment(order: OrderDocument) -> bool:
+class LineUnits(Model):
+    """How much of a line there is, and has gone."""
+
+    order_item_id: Identifier
+    quantity: Quantity
+    quantity_shipped: Quantity = 0
+    quantity_cancelled: Quantity = 0
+
+
+class OrderUnits(Model):
+    """Of an order's document what tells how much is left: read in a tenth of the time of the whole."""
+
+    lines: tuple[LineUnits, ...]
+    package_differences: tuple[PackageDifference, ...] = ()
+
+
+def awaits_shipment(order: OrderDocument | OrderRow) -> bool:
     """Whether it is the merchant's to ship, and not wholly shipped as far as Amazon has told."""
     return order.fulfilled_by == "merchant" and order.amazon_status in TO_SHIP
 
 
-def deadlines(order: OrderDocument, dies_at: datetime | None, warning_hours: int) -> tuple[Deadline, ...]:
+def deadlines(order: OrderDocument | OrderRow, dies_at: datetime | None, warning_hours: int) -> tuple[Deadline, ...]:
     """The order's deadlines, the first to be warned of first; none for one that awaits no shipment.
 
     `dies_at` is when its personal data dies, None where it has none. `warning_hours` is the account's setting.
@@ -87,7 +105,7 @@ def units(order: OrderDocument) -> int:
     return sum(line.quantity - line.quantity_cancelled for line in order.lines)
 
 
-def units_left(order: OrderDocument, packages: Iterable[PackageRow]) -> int:
+def units_left(order: OrderDocument | OrderUnits, packages: Iterable[PackageRow]) -> int:
     """How many units neither Amazon says are shipped, nor has confirmed to us.
 
     What it confirmed and does not have (`package_differences`) is not shipped.
@@ -104,7 +122,7 @@ def units_left(order: OrderDocument, packages: Iterable[PackageRow]) -> int:
     )
 
 
-def lost_packages(order: OrderDocument) -> set[str]:
+def lost_packages(order: OrderDocument | OrderUnits) -> set[str]:
     """The reference ids of packages that Amazon confirmed to us and does not have."""
     return {one.package_reference_id for one in order.package_differences if one.kind == "missing"}
 

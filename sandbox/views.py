@@ -113,7 +113,8 @@ def _item(order: Order, item: dict[str, Any], included: set[str], account: Accou
 
 def _item_fulfillment(order: Order, item: dict[str, Any], account: Account) -> dict[str, Any]:
     fulfilled = order.fulfilled()[item["orderItemId"]]
-    left = 0 if order.status == "CANCELLED" else item["quantityOrdered"] - fulfilled
+    cancelled = order.status == "CANCELLED" or "cancellationExecution" in order.cancellation
+    left = 0 if cancelled else item["quantityOrdered"] - fulfilled
     fulfillment: dict[str, Any] = {"quantityFulfilled": fulfilled, "quantityUnfulfilled": left}
     gift = item["fulfillment"].get("packing", {}).get("giftOption")
     if gift and order.fulfilled_by == "MERCHANT" and not order.status.startswith("PENDING"):

@@ -74,7 +74,7 @@ Change = Annotated[
 """What is another than before. An order may be several at once:
 
 - `quantities`: of a line, ordered, shipped or cancelled (`lines` too);
-- `cancelled`: the order, or more of a line;
+- `cancelled`: the order, or more of a line, which Amazon may tell as less of it that is ordered;
 - `shipped_by_amazon`: an order that Amazon fulfils is on its way;
 - `cancel_requested`: the buyer asks to cancel, or no longer does;
 - `packages`: Amazon's packages, or how they differ from what was confirmed;

@@ -15,6 +15,7 @@ from orderbridge.late_shipments import (
     BEFORE_DEATH,
     TO_SHIP,
     Deadline,
+    OrderUnits,
     deadlines,
     dies_at,
     lost_packages,
@@ -25,6 +26,8 @@ from orderbridge.package_standing import Stand, standing
 from schemas.orders import OrderDocument
 
 _AT_ONCE = 500
+_LOOKED_AT = 10
+"""So many times as many orders as are wanted."""
 _IN_SHORT: dict[Stand, str] = {
     "confirmed": "confirmed",
     "refused": "refused",
@@ -59,7 +62,8 @@ def late_orders(
 ) -> list[Late]:
     """The late orders, the most urgent first, and no more than `most`.
 
-    `within` are the hours until the ship-by; None is each account's `late_warning_hours`.
+    `within` are the hours until the ship-by; None is each account's `late_warning_hours`. With `most` no more than ten
+    times as many orders are looked at by each of their deadlines: what has shipped since the last import may be many.
     """
     accounts = {row.account_id: read_account(row) for row in work.session.scalars(select(Account))}
     hours = [account.settings.late_warning_hours for account in accounts.values()] if within is None else [within]
@@ -67,7 +71,7 @@ def late_orders(
     found: dict[str, Late] = {}
     for road in _awaiting(work, account_id, farthest):
         of_this_road = 0
-        for ids in _read(work, road, min(most or _AT_ONCE, _AT_ONCE)):
+        for ids in _read(work, road, min(most or _AT_ONCE, _AT_ONCE), most and most * _LOOKED_AT):
             late = _late_of(work, ids, accounts, within)
             found |= {one.order.order_id: one for one in late}
             of_this_road += len(late)
@@ -79,7 +83,10 @@ def late_orders(
 def _late_of(
     work: Work, order_ids: Sequence[str], accounts: Mapping[str, ConnectedAccount], within: int | None
 ) -> list[Late]:
-    """Those of the orders that are late: one whose packages Amazon has, and has not shown yet, is not."""
+    """Those of the orders that are late: one whose packages Amazon has, and has not shown yet, is not.
+
+    The others, which may be many, are not read whole.
+    """
     rows = (
         select(OrderRow, PersonalDataRow)
         .outerjoin(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
@@ -91,13 +98,12 @@ def _late_of(
         if row.account_id not in accounts:
             continue
         account = accounts[row.account_id]
-        order = OrderDocument.model_validate_json(row.document)
         hours = within if within is not None else account.settings.late_warning_hours
-        near = tuple(one for one in deadlines(order, dies_at(kept), hours) if one.warn_at <= work.now)
+        near = tuple(one for one in deadlines(row, dies_at(kept), hours) if one.warn_at <= work.now)
         own = packages.get(row.order_id, [])
-        left = units_left(order, own) if near else 0
+        left = units_left(OrderUnits.model_validate_json(row.document), own) if near else 0
         if left:
-            late.append(Late(order, account, near, left, own))
+            late.append(Late(OrderDocument.model_validate_json(row.document), account, near, left, own))
     return late
 
 
@@ -118,15 +124,18 @@ def _awaiting(work: Work, account_id: str | None, farthest: timedelta) -> Iterat
     )
 
 
-def _read(work: Work, road: Select[str], size: int) -> Iterator[Sequence[str]]:
+def _read(work: Work, road: Select[str], size: int, most: int | None) -> Iterator[Sequence[str]]:
     """What the statement finds, so many at a time, and more with each: databases bound the parameters of one."""
     first = 0
-    while ids := work.session.scalars(road.offset(first).limit(size)).all():
-        yield ids
+    while most is None or first < most:
+        size = min(size, _AT_ONCE, _AT_ONCE if most is None else most - first)
+        ids = work.session.scalars(road.offset(first).limit(size)).all()
+        if ids:
+            yield ids
         if len(ids) < size:
             return
         first += size
-        size = min(size * 2, _AT_ONCE)
+        size *= 2
 
 
 def _packages(work: Work, order_ids: Sequence[str]) -> dict[str, list[PackageRow]]:

@@ -25,12 +25,9 @@ def what_changed(before: OrderDocument, after: OrderDocument, *, sealed: Iterabl
     """The kinds of change between two states of an order; what `sealed` data has of them is compared by the caller."""
     found = {change for change, names in _FIELDS_OF.items() if _differ(before, after, names)}
     quantities = _quantities(before), _quantities(after)
-    more_cancelled = any(
-        line.quantity_cancelled > quantities[0].get(line.order_item_id, (0, 0, 0))[2] for line in after.lines
-    )
     is_now = {
         "quantities": quantities[0] != quantities[1],
-        "cancelled": more_cancelled or (after.amazon_status == "cancelled" != before.amazon_status),
+        "cancelled": _is_less(*quantities) or (after.amazon_status == "cancelled" != before.amazon_status),
         "shipped_by_amazon": after.fulfilled_by == "amazon"
         and after.amazon_status == "shipped" != before.amazon_status,
         "other": _differ(before, after, _OTHER),
@@ -57,6 +54,17 @@ _ORDER: Final[tuple[Change, ...]] = (
 
 def _differ(before: OrderDocument, after: OrderDocument, names: tuple[str, ...] | set[str]) -> bool:
     return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def _is_less(before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]) -> bool:
+    """Whether more of a line is cancelled, by Amazon's word or in that less is ordered, or that it is gone.
+
+    A line of Amazon's report has another id than the same line later: of those that are gone the sum counts.
+    """
+    return sum(line[0] for line in before.values()) > sum(line[0] for line in after.values()) or any(
+        cancelled > before[item][2] or quantity < before[item][0] if item in before else cancelled > 0
+        for item, (quantity, _, cancelled) in after.items()
+    )
 
 
 def _quantities(order: OrderDocument) -> dict[str, tuple[int, int, int]]:

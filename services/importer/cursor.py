@@ -13,7 +13,7 @@ from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
 from services.importer import reconciliation, runs
-from services.importer.window import Window
+from services.importer.window import OVERLAP, Window
 
 _ASK_AGAIN = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
 """A marketplace that was refused is asked for again so much later: soon at first, it may be Amazon's trouble."""
@@ -34,9 +34,14 @@ class Denied(NamedTuple):
 
 
 def advance(work: Work, window: Window, reached: datetime | None) -> None:
-    """Everything that Amazon changed before `reached` is stored. A dry run has stored nothing."""
+    """Everything that Amazon changed before `reached` is stored. A dry run has stored nothing.
+
+    What came without something that Amazon refuses is remembered, and does not hold the cursor: that may last for days.
+    """
     if reached is not None and window.kind == "search":
         state = runs.state_of(work, window.account_id)
+        if window.left_out:
+            state.incomplete_since = min(window.window_after, state.incomplete_since or window.window_after)
         # never backwards: an empty answer may reach less far than the one before
         state.cursor = max(reached, state.cursor or reached)
 
@@ -55,8 +60,17 @@ def end(work: Work, window: Window, reached: datetime | None = None) -> None:
                 state.read_again_from = None
             _read_what_was_denied(work, state, window)
             advance(work, window, reached)
-            reconciliation.plan(work, state)
+            if not window.left_out:
+                _read_what_was_incomplete(work, state, window)
+                reconciliation.plan(work, state)
     runs.finish(work, window)
+
+
+def is_past(state: AccountState | None, moment: datetime) -> bool:
+    """Whether a search has come past what Amazon changed at a moment, and has read it whole."""
+    if state is None or state.cursor is None:
+        return False
+    return min(state.cursor - OVERLAP, state.incomplete_since or state.cursor) >= moment
 
 
 def granted(state: AccountState, marketplace_ids: tuple[str, ...], now: datetime) -> tuple[str, ...]:
@@ -98,9 +112,20 @@ def _read_what_was_denied(work: Work, state: AccountState, window: Window) -> No
     shown = [denied[name] for name in window.marketplace_ids if name in denied]
     if shown:
         _write(state, {name: one for name, one in denied.items() if name not in window.marketplace_ids})
-        since = min(one.since for one in shown)
-        state.read_again_from = min(since, state.read_again_from or since)
-        work.post(ImportDue(account_id=window.account_id, reason="now"))
+        _read_again(work, state, min(one.since for one in shown))
+
+
+def _read_what_was_incomplete(work: Work, state: AccountState, window: Window) -> None:
+    """Amazon refuses no data set any more: what came without one is read again, if this run has not done so."""
+    since, state.incomplete_since = state.incomplete_since, None
+    if since is not None and not _has_read_again(work, state, since, window):
+        _read_again(work, state, since)
+
+
+def _read_again(work: Work, state: AccountState, since: datetime) -> None:
+    """Have another run read from there, at once."""
+    state.read_again_from = min(since, state.read_again_from or since)
+    work.post(ImportDue(account_id=state.account_id, reason="now"))
 
 
 def _read(since: str, asked_at: str, times: int = len(_ASK_AGAIN)) -> Denied:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from orderbridge.accounts import ConnectedAccount
@@ -18,9 +19,11 @@ from services.importer.packages import packages_of
 from services.importer.store_view import Facts, store_view
 from services.importer.words import fulfilled_by_of, sales_channel_of, status_of
 
-_OF_FULFILLMENT: Final = ("quantity_shipped", "gift", "gift_wrap_level", "scheduled_delivery", "ioss_number")
-_OF_CANCELLATION: Final = ("quantity_cancelled", "cancelled_by")
-"""What of a line these data sets tell."""
+_OF_FULFILLMENT: Final = ("gift", "gift_wrap_level", "scheduled_delivery", "ioss_number")
+"""What else than quantities this data set tells of a line."""
+_FOUR_DECIMALS: Final = Decimal("0.0001")
+_MOST_DIGITS: Final = 15
+"""Of an amount in an event, before its point; after it there are four (`schemas.base.Amount`)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def to_document(
     address = order.recipient.delivery_address if order.recipient else None
     payment_methods = _payment_methods(order) if order.payment or known is None else known.payment_methods
     priced = _priced(order, known)
+    lines = {line.order_item_id: line for line in known.lines} if known is not None else {}
     facts = Facts(
         order_id=order.order_id,
         status=status,
@@ -84,7 +88,7 @@ def to_document(
         invoice=_invoice(order) if order.tax or known is None else known.invoice,
         store=store_view(account, facts, known),
         lines=tuple(
-            _with_what_is_known(_line(item, status, money), item, known, left_out)
+            _line(item, status, money, lines.get(item.order_item_id), left_out)
             for item, money in zip(order.order_items, priced.lines, strict=True)
         ),
         totals=priced.totals,
@@ -151,25 +155,26 @@ def _is_collected(amounts: LineAmounts) -> bool:
     return amounts.tax_collected_by_amazon != 0
 
 
-def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
+def _line(item: OrderItem, status: str, money: PricedLine, was: Line | None, left_out: tuple[str, ...]) -> Line:
+    """The line, and what is known of that which the answer leaves out."""
     product = item.product
-    fulfilled = item.fulfillment.quantity_fulfilled if item.fulfillment else None
     packing = item.fulfillment.packing if item.fulfillment else None
     shipping = item.fulfillment.shipping if item.fulfillment else None
     gift = packing.gift_option if packing else None
-    executed = item.cancellation.cancellation_execution if item.cancellation else None
-    cancelled = item.quantity_ordered if executed or status == "cancelled" else 0
+    shipped, cancelled, cancelled_by = _quantities(item, status, was, left_out)
     unit_price = product.price.unit_price if product.price else None
-    return Line(
+    line = Line(
         order_item_id=item.order_item_id,
         sku=product.seller_sku,
         asin=product.asin,
         title=product.title,
         quantity=item.quantity_ordered,
-        quantity_shipped=fulfilled or 0,
-        quantity_cancelled=max(cancelled - (fulfilled or 0), 0),
-        cancelled_by=executed.cancelled_by.lower() if executed and executed.cancelled_by else None,
-        unit_price=Money(amount=unit_price.amount, currency=unit_price.currency_code) if unit_price else None,
+        quantity_shipped=shipped,
+        quantity_cancelled=cancelled,
+        cancelled_by=cancelled_by,
+        unit_price=Money(amount=_in_an_event(unit_price.amount), currency=unit_price.currency_code)
+        if unit_price
+        else None,
         business_price=product.price is not None and product.price.price_designation == "BUSINESS_PRICE",
         condition=product.condition.condition_type if product.condition else None,
         condition_subtype=product.condition.condition_subtype if product.condition else None,
@@ -186,17 +191,44 @@ def _line(item: OrderItem, status: str, money: PricedLine) -> Line:
         amounts=money.amounts,
         amounts_in_other_currencies=money.elsewhere,
     )
-
-
-def _with_what_is_known(line: Line, item: OrderItem, known: OrderDocument | None, left_out: tuple[str, ...]) -> Line:
-    """The line, and what is known of that which the answer leaves out."""
-    was = next((one for one in known.lines if one.order_item_id == item.order_item_id), None) if known else None
     if was is None:
         return line
     names: tuple[str, ...] = _OF_FULFILLMENT if item.fulfillment is None else ()
-    if "CANCELLATION" in left_out and line.quantity_cancelled <= was.quantity_cancelled:
-        names += _OF_CANCELLATION
+    names += ("promotion_ids",) if "PROMOTION" in left_out else ()
     return line.model_copy(update={name: getattr(was, name) for name in names})
+
+
+def _quantities(
+    item: OrderItem, status: str, was: Line | None, left_out: tuple[str, ...]
+) -> tuple[int, int, str | None]:
+    """How much of the item has shipped and is cancelled, no more than was ordered; and who cancelled it.
+
+    What Amazon says is left to ship (`quantityUnfulfilled`) is not cancelled: a cancellation may be of a part.
+    """
+    fulfilled = item.fulfillment.quantity_fulfilled if item.fulfillment else None
+    left = item.fulfillment.quantity_unfulfilled if item.fulfillment else None
+    executed = item.cancellation.cancellation_execution if item.cancellation else None
+    by = executed.cancelled_by.lower() if executed and executed.cancelled_by else None
+    shipped = fulfilled if fulfilled is not None else was.quantity_shipped if was else 0
+    not_shipped = max(item.quantity_ordered - shipped, 0)
+    if status == "cancelled":
+        cancelled = not_shipped
+    elif executed is None:
+        cancelled = 0
+    elif left is not None:
+        cancelled = not_shipped - left
+    else:
+        cancelled = (was.quantity_cancelled if was else 0) or not_shipped
+    if was is not None and "CANCELLATION" in left_out and cancelled <= was.quantity_cancelled:
+        cancelled, by = was.quantity_cancelled, was.cancelled_by
+    return shipped, max(min(cancelled, not_shipped), 0), by
+
+
+def _in_an_event(amount: Decimal) -> Decimal:
+    """The amount as an event carries it. What is too large for any stays, and is refused there."""
+    exponent = amount.as_tuple().exponent
+    fits = not isinstance(exponent, int) or exponent >= -4 or amount.adjusted() > _MOST_DIGITS
+    return amount if fits else amount.quantize(_FOUR_DECIMALS, rounding=ROUND_HALF_EVEN)
 
 
 def _promotions(item: OrderItem) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from orderbridge.database.models import AccountState, OrderRow, UnknownOrder
 from orderbridge.database.unit_of_work import Work
 from orderbridge.vault.key_ring import KeyRing
 from schemas.imports import ImportDue
-from services.importer import access
+from services.importer import access, cursor
 from services.importer.orders import store_order
-from services.importer.window import OVERLAP, imported_from
+from services.importer.window import imported_from
 
 log = structlog.get_logger()
 _LATER = timedelta(seconds=5)
@@ -81,7 +81,7 @@ def _is_known(work: Work, event: ImportDue) -> bool:
     if known is not None and known.amazon_updated_at >= event.since:
         return True
     state = work.session.get(AccountState, event.account_id)
-    return state is not None and state.cursor is not None and state.cursor - OVERLAP >= event.since
+    return cursor.is_past(state, event.since)
 
 
 def _spread(work: Work, order_id: str, not_before: datetime) -> datetime:

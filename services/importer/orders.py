@@ -20,7 +20,7 @@ from schemas.openings import LONGEST_SEAL
 from schemas.orders import OrderDocument, OrderImported, OrderUpdated
 from schemas.personal_data import PersonalDataState
 from schemas.shipments import ShipmentDue
-from services.importer import access, packages, personal_data, unmapped
+from services.importer import access, packages, personal_data, skipped_orders, unmapped
 from services.importer.changes import what_changed
 from services.importer.mapping import missing_mappings, to_document
 from services.importer.skipping import why_skipped
@@ -80,6 +80,8 @@ def _store(
     if row is None:
         document = to_document(account, order, None)
         reason = None if wanted else why_skipped(account, document, since)
+        if reason == "program_skipped":
+            skipped_orders.remember(work, document)
         if reason is not None:
             return line(order, "skipped", reason=reason)
         if _insert(work, document):

@@ -20,7 +20,7 @@ from orderbridge.database.models import AccountState, OrderRow, PersonalDataRow
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue, RunLine
 from schemas.orders import OrderDocument
-from services.importer import runs
+from services.importer import runs, skipped_orders
 from services.importer.from_report import document_from_report
 from services.importer.report_run import ReportProgress, spans
 from services.importer.skipping import why_skipped
@@ -77,10 +77,13 @@ def compare_chunk(
     ids = [order.order_id for order in found]
     rows = {row.order_id: row for row in work.session.scalars(select(OrderRow).where(OrderRow.order_id.in_(ids)))}
     lacking = set() if stands(work, account.account_id, (ROLE_MISSING,)) else _without_address(work, rows.values())
+    skipped = skipped_orders.still_skipped(work, account, set(ids) - rows.keys())
     lines, to_fetch = [], []
     for order in found:
         row = rows.get(order.order_id)
         reason = _why_not_ours(account, order, since) if row is None else None
+        if reason is None and order.order_id in skipped:
+            reason = "program_skipped"
         if reason is not None:
             lines.append(
                 RunLine(order_id=order.order_id, did="skipped", marketplace_id=order.marketplace_id, reason=reason)

@@ -105,19 +105,17 @@ def _store_page(work: Work, account: ConnectedAccount, ring: KeyRing, window: Wi
         runs.go_on(work, window, work.now)
     else:
         rest = window.cut()
-        if not window.left_out and rest.window_after > window.window_after:
+        if rest.window_after > window.window_after:
             cursor.advance(work, window, rest.window_after)
         runs.go_on(work, rest, work.now)
 
 
 def _window_is_through(work: Work, window: Window) -> None:
-    """The cursor moves to the window's end, unless something was left out: then the next run reads it again."""
-    reached = None if window.left_out else window.window_before or window.updated_before
     following = window.next_window()
     if following is None:
-        cursor.end(work, window, reached)
+        cursor.end(work, window, window.end)
         return
-    cursor.advance(work, window, reached)
+    cursor.advance(work, window, window.end)
     runs.go_on(work, following, work.now)
 
 

@@ -49,7 +49,7 @@ class Window(Progress):
     bad_answers: int = 0
     """Answers in a row that could not be read; each halves the next page, which may be too large for us."""
     left_out: tuple[str, ...] = ()
-    """Data sets that Amazon refuses just now: what lacks them is read again by the next run."""
+    """Data sets that Amazon refuses just now: what lacks them is read again when it refuses none."""
     suspects: tuple[str, ...] = ()
     """Amazon refuses one of these marketplaces: each is asked alone."""
     refused: tuple[str, ...] = ()
@@ -82,6 +82,11 @@ class Window(Progress):
             window_after=after,
         )
 
+    @property
+    def end(self) -> datetime:
+        """Up to where it reads. Amazon need not say so (`lastUpdatedBefore`): then all but what it keeps back."""
+        return self.window_before or self.updated_before or self.started_at - _AMAZON_KEEPS_BACK
+
     def start_over(self) -> Window:
         """This window from its first page again; what the run has done and found stays."""
         return self._again(restarted=True)
@@ -110,8 +115,7 @@ class Window(Progress):
         """
         if self.in_order and self.newest is not None and self.newest > self.window_after:
             return self.model_copy(update={"window_after": self.newest, **_FIRST_PAGE})
-        end = self.window_before or self.updated_before or self.started_at
-        middle = (self.window_after + (end - self.window_after) / 2).replace(microsecond=0)
+        middle = (self.window_after + (self.end - self.window_after) / 2).replace(microsecond=0)
         if middle <= self.window_after:
             return self.model_copy(update={"pages": 0})
         return self._again(window_before=middle)

@@ -62,7 +62,8 @@ def _take(work: Work, change: OrderChange) -> Outcome:
         return "repeated"  # whatever its body: the order was looked at since
     if not account.settings.enabled:
         return "disabled"
-    changed_at = change.changed_at or change.published_at
+    # To the second, as orders tell it: else what is here already always looked older than the message.
+    changed_at = (change.changed_at or change.published_at).replace(microsecond=0)
     known = work.session.get(OrderRow, change.order_id)
     if known is not None and known.amazon_updated_at >= changed_at:
         return "known"

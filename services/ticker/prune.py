@@ -22,6 +22,7 @@ from orderbridge.database.models import (
     ProcessRow,
     Run,
     RunLineRow,
+    SkippedOrder,
     Slot,
     UnknownOrder,
 )
@@ -44,6 +45,8 @@ CONSENT_REQUESTS_FOR = timedelta(days=1)
 """After their end, so that whoever comes back late hears that it was too late, and not that he is unknown."""
 MAILS_FOR = timedelta(days=30)
 """After its end, sent or not."""
+SKIPPED_FOR = timedelta(days=45)
+"""Longer than a reconciliation reaches back."""
 UNKNOWN_FOR = timedelta(days=2)
 """Longer than the shipper takes the answer for a fresh one."""
 
@@ -66,6 +69,7 @@ def prune(database: Database) -> int:
         (LoginFailure.name_hash, _before(LoginFailure.last_at, now - LOCKED_FOR)),
         (ConsentRequest.state_hash, _before(ConsentRequest.expires_at, now - CONSENT_REQUESTS_FOR)),
         (Mail.event_id, _before(Mail.ended_at, now - MAILS_FOR)),
+        (SkippedOrder.order_id, _before(SkippedOrder.skipped_at, now - SKIPPED_FOR)),
         (UnknownOrder.order_id, _before(UnknownOrder.asked_at, now - UNKNOWN_FOR)),
     ]
     deleted = 0

@@ -15,7 +15,15 @@ from orderbridge.database.models.accounts import (
 from orderbridge.database.models.base import Base
 from orderbridge.database.models.calls import Attempt, Lease, Quota
 from orderbridge.database.models.console import ConsoleLink, ConsoleSession, ConsoleUser, LoginFailure
-from orderbridge.database.models.imports import WITH_PROBLEMS, Run, RunLineRow, Slot, UnknownOrder, UnmappedWord
+from orderbridge.database.models.imports import (
+    WITH_PROBLEMS,
+    Run,
+    RunLineRow,
+    SkippedOrder,
+    Slot,
+    UnknownOrder,
+    UnmappedWord,
+)
 from orderbridge.database.models.mails import Mail
 from orderbridge.database.models.messages import HandlerFailure, InboxRow, OutboxRow, ServiceState
 from orderbridge.database.models.orders import OrderRow, PersonalDataRow
@@ -52,6 +60,7 @@ __all__ = [
     "RunLineRow",
     "ServiceState",
     "ShipmentWarning",
+    "SkippedOrder",
     "Slot",
     "StoreOptionsRow",
     "StoreOrderNumber",

@@ -49,6 +49,8 @@ class AccountState(Base):
     """An order placed before this and unknown to us is not imported; None until the first run opened."""
     read_again_from: Mapped[datetime | None]
     """The next search begins here, if its cursor is further on: somebody wants what lies between."""
+    incomplete_since: Mapped[datetime | None]
+    """From here on orders came without a data set that Amazon refused: read again when it refuses none."""
     first_run_at: Mapped[datetime | None]
     """When the first run was through: "Import Orders From" has had its effect."""
     reconciled_at: Mapped[datetime | None]

@@ -77,6 +77,18 @@ class Slot(Base):
     starts_at: Mapped[datetime] = mapped_column(primary_key=True)
 
 
+class SkippedOrder(Base):
+    """An order that is not imported for one of its programs. Written by the importer."""
+
+    __tablename__ = "skipped_orders"
+
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    order_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    programs: Mapped[str]
+    """All of the order's, with commas between them."""
+    skipped_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class UnknownOrder(Base):
     """An order number that Amazon does not know for an account. Written by the importer."""
 

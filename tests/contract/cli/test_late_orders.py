@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,10 @@ from structlog.testing import capture_logs
 
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.cli import application
+from orderbridge.database.unit_of_work import Work
+from orderbridge.orders import late as late_rule
 from orderbridge.orders.late import late_orders
+from schemas.orders import OrderDocument
 from tests.parts.command_line import Command
 from tests.parts.in_process import ACCOUNT, System
 from tests.parts.sandbox_server import sandbox_server
@@ -113,6 +116,39 @@ def test_a_short_list_is_the_long_one_cut(system: System) -> None:
         cut = {most: [one.order.order_id for one in late_orders(work, most=most)] for most in (1, 2, 3, 4)}
     assert sorted(whole) == sorted(late_ones)
     assert cut == {most: whole[:most] for most in cut}
+
+
+def test_a_short_list_costs_little_where_much_has_shipped(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The overview asks every few seconds: what has shipped is not read whole, nor looked through to its end."""
+    shipped = system.imported(count=25)
+    system.advance(3600)
+    late_ones = system.imported(count=2)
+    with system.database.unit_of_work() as work:
+        change_settings(work, ACCOUNT, {"enabled": "false"})
+    for order_id in shipped:
+        system.store_says(order_id=order_id)
+    system.run_until_idle()
+    before_ship_by(system, late_ones[-1], -1)
+    looked_at: list[str] = []
+    read_whole: list[str] = []
+
+    def look(work: Work, order_ids: Sequence[str], *others: Any) -> Any:
+        looked_at.extend(order_ids)
+        return late_of(work, order_ids, *others)
+
+    class Whole(OrderDocument):
+        def model_post_init(self, _: Any) -> None:
+            read_whole.append(self.order_id)
+
+    late_of = late_rule._late_of
+    monkeypatch.setattr(late_rule, "_late_of", look)
+    monkeypatch.setattr(late_rule, "OrderDocument", Whole)
+    with system.database.unit_of_work() as work:
+        assert {one.order.order_id for one in late_orders(work, most=3)} == set(late_ones)
+        assert sorted(read_whole) == sorted(late_ones)
+        looked_at.clear()
+        late_orders(work, most=1)
+    assert len(looked_at) == 10
 
 
 def test_what_can_no_longer_be_labelled_soon(command: Command, system: System) -> None:

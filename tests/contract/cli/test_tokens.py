@@ -15,7 +15,6 @@ from orderbridge.database.models import ApiTokenRow, Opening
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import Command
 
-
 INSTALL = Path(__file__).parents[3] / "docs/operations/install.md"
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from orderbridge.amazon import NoAnswer
+from orderbridge.amazon import AccessDenied, AmazonError, NoAnswer, Throttled
 from orderbridge.amazon.operations import SEARCH_ORDERS
 from orderbridge.amazon_calls import AmazonCalls, CallFailed
+from orderbridge.database import endpoints
 from orderbridge.database.models import Account
 from tests.parts.in_process import ACCOUNT, System
 
@@ -46,3 +47,34 @@ def test_twenty_accounts_spend_few_time_outs_on_it(system: System) -> None:
     assert system.calls("searchOrders") == {"200": 1}
     system.clock.advance(300)
     assert ask(names[0]), "its own breaker is open for a probe, and so is the endpoint"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        AccessDenied("searchOrders", "Access to requested resource is denied.", status=403, code="Unauthorized"),
+        Throttled("searchOrders", "You exceeded your quota.", status=429, code="QuotaExceeded"),
+    ],
+)
+def test_an_answer_to_the_probe_opens_it_whatever_it_says(system: System, answer: AmazonError) -> None:
+    calls = AmazonCalls(system.settings, system.database)
+
+    def ask(error: AmazonError) -> None:
+        def fail(_connection: Any) -> Any:
+            raise error
+
+        with system.database.unit_of_work() as work:
+            assert calls.reserve(work, ACCOUNT, SEARCH_ORDERS) is None
+            with pytest.raises(CallFailed):
+                calls.make(work, ACCOUNT, SEARCH_ORDERS, "a test", fail)
+
+    def hangs(system: System) -> bool:
+        with system.database.unit_of_work() as work:
+            return endpoints.hangs_until(work, work.session.get_one(Account, ACCOUNT).api_url) is not None
+
+    for _ in range(3):
+        ask(NoAnswer("searchOrders", "no answer: ReadTimeout"))
+    assert hangs(system)
+    system.clock.advance(30)
+    ask(answer)
+    assert not hangs(system)

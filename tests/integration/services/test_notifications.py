@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from orderbridge.accounts.attentions import CONSENT_REVOKED, open_attentions, raise_attention
 from orderbridge.accounts.disconnecting import disconnect_account
 from orderbridge.accounts.subscriptions import SubscriptionError, subscribe, subscriptions, unsubscribe
+from orderbridge.amazon.notifications import get_destinations
+from orderbridge.amazon.operations import GET_DESTINATIONS
+from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.database.models import InboxRow, OutboxRow
 from sandbox.notifications import Notifications
 from schemas.orders import OrderImported, OrderUpdated
@@ -96,6 +100,19 @@ def test_a_message_that_comes_twice_or_late_does_nothing(system: System) -> None
     assert len(system.events(OrderImported)) == 1
     assert system.calls("getOrder") == {"200": 1}
     assert order_id in system.store.orders
+
+
+def test_a_fraction_of_a_second_makes_no_change_newer(system: System) -> None:
+    """Amazon's messages tell milliseconds, and the orders themselves whole seconds."""
+    listening(system)
+    system.place_orders()
+    (body,) = messages(system)
+    trigger = ("Payload", "OrderChangeNotification", "OrderChangeTrigger", "TimeOfOrderChange")
+    told = json.loads(body)["Payload"]["OrderChangeNotification"]["OrderChangeTrigger"]["TimeOfOrderChange"]
+    within = f"{datetime.fromisoformat(told):%Y-%m-%dT%H:%M:%S}.284Z"
+    system.advance(180)
+    system.import_now()
+    assert take(system.database, with_value(body, within, *trigger)) == "known"
 
 
 def test_what_the_search_has_met_meanwhile_needs_no_call(system: System) -> None:
@@ -209,6 +226,18 @@ def test_subscriptions_come_and_go(system: System) -> None:
     assert not unsubscribe(system.settings, system.database, ACCOUNT)
     system.place_orders()
     assert messages(system) == []
+
+
+def test_a_call_without_a_seller_says_nothing_of_the_sellers_consent(system: System) -> None:
+    """The application finds its own destination, and then is told that the account's consent has ended."""
+    listening(system)
+    with system.database.unit_of_work() as work:
+        raise_attention(work, ACCOUNT, CONSENT_REVOKED, "Ended.", "Authorise again.")
+    with system.database.unit_of_work() as work:
+        calls = AmazonCalls(system.settings, system.database)
+        calls.make(work, ACCOUNT, GET_DESTINATIONS, "a test", get_destinations)
+    with system.database.unit_of_work() as work:
+        assert [one.trouble for one in open_attentions(work, ACCOUNT)] == [CONSENT_REVOKED]
 
 
 def test_what_cannot_be_subscribed_says_what_to_do(system: System) -> None:

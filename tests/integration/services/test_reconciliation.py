@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from orderbridge.accounts.change_settings import change_settings
 from orderbridge.database.models import OrderRow
 from sandbox.accounts import BASE_ROLE
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported, OrderUpdated
+from tests.integration.services.conftest import Start
 from tests.parts.in_process import ACCOUNT, System
 
 
@@ -70,6 +72,24 @@ def test_what_is_not_to_be_imported_is_not_missing(system: System) -> None:
     assert run.problems == ()
     assert [why.reason for why in run.skipped_because] == ["fulfilled_by_amazon"]
     assert system.calls("getOrder") == {}
+
+
+def test_what_is_skipped_for_its_program_is_not_read_each_day(start: Start) -> None:
+    """Amazon's report does not tell programs. Those that are wanted again are found by it."""
+    system = start(skip_programs=("PRIME",))
+    skipped = system.place_orders(count=3, programs=["PRIME"])
+    system.imported(programs=[])
+    (hidden,) = system.place_orders(hidden=True, programs=["PRIME"])
+    run = reconcile(system)
+    assert run.problems == ()
+    assert [(why.reason, why.orders) for why in run.skipped_because] == [("program_skipped", 4)]
+    assert system.calls("getOrder") == {"200": 1}
+    reconcile(system)
+    assert system.calls("getOrder") == {"200": 1}
+    with system.database.unit_of_work() as work:
+        change_settings(work, ACCOUNT, {"skip_programs": "PREMIUM"})
+    reconcile(system)
+    assert {*skipped, hidden} <= set(system.store.orders)
 
 
 def test_once_a_week_it_reaches_back_thirty_days(system: System) -> None:

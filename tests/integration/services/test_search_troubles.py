@@ -97,6 +97,61 @@ def test_a_refused_data_set_does_not_stall_the_import(system: System, data: str)
     assert all(system.opened(order_id).address_lines for order_id in order_ids)
 
 
+def test_a_data_set_that_is_refused_for_days_does_not_make_runs_longer(system: System) -> None:
+    """Each run reads its own hour; what came without the data set is read again once, when Amazon tells it again."""
+    fault(system, kind="400", included_data="FULFILLMENT")
+    came = []
+    for _ in range(24):
+        came += system.place_orders(count=2)
+        system.advance(3600)
+        system.import_now()
+    assert {run.counts.seen for run in system.events(ImportFinished)} == {2}
+    assert told(system) == []
+    system.amazon.faults.clear()
+    system.import_now()
+    system.advance(3600)
+    assert told(system) == sorted(came)
+    assert [run.counts.seen for run in system.events(ImportFinished)[24:]] == [0, 48]
+    came += system.place_orders(count=2)
+    system.advance(3600)
+    system.import_now()
+    assert last_run(system).counts.seen == 2
+    assert told(system) == sorted(came)
+
+
+def test_the_message_of_a_change_says_nothing_of_what_was_left_out(system: System) -> None:
+    """An order that came without its status is not known, though the cursor is past it."""
+    (order_id,) = system.place_orders()
+    changed_at = system.now
+    fault(system, kind="400", included_data="FULFILLMENT")
+    system.advance(3600)
+    system.import_now()
+    with system.database.unit_of_work() as work:
+        work.post(ImportDue(account_id="main", reason="changed", order_id=order_id, since=changed_at))
+    system.run_until_idle()
+    assert told(system) == [order_id]
+
+
+def test_an_answer_that_does_not_say_how_far_it_reaches_moves_the_cursor(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`lastUpdatedBefore` is optional in Amazon's model."""
+    whole = amazon_orders.search_orders
+
+    def silent(*arguments: Any, **options: Any) -> amazon_orders.OrdersPage:
+        return dataclasses.replace(whole(*arguments, **options), last_updated_before=None)
+
+    monkeypatch.setattr(search_run, "search_orders", silent)
+    came = []
+    for _ in range(6):
+        came += system.place_orders(count=2)
+        system.advance(3600)
+        system.import_now()
+    assert [run.counts.seen for run in system.events(ImportFinished)] == [2] * 6
+    assert cursor(system) == system.now - timedelta(minutes=3)
+    assert told(system) == sorted(came)
+
+
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_window_is_cut_before_its_token_dies(start: Start, monkeypatch: pytest.MonkeyPatch, in_order: bool) -> None:
     whole = amazon_orders.search_orders

@@ -21,6 +21,7 @@ from orderbridge.database.models import (
     ProcessRow,
     Run,
     RunLineRow,
+    SkippedOrder,
     Slot,
     UnknownOrder,
 )
@@ -35,6 +36,7 @@ from services.ticker.prune import (
     PUBLISHED_FOR,
     RUNS_FOR,
     SILENT_FOR,
+    SKIPPED_FOR,
     SLOTS_FOR,
     UNKNOWN_FOR,
     prune,
@@ -50,19 +52,23 @@ def test_old_rows_go_and_others_stay(database_url: str) -> None:
                 work.session.add(_outbox(f"published-{number}", START - PUBLISHED_FOR - more))
                 work.session.add(_inbox(f"event-{number}", START - HANDLED_FOR - more))
                 work.session.add(Slot(account_id="main", starts_at=START - SLOTS_FOR - more))
+                skipped_at = START - SKIPPED_FOR - more
+                skipped = {"account_id": "main", "order_id": str(number), "programs": "PRIME"}
+                work.session.add(SkippedOrder(skipped_at=skipped_at, **skipped))
                 asked_at = START - UNKNOWN_FOR - more
                 work.session.add(UnknownOrder(account_id="main", order_id=str(number), asked_at=asked_at, why=""))
                 work.session.add(_consent(str(number), START - CONSENT_REQUESTS_FOR - more))
                 work.session.add(_mail(f"sent-{number}", START - MAILS_FOR - more))
             work.session.add(_mail("waits", None))
             work.session.add(_outbox("waits", None))
-        assert prune(database) == 6
+        assert prune(database) == 7
         assert prune(database) == 0
         with database.unit_of_work() as work:
             assert set(work.session.scalars(select(OutboxRow.event_id))) == {"published-1", "waits"}
             assert set(work.session.scalars(select(InboxRow.event_id))) == {"event-1"}
             assert work.session.scalars(select(Slot.starts_at)).all() == [START - SLOTS_FOR + timedelta(seconds=1)]
             assert set(work.session.scalars(select(Mail.event_id))) == {"sent-1", "waits"}
+            assert set(work.session.scalars(select(SkippedOrder.order_id))) == {"1"}
             assert set(work.session.scalars(select(UnknownOrder.order_id))) == {"1"}
             assert set(work.session.scalars(select(ConsentRequest.state_hash))) == {"1"}
 

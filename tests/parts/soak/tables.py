@@ -17,6 +17,7 @@ PRUNED = frozenset(
         "processes",
         "run_lines",
         "runs",
+        "skipped_orders",
         "slots",
         "unknown_orders",
     }

@@ -34,7 +34,8 @@ def line(**fields: Any) -> dict[str, Any]:
         ({"amazon_status": "shipped", "fulfilled_by": "merchant"}, ("status", "other")),
         ({"amazon_status": "cancelled"}, ("status", "cancelled")),
         (line(title="Another"), ("lines",)),
-        (line(quantity=1), ("lines", "quantities")),
+        (line(quantity=LINE["quantity"] - 1), ("lines", "quantities", "cancelled")),
+        (line(quantity=LINE["quantity"] + 1), ("lines", "quantities")),
         (line(quantity_cancelled=1), ("lines", "quantities", "cancelled")),
         (line(order_item_id="2"), ("lines", "quantities")),
         ({"cancel_requested": {"requested_by": "buyer", "reason": "late"}}, ("cancel_requested",)),
@@ -46,6 +47,13 @@ def line(**fields: Any) -> dict[str, Any]:
 )
 def test_what_changed(fields: dict[str, Any], changes: tuple[str, ...]) -> None:
     assert what_changed(order(), order(**fields)) == changes
+
+
+def test_a_line_that_is_gone_is_cancelled_and_one_by_another_name_is_not() -> None:
+    before = order()
+    assert what_changed(before, before.model_copy(update={"lines": ()})) == ("lines", "quantities", "cancelled")
+    renamed = before.lines[0].model_copy(update={"order_item_id": "sku:MUG"})
+    assert what_changed(before.model_copy(update={"lines": (renamed,)}), before) == ("lines", "quantities")
 
 
 def test_the_sealed_address_is_the_callers() -> None:
