@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orderbridge.api_tokens import create_token, find_token
+from orderbridge.api_tokens import NAME_THE_PERSON, OPEN_PERSONAL_DATA, create_token, find_token
 from orderbridge.database.models import ApiTokenRow, Opening
 from orderbridge.database.unit_of_work import Database
 from tests.parts.command_line import Command
+
+INSTALL = Path(__file__).parents[3] / "docs/operations/install.md"
 
 
 def created(command: Command, *arguments: str) -> dict[str, Any]:
@@ -37,6 +41,17 @@ def test_a_secret_is_shown_once_and_kept_by_nobody(command: Command, database: D
     assert token.scopes == frozenset({"personal-data:read"})
     assert told["secret"] not in command("tokens", "list").stdout
     assert "shown once" in command("tokens", "create", "another").stdout
+
+
+def test_the_consoles_token_as_documented_has_what_the_console_needs(command: Command, database: Database) -> None:
+    """It always names the person who looks; a token that may not say so opens nothing."""
+    documented = INSTALL.read_text()
+    (arguments,) = re.findall(r"orderbridge (tokens create console\b[^`\n]*)$", documented, re.M)
+    told = json.loads(command(*arguments.split(), "--json").stdout)
+    with database.unit_of_work() as work:
+        token = find_token(work, told["secret"])
+    assert token is not None
+    assert token.scopes == {OPEN_PERSONAL_DATA, NAME_THE_PERSON}
 
 
 def test_the_list_says_which_are_good_and_when_they_were_used(command: Command, database: Database) -> None:
