@@ -6,6 +6,7 @@ from time import monotonic, sleep
 
 import requests
 
+from orderbridge.http_session import request
 from orderbridge.settings import Settings
 
 _AGAIN = (429, 503)
@@ -31,8 +32,8 @@ class ApiClient:
         while True:
             wait = 1.0
             try:
-                answer = requests.post(
-                    self._url + path, data=body, headers=headers, timeout=(5, 30), allow_redirects=False
+                answer = request(
+                    "POST", self._url + path, data=body, headers=headers, timeout=(5, 30), allow_redirects=False
                 )
             except requests.RequestException as error:
                 said = (

@@ -28,6 +28,7 @@ from orderbridge.database.engine import is_outage
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.models import Subscription
 from orderbridge.database.unit_of_work import Database
+from orderbridge.http_session import request
 from orderbridge.mail.server import mail_server
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, contradicted, load_settings
@@ -227,7 +228,7 @@ class House:
             if name in self._supervisor.failing():
                 break
             try:
-                answer = requests.get(url, timeout=2)
+                answer = request("GET", url, timeout=2)
                 if answer.ok and not (joined and answer.json().get("partitions", 0) == 0):
                     return
             except requests.RequestException:

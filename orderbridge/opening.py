@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -38,6 +39,8 @@ class OpenCall:
         except ValidationError as error:
             fields = ", ".join(sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]}))
             raise NotOpened(f"No seal of an order ({fields}); one has at most {LONGEST_SEAL} characters.") from None
+        if purpose not in (purposes := get_args(Purpose)):
+            raise NotOpened(f"No such purpose; there are {', '.join(purposes)}.")
         end = time.monotonic() + self._api.wait_seconds
         opened: list[OpenedSeal] = []
         for first in range(0, len(wanted), MOST_SEALS):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -33,13 +34,15 @@ Kind = Literal[
     "token_refused",
     "token_expired",
     "report_fatal",
+    "stale",
 ]
 """400 InvalidInput and 403 Unauthorized; 429, 500 and 503 with Amazon's JSON, `maintenance` a 503 of plain text.
 
 On the wire: `timeout` hangs, then closes without an answer; `hang` sends half of it first; `drop_…` closes at once;
 `truncated` breaks off in the middle. In the body: `html` (502), `html_200`, `truncated_json` (whole for HTTP, cut as
 JSON), `missing_field` and `wrong_type` (in the first order), `huge` (11 MB). Only for calls with a paging token:
-`same_page` (that token again), `token_refused`, `token_expired`. Only for createReport: `report_fatal`.
+`same_page` (that token again), `token_refused`, `token_expired`. Only for createReport: `report_fatal`. Only for
+getOrder: `stale` (a read that lags: an order without its packages of the last `seconds`).
 """
 
 AFTER_EFFECT: frozenset[Kind] = frozenset(
@@ -61,6 +64,8 @@ PAGING_TOKENS = ("paginationToken", "nextToken", "NextToken")
 """What Amazon's operations call the token of a page."""
 
 _OF_PAGES: frozenset[Kind] = frozenset({"same_page", "token_refused", "token_expired"})
+_WITHIN: dict[Kind, str] = {"report_fatal": "createReport", "stale": "getOrder"}
+"""Kinds by which the call itself goes well: the operation looks at them."""
 _OPERATIONS = {*LIMITS, "login", "downloadDocument", "*"}
 
 
@@ -88,7 +93,7 @@ class Fault(BaseModel):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Of the matching calls so many fail, at random; the others go well and are not counted."""
     seconds: Annotated[float, Field(ge=0)] = 60.0
-    """How long `timeout` and `hang` last before the connection is closed."""
+    """How long `timeout` and `hang` last before the connection is closed; how young a package `stale` leaves out."""
     order_id: str | None = None
     """Only calls about this order."""
     account: str | None = None
@@ -114,7 +119,7 @@ class Fault(BaseModel):
             and (self.marketplace_id is None or self.marketplace_id in call.marketplaces)
             and (self.included_data is None or self.included_data in call.query.get("includedData", "").split(","))
             and (self.kind not in _OF_PAGES or any(call.query.get(name) for name in PAGING_TOKENS))
-            and (self.kind != "report_fatal" or call.operation == "createReport")
+            and _WITHIN.get(self.kind, call.operation) == call.operation
         )
 
 
@@ -133,15 +138,20 @@ class Faults:
 
     def next(self, call: Call) -> Fault | None:
         """The fault that this call meets, used up by one; None if it goes well."""
-        return self._next(call, of_reports=False)
+        return self._next(call, {fault.kind for fault in self._faults} - _WITHIN.keys())
 
     def next_report_is_fatal(self, account: str) -> bool:
-        """Whether the report that this account creates now ends FATAL: the call itself goes well."""
-        return self._next(Call("createReport", account=account), of_reports=True) is not None
+        """Whether the report that this account creates now ends FATAL."""
+        return self._next(Call("createReport", account=account), {"report_fatal"}) is not None
 
-    def _next(self, call: Call, *, of_reports: bool) -> Fault | None:
+    def next_lag(self, call: Call) -> timedelta:
+        """How far what this call reads lags behind what Amazon has taken."""
+        fault = self._next(call, {"stale"})
+        return timedelta(seconds=fault.seconds if fault is not None else 0)
+
+    def _next(self, call: Call, kinds: Set[Kind]) -> Fault | None:
         for fault in self._faults:
-            meets = (fault.kind == "report_fatal") == of_reports and fault.meets(call)
+            meets = fault.kind in kinds and fault.meets(call)
             if meets and (fault.share == 1 or self._chance.random() < fault.share):
                 if fault.count is not None:
                     fault.count -= 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sandbox.clock import from_amazon
 from sandbox.errors import Impossible
 
 VISIBLE_STATUSES = ("UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED")
@@ -65,6 +66,15 @@ class Order:
             if reference_id != without_package
             for item in package.content["orderItems"]
         )
+
+    def as_of(self, moment: datetime) -> Order:
+        """As a read that lags shows it: without the packages that came later."""
+        seen = {name: one for name, one in self.packages.items() if from_amazon(one.created_at) <= moment}
+        if len(seen) == len(self.packages):
+            return self
+        order = replace(self, packages=seen)
+        order._count_shipped(self.updated_at)
+        return order
 
     def release(self, now: datetime) -> None:
         """Payment is authorised: PENDING becomes UNSHIPPED. Raises Impossible (409) for any other status."""

@@ -13,7 +13,7 @@ from sandbox.authorisations import REDIRECT_URI, Authorisations
 from sandbox.clock import Clock, to_record
 from sandbox.database import Database, Refusal
 from sandbox.errors import AmazonError, Impossible, invalid_input, order_not_found
-from sandbox.faults import Faults
+from sandbox.faults import Call, Faults
 from sandbox.limits import Limits
 from sandbox.login import Login
 from sandbox.marketplaces import MARKETPLACES
@@ -76,9 +76,12 @@ class SellerCentral:
         return self._search.answer(query, account, self.clock.now())
 
     def get_order(self, order_id: str, query: dict[str, str], account: Account) -> dict[str, Any]:
-        """GetOrderResponse; raises AmazonError. An order is found at once: the lag is one of searches."""
-        included = set(csv(query, "includedData", DATASETS) or [])
-        return {"order": amazon_order(self.order_of(order_id, account), included, account, self.clock.now())}
+        """GetOrderResponse; raises AmazonError. An order is found at once: the lag is one of searches, or a fault."""
+        included, now = set(csv(query, "includedData", DATASETS) or []), self.clock.now()
+        order = self.order_of(order_id, account)
+        call = Call("getOrder", order_id, account.account, frozenset({order.marketplace_id}), query)
+        order = order.as_of(now - self.faults.next_lag(call))
+        return {"order": amazon_order(order, included, account, now)}
 
     def search_orders_v0(self, query: dict[str, str], account: Account, elements: set[str]) -> dict[str, Any]:
         """v0's GetOrdersResponse; raises AmazonError."""

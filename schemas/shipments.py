@@ -43,6 +43,7 @@ class ShippedLine(Model):
     sku: ShortText | None = None
     quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
     transparency_codes: tuple[ShortText, ...] = ()
+    """The Transparency codes on these units, for products that Amazon's Transparency program covers."""
 
     @model_validator(mode="after")
     def _names_a_line(self) -> ShippedLine:
@@ -71,6 +72,7 @@ class OrderShipped(OrderKeyed):
     ship_date: ShipDate | None = None
     lines: Annotated[tuple[ShippedLine, ...], Field(max_length=1000)] = ()
     ship_from_supply_source_id: Identifier | None = None
+    """Amazon's id of the place it left, for accounts that have several (supply sources)."""
 
     def package_key(self) -> str:
         """The package's name within its order."""

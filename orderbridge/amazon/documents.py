@@ -8,7 +8,6 @@ is no temporary file, and a download that breaks off starts over. Source: Amazon
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import re
 import time
 import zlib
@@ -22,6 +21,7 @@ import requests
 from orderbridge.amazon import wire
 from orderbridge.amazon.errors import AmazonError, BadAnswer, NoAnswer, Refused, Throttled, Unwell
 from orderbridge.amazon.reports import ReportDocument
+from orderbridge.http_session import is_loopback
 
 DOWNLOAD: Final = "downloadReportDocument"
 """The operation that errors of a download name: our word, since the document does not lie with the API."""
@@ -87,17 +87,10 @@ def read_lines(
 
 def _check(document: ReportDocument) -> None:
     parts = urlsplit(document.url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise _bad("the document's address is not https")
     if document.compression_algorithm not in (None, "GZIP"):
         raise _bad("the document is compressed in a way that is not known")
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _error_for(response: requests.Response) -> AmazonError:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 
 import requests
@@ -16,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, DecodeError, HTTPError, NewC
 from urllib3.exceptions import SSLError as TLSError
 
 from orderbridge.amazon.errors import BadAnswer, NoAnswer, NotSent
+from orderbridge.http_session import Session
 
 LARGEST_BODY: Final = 10 * 1024 * 1024
 """Bytes, uncompressed. A page of 100 orders is well under one megabyte."""
@@ -50,14 +50,10 @@ class Reply:
         return self.headers.get("x-amzn-RequestId")
 
 
-class _Session(requests.Session):
+class _Session(Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """No redirect is one: `requests` would read its body, of any length, even when told not to follow."""
         return None
-
-
-def _no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 class _PerThread(threading.local):
@@ -65,9 +61,6 @@ class _PerThread(threading.local):
 
     def __init__(self) -> None:
         self.session = _Session()
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Otherwise `requests` sends what the user's .netrc has for the host.
-        self.session.auth = _no_authorization
 
 
 _threads = _PerThread()

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import requests
-
 from orderbridge.carriers.check_digits import modulo_10_of_letters, with_check_digit
+from orderbridge.http_session import request
 
 US, DE = "ATVPDKIKX0DER", "A1PA6795UKMFR9"
 AGED_IN = timedelta(seconds=40)
@@ -36,7 +35,7 @@ class Buyers:
         self._place("", count=rest - rest // 2, marketplace_id=US, lines=2)
 
     def _place(self, note: str, **order: Any) -> None:
-        answer = requests.post(f"{self.sandbox}/_sandbox/orders", json=order, timeout=30)
+        answer = request("POST", f"{self.sandbox}/_sandbox/orders", json=order, timeout=30)
         answer.raise_for_status()
         self.placed |= dict.fromkeys(answer.json()["order_ids"], note)
 
@@ -87,4 +86,5 @@ class Merchant:
         self._number += 1
         number = with_check_digit(f"DEMO0003{self._number:07d}", modulo_10_of_letters)
         body = {"carrier": "UPS", "tracking_number": f"1Z{number}", **more}
-        requests.post(f"{self.storefront}/api/orders/{order_id}/ship", json=body, timeout=30).raise_for_status()
+        answer = request("POST", f"{self.storefront}/api/orders/{order_id}/ship", json=body, timeout=30)
+        answer.raise_for_status()

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import requests
 from rich.console import Console
 from rich.live import Live
 from sqlalchemy import func, select
@@ -23,6 +22,7 @@ from orderbridge.demo.merchant import DE, Buyers, Merchant
 from orderbridge.demo.view import picture, summary
 from orderbridge.first_look import first_look
 from orderbridge.house import House, Plan, clean
+from orderbridge.http_session import request
 from orderbridge.plural import number_of
 from schemas.imports import ImportDue
 
@@ -184,7 +184,7 @@ class _Demo:
 
     @staticmethod
     def _get(base: str, path: str) -> Any:
-        answer = requests.get(base + path, timeout=30)
+        answer = request("GET", base + path, timeout=30)
         answer.raise_for_status()
         return answer.json()
 

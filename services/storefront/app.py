@@ -105,7 +105,7 @@ def create_app(shop: Shop) -> FastAPI:
         packages = {one.name: one for one in order.packages()}
         said, lines = packages.get(package), order.event.lines
         free = next(name for number in range(len(packages) + 1) if (name := f"P{number + 1}") not in packages)
-        form = said.said.model_dump() if said and said.said else {"package_id": free}
+        form = said.said.model_dump() | {"corrects": package} if said and said.said else {"package_id": free}
         units = {f"units {line.order_item_id}": said.units(line) if said else order.left(line) for line in lines}
         return order_page(request, order, form | units)
 
@@ -114,7 +114,8 @@ def create_app(shop: Shop) -> FastAPI:
         order = shop.books.order(order_id)
         said: dict[str, Any] = {name: form[name] for name in _FIELDS if form.get(name)}
         try:
-            shop.ship(order, said | {"lines": _lines(order, form)})
+            new = form.get("corrects") != (said.get("package_id") or said.get("tracking_number"))
+            shop.ship(order, said | {"lines": _lines(order, form)}, new=new)
         except ValueError as error:
             return order_page(request, order, form, _words(error))
         return RedirectResponse(f"/orders/{quote(order_id)}#packages", 303)

@@ -67,10 +67,14 @@ class Books:
         self.keep(Received(event, number, "storefront", now, ""))
         return number
 
-    def ship(self, event_id: str, event: OrderShipped) -> None:
-        """Write a shipment down, to be sent."""
+    def ship(self, event_id: str, event: OrderShipped, *, new: bool = False) -> None:
+        """Write a shipment down, to be sent. Raises ValueError if it is to be `new` and its name is taken."""
         with self._changing(event.order_id) as (_, order):
-            order.shipments[event_id] = Shipment.of(event_id, event, datetime.now(UTC))
+            shipment = Shipment.of(event_id, event, datetime.now(UTC))
+            if new and shipment.name in {one.name for one in order.packages()}:
+                other = f"A package {shipment.name} of this order has been sent already, perhaps by somebody else."
+                raise ValueError(f"{other} Give this one another name. That one is corrected by the link beside it.")
+            order.shipments[event_id] = shipment
 
     def unsent(self) -> list[tuple[Shipment, OrderShipped]]:
         """The shipments that Kafka does not have, each with its event, in the order they were said."""

@@ -66,11 +66,11 @@ class Shop:
         troubles = [trouble for trouble in self._troubles.values() if trouble]
         return {"trouble": "; ".join(troubles) or None, "unsent": len(self.books.unsent())}
 
-    def ship(self, order: Order, said: Mapping[str, Any]) -> str:
-        """Have a package sent to the bridge; returns its event's id. Raises pydantic's ValidationError."""
+    def ship(self, order: Order, said: Mapping[str, Any], *, new: bool = False) -> str:
+        """Have a package (a `new` one, or any) sent to the bridge; returns its event's id. Raises ValueError."""
         event = OrderShipped.model_validate({**said, "order_id": order.order_id, "account_id": order.event.account_id})
         event_id = str(uuid.uuid4())
-        self.books.ship(event_id, event)
+        self.books.ship(event_id, event, new=new)
         self._wake.set()
         return event_id
 
@@ -90,8 +90,12 @@ class Shop:
         while not self._stopping.is_set():
             try:
                 for account_id in set(self.books.accounts()) - told:
-                    self.store.publish_options(store_options(account_id))
-                    told.add(account_id)
+                    try:
+                        self.store.publish_options(store_options(account_id))
+                        told.add(account_id)
+                        self._troubles["offering"] = None
+                    except NotSent as error:  # no shipment waits for it
+                        self._failed("offering", error)
                 self._troubles["sending"] = None
                 for shipment, event in self.books.unsent():
                     try:
@@ -99,7 +103,7 @@ class Shop:
                         self.books.mark(shipment, sent=True)
                     except NotSent as error:  # one that Kafka refuses holds up no other
                         self._failed("sending", error)
-            except (NotSent, sqlite3.Error) as error:
+            except sqlite3.Error as error:
                 self._failed("sending", error)
             self._wake.wait(1)
             self._wake.clear()

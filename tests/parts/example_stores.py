@@ -45,6 +45,17 @@ class ExampleStore:
             timeout=90,
         )
 
+    def start(self, *words: str, **variables: str) -> subprocess.Popen[bytes]:
+        """Begin one of its commands, which writes into `log`."""
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [*self.command, *words], cwd=self.folder, env=self._environment | variables, stdout=log, stderr=log
+            )
+
+    def has_written_down(self, package_id: str) -> bool:
+        """Whether a shipment lies in its folder, sent or not; of those that keep files."""
+        return any(f'"{package_id}\\' in path.read_text() for path in self.folder.glob("said*.json"))
+
     def reading(self) -> ServerProcess:
         """Its `read`, which writes into `log`."""
         variables = [f"{name}={value}" for name, value in self._environment.items()]
@@ -77,6 +88,15 @@ class ExampleStore:
         books.close()
         order: dict[str, Any] = json.loads(document)
         return order
+
+    def answer(self, event_id: str) -> str:
+        """How the shipment with this event was answered, by the books."""
+        if self.language != "python":
+            return str(json.loads((self.folder / "answers.json").read_text())[event_id]["state"])
+        books = sqlite3.connect(self.folder / "store.sqlite")
+        (state,) = books.execute("SELECT state FROM shipments WHERE event_id = ?", (event_id,)).fetchone()
+        books.close()
+        return str(state)
 
     def _python(self) -> list[str]:
         return [sys.executable, str(EXAMPLES / "python" / "store.py")]

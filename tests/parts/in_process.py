@@ -250,10 +250,10 @@ class System:
         self.import_now()
         return order_ids
 
-    def fault(self, operation: str, kind: str, count: int = 1) -> None:
+    def fault(self, operation: str, kind: str, count: int = 1, seconds: float = 0) -> None:
         """Let the next calls of an operation fail at Amazon. A time-out is one without the wait."""
         self.amazon.faults.add(
-            Fault.model_validate({"operation": operation, "kind": kind, "count": count, "seconds": 0})
+            Fault.model_validate({"operation": operation, "kind": kind, "count": count, "seconds": seconds})
         )
 
     # --- what is to be seen

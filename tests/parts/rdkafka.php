@@ -1,6 +1,7 @@
 <?php
 // Stands in for PHP's extension rdkafka where it is not installed (php -d auto_prepend_file=…): it reads messages from
-// the file RDKAFKA_IN, `topic TAB value` a line, and writes what is produced to RDKAFKA_OUT. No Kafka, no groups.
+// the file RDKAFKA_IN, `topic TAB value` a line, and writes what is produced to RDKAFKA_OUT. No Kafka, no groups. With
+// RDKAFKA_AWAY nothing is taken, with RDKAFKA_WAITS_FOR only once there is that file, with RDKAFKA_COMMIT_FAILS no commit.
 
 namespace {
     const RD_KAFKA_PARTITION_UA = -1;
@@ -16,6 +17,10 @@ namespace {
 }
 
 namespace RdKafka {
+    class Exception extends \Exception
+    {
+    }
+
     class Conf
     {
         public array $values = [];
@@ -76,6 +81,9 @@ namespace RdKafka {
 
         public function commit(Message $message): void
         {
+            if (getenv('RDKAFKA_COMMIT_FAILS')) {
+                throw new Exception('rebalancing');
+            }
             echo "committed {$message->offset}\n";
         }
     }
@@ -95,6 +103,10 @@ namespace RdKafka {
 
         public function flush(int $timeout): int
         {
+            while (getenv('RDKAFKA_WAITS_FOR') && !file_exists(getenv('RDKAFKA_WAITS_FOR'))) {
+                usleep(10_000);
+                clearstatcache();
+            }
             foreach ($this->waiting as $message) {
                 $error = getenv('RDKAFKA_AWAY') ? \RD_KAFKA_RESP_ERR__MSG_TIMED_OUT : 0;
                 if ($error === 0) {

@@ -6,10 +6,11 @@
 //     node store.mjs open ORDER_ID PURPOSE
 //
 // It is told by ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS, ORDERBRIDGE_TOPIC_PREFIX, ORDERBRIDGE_API_URL,
-// ORDERBRIDGE_API_TOKEN and STORE_FOLDER. Three JSON files in that folder stand for your database.
+// ORDERBRIDGE_API_TOKEN and STORE_FOLDER. JSON files in that folder stand for your database: the orders, the answers, and
+// one for each shipment, so that of two `ship` neither overwrites the other's. Run one `read` at a time.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 
@@ -19,12 +20,21 @@ const brokers = (env.ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS ?? "127.0.0.1:9092").sp
 const kafka = new Kafka({ clientId: "my-store", brokers, logLevel: logLevel.ERROR });
 const topics = ["order.imported", "order.updated", "order.redacted", "shipment.confirmed", "shipment.rejected"];
 
-const path = (table) => join(env.STORE_FOLDER ?? ".", `${table}.json`);
+const folder = env.STORE_FOLDER ?? ".";
+const path = (table) => join(folder, `${table}.json`);
 const load = (table) => (existsSync(path(table)) ? JSON.parse(readFileSync(path(table), "utf8")) : {});
 function save(table, rows) {
-  writeFileSync(`${path(table)}.new`, JSON.stringify(rows));
-  renameSync(`${path(table)}.new`, path(table));
+  const new_ = `${path(table)}.${process.pid}.new`;
+  writeFileSync(new_, JSON.stringify(rows));
+  renameSync(new_, path(table));
 }
+
+// What `keep` needs is there. What is no event of the bridge's is passed over, for it would come again and again.
+const isText = (value) => typeof value === "string";
+const isEvent = (type, event) =>
+  type.startsWith("order.")
+    ? isText(event?.order_id) && Number.isInteger(event.sequence) && isText(event.personal_data?.state)
+    : isText(event?.caused_by);
 
 // Returns only when the event is kept: kafkajs commits what came before, so after a crash the last few come again.
 function keep(type, event) {
@@ -37,24 +47,28 @@ function keep(type, event) {
   }
   const state = type.replace("shipment.", "");
   const note = state === "rejected" ? `${event.message} ${event.what_to_do}` : "";
-  save("answers", { ...load("answers"), [event.caused_by]: { state, note } });
+  const answers = load("answers");
+  // Rejected, sent again by a person, confirmed: which of the two is read first nobody knows, and confirmed stands.
+  if (answers[event.caused_by]?.state !== "confirmed") save("answers", { ...answers, [event.caused_by]: { state, note } });
   console.log(`${state} ${event.caused_by} ${note}`.trim());
 }
 
 async function read() {
-  const consumer = kafka.consumer({ groupId: `${prefix}my-store`, sessionTimeout: 10_000, heartbeatInterval: 2_000 });
+  const consumer = kafka.consumer({ groupId: `${prefix}my-store-node`, sessionTimeout: 10_000, heartbeatInterval: 2_000 });
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => consumer.disconnect());
   await consumer.connect();
   await consumer.subscribe({ topics: topics.map((type) => prefix + type), fromBeginning: true });
   await consumer.run({
     eachMessage: async ({ topic, partition, message }) => {
+      const type = topic.slice(prefix.length);
       let event;
       try {
         event = JSON.parse(message.value?.toString() ?? "");
       } catch {
-        return console.error(`passed over ${topic}/${partition}/${message.offset}: not JSON`);
+        // no JSON is no event
       }
-      keep(topic.slice(prefix.length), event);
+      if (isEvent(type, event)) keep(type, event);
+      else console.error(`passed over ${topic}/${partition}/${message.offset}: no event`);
     },
   });
 }
@@ -80,14 +94,14 @@ async function send(type, key, id, time, value) {
 // Written down first, then sent; what was not taken before is sent again, with the same id, time and bytes.
 async function ship(order_id, package_id, carrier, tracking_number) {
   const value = JSON.stringify({ order_id, package_id, carrier, tracking_number });
-  const said = load("said");
-  said[randomUUID()] = { order_id, time: new Date().toISOString(), value, sent: false };
-  save("said", said);
-  for (const [id, one] of Object.entries(said).filter(([, one]) => !one.sent)) {
-    await send("order.shipped", one.order_id, id, one.time, one.value);
-    one.sent = true;
-    save("said", said);
-    console.log(id);
+  const id = randomUUID();
+  save(`said-${id}`, { id, order_id, time: new Date().toISOString(), value, sent: false });
+  const files = readdirSync(folder).filter((name) => /^said-.*\.json$/.test(name));
+  const said = files.map((name) => load(name.replace(".json", ""))).sort((one, other) => (one.time < other.time ? -1 : 1));
+  for (const one of said.filter(({ sent }) => !sent)) {
+    await send("order.shipped", one.order_id, one.id, one.time, one.value);
+    save(`said-${one.id}`, { ...one, sent: true });
+    console.log(one.id);
   }
 }
 
@@ -106,7 +120,8 @@ async function options(account_id) {
 
 // Shows the buyer of an order, and keeps nothing of it.
 async function open(order_id, purpose) {
-  const held = load("orders")[order_id].personal_data;
+  const held = load("orders")[order_id]?.personal_data;
+  if (!held) throw new Error(`${order_id} is not in the books: \`node store.mjs read\` puts it there.`);
   if (!held.seal) return console.log(JSON.stringify(held)); // placeholder: "Amazon Replaced", or "FBA Orders"
   const answer = await fetch(`${env.ORDERBRIDGE_API_URL ?? "http://127.0.0.1:8403"}/api/v1/personal-data/open`, {
     method: "POST",
@@ -123,4 +138,7 @@ if (takes !== words.length) {
   console.error("node store.mjs read | ship ORDER_ID PACKAGE_ID CARRIER TRACKING | options ACCOUNT_ID | open ORDER_ID PURPOSE");
   process.exit(2);
 }
-await does(...words);
+await does(...words).catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});

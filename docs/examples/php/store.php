@@ -7,10 +7,14 @@
 //     php store.php open ORDER_ID PURPOSE
 //
 // It is told by ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS, ORDERBRIDGE_TOPIC_PREFIX, ORDERBRIDGE_API_URL,
-// ORDERBRIDGE_API_TOKEN and STORE_FOLDER. Three JSON files in that folder stand for your database.
+// ORDERBRIDGE_API_TOKEN and STORE_FOLDER. JSON files in that folder stand for your database: the orders, the answers, and
+// one for each shipment, so that of two `ship` neither overwrites the other's. Run one `read` at a time.
 
 declare(strict_types=1);
 require __DIR__ . '/events.php';
+
+// Otherwise what cannot be written is a warning, and an event that was not kept is committed.
+set_error_handler(fn ($level, $text, $file, $line) => throw new ErrorException($text, 0, $level, $file, $line), E_WARNING | E_NOTICE);
 
 const TOPICS = ['order.imported', 'order.updated', 'order.redacted', 'shipment.confirmed', 'shipment.rejected'];
 
@@ -41,8 +45,22 @@ function load(string $table): array
 
 function save(string $table, array $rows): void
 {
-    file_put_contents(path($table) . '.new', to_json($rows));
-    rename(path($table) . '.new', path($table));
+    $new = path($table) . '.' . getmypid() . '.new';
+    $json = to_json($rows);
+    if (file_put_contents($new, $json) !== strlen($json)) {
+        throw new RuntimeException("$new was not written whole.");
+    }
+    rename($new, path($table));
+}
+
+/** What `keep` needs is there. What is no event of the bridge's is passed over, for it would come again and again. */
+function is_event(string $type, mixed $event): bool
+{
+    if (!str_starts_with($type, 'order.')) {
+        return is_string($event['caused_by'] ?? null);
+    }
+    return is_string($event['order_id'] ?? null) && is_int($event['sequence'] ?? null)
+        && isset($event['amazon_status'], $event['personal_data']['state']);
 }
 
 /** Returns only when the event is kept: it is committed after that, so that after a crash the last one comes again. */
@@ -58,8 +76,12 @@ function keep(string $type, array $event): string
         return "order {$event['order_id']} {$event['amazon_status']} {$event['personal_data']['state']}";
     }
     $state = substr($type, strlen('shipment.'));
-    $note = $state === 'rejected' ? "{$event['message']} {$event['what_to_do']}" : '';
-    save('answers', [$event['caused_by'] => ['state' => $state, 'note' => $note]] + load('answers'));
+    $note = $state === 'rejected' ? ($event['message'] ?? '') . ' ' . ($event['what_to_do'] ?? '') : '';
+    $answers = load('answers');
+    // Rejected, sent again by a person, confirmed: which of the two is read first nobody knows, and confirmed stands.
+    if (($answers[$event['caused_by']]['state'] ?? '') !== 'confirmed') {
+        save('answers', [$event['caused_by'] => ['state' => $state, 'note' => $note]] + $answers);
+    }
     return trim("$state {$event['caused_by']} $note");
 }
 
@@ -67,7 +89,7 @@ function read_events(): void
 {
     $prefix = setting('ORDERBRIDGE_TOPIC_PREFIX', '');
     $consumer = new RdKafka\KafkaConsumer(configuration([
-        'group.id' => "{$prefix}my-store",
+        'group.id' => "{$prefix}my-store-php",
         'auto.offset.reset' => 'earliest',
         'enable.auto.commit' => 'false',
     ]));
@@ -82,12 +104,17 @@ function read_events(): void
             continue;
         }
         $event = json_decode($message->payload ?? '', true);
-        if (is_array($event)) {
-            echo keep(substr($message->topic_name, strlen($prefix)), $event), "\n";
+        $type = substr($message->topic_name, strlen($prefix));
+        if (is_event($type, $event)) {
+            echo keep($type, $event), "\n";
         } else {
-            fwrite(STDERR, "passed over {$message->topic_name}/{$message->partition}/{$message->offset}: not JSON\n");
+            fwrite(STDERR, "passed over {$message->topic_name}/{$message->partition}/{$message->offset}: no event\n");
         }
-        $consumer->commit($message);
+        try {
+            $consumer->commit($message);
+        } catch (RdKafka\Exception $error) { // its partition is another's now, say: it comes again, which does no harm
+            fwrite(STDERR, "not committed: {$error->getMessage()}\n");
+        }
     }
 }
 
@@ -111,20 +138,21 @@ function send(string $type, string $key, string $id, string $time, string $value
 /** Written down first, then sent; what was not taken before is sent again, with the same id, time and bytes. */
 function ship(string $order_id, string $package_id, string $carrier, string $number): void
 {
-    $said = load('said');
-    $said[bin2hex(random_bytes(16))] = [
+    $id = bin2hex(random_bytes(16));
+    save("said-$id", [
+        'id' => $id,
         'order_id' => $order_id,
-        'time' => gmdate('Y-m-d\TH:i:s\Z'),
+        'time' => (new DateTimeImmutable('now', new DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.u\Z'),
         'value' => order_shipped($order_id, $package_id, $carrier, $number),
         'sent' => false,
-    ];
-    save('said', $said);
-    foreach ($said as $id => $one) {
+    ]);
+    $said = array_map(fn ($path) => load(basename($path, '.json')), glob(path('said-*')));
+    usort($said, fn ($one, $other) => $one['time'] <=> $other['time']);
+    foreach ($said as $one) {
         if (!$one['sent']) {
-            send('order.shipped', $one['order_id'], (string) $id, $one['time'], $one['value']);
-            $said[$id]['sent'] = true;
-            save('said', $said);
-            echo $id, "\n";
+            send('order.shipped', $one['order_id'], $one['id'], $one['time'], $one['value']);
+            save("said-{$one['id']}", ['sent' => true] + $one);
+            echo $one['id'], "\n";
         }
     }
 }
@@ -138,7 +166,8 @@ function options(string $account_id): void
 /** Shows the buyer of an order, and keeps nothing of it. */
 function open_order(string $order_id, string $purpose): void
 {
-    $personal_data = load('orders')[$order_id]['personal_data'];
+    $personal_data = load('orders')[$order_id]['personal_data']
+        ?? throw new RuntimeException("$order_id is not in the books: `php store.php read` puts it there.");
     if (!isset($personal_data['seal'])) {
         echo to_json($personal_data), "\n"; // placeholder: "Amazon Replaced", or "FBA Orders"
         return;
@@ -149,9 +178,6 @@ function open_order(string $order_id, string $purpose): void
         'header' => ['Authorization: Bearer ' . setting('ORDERBRIDGE_API_TOKEN', ''), 'Content-Type: application/json'],
         'content' => open_request($order_id, $personal_data['seal'], $purpose),
     ]]));
-    if ($answer === false) {
-        throw new RuntimeException("The API has not opened it; see the warning above.");
-    }
     echo to_json(json_decode($answer, true, 512, JSON_THROW_ON_ERROR)['seals'][0]), "\n";
 }
 
@@ -163,4 +189,9 @@ if ($takes !== count($words)) {
     fwrite(STDERR, "php store.php read | ship ORDER_ID PACKAGE_ID CARRIER TRACKING | options ACCOUNT_ID | open ORDER_ID PURPOSE\n");
     exit(2);
 }
-$does(...$words);
+try {
+    $does(...$words);
+} catch (RuntimeException | ErrorException $error) {
+    fwrite(STDERR, $error->getMessage() . "\n");
+    exit(1);
+}

@@ -17,7 +17,7 @@ import sys
 import uuid
 from datetime import UTC, datetime
 
-from orderbridge.store import NotSent, Store
+from orderbridge.store import NotOpened, NotSent, Store
 from schemas.accounts import PaymentType, StatusOption, StoreOptions
 from schemas.orders import Choice, OrderEvent
 from schemas.shipments import OrderShipped, ShipmentConfirmed, ShipmentRejected
@@ -55,8 +55,12 @@ def read(store: Store, books: sqlite3.Connection) -> None:
 
 
 def settle(books: sqlite3.Connection, caused_by: str, state: str, note: str) -> None:
-    """Mark the shipment that an answer is for."""
-    books.execute("UPDATE shipments SET state = ?, note = ? WHERE event_id = ?", (state, note, caused_by))
+    """Mark the shipment that an answer is for.
+
+    Rejected, sent again by a person, confirmed: which of the two is read first nobody knows, and confirmed stands.
+    """
+    answered = "UPDATE shipments SET state = ?, note = ? WHERE event_id = ? AND state <> 'confirmed'"
+    books.execute(answered, (state, note, caused_by))
     print(f"{state} {caused_by} {note}".strip(), flush=True)
 
 
@@ -92,12 +96,14 @@ def options(store: Store, account_id: str) -> None:
 
 def open_order(store: Store, books: sqlite3.Connection, order_id: str, purpose: str) -> None:
     """Show the buyer of an order, and keep nothing of it."""
-    (document,) = books.execute("SELECT document FROM orders WHERE order_id = ?", (order_id,)).fetchone()
-    personal_data = OrderEvent.model_validate_json(document).personal_data
+    row = books.execute("SELECT document FROM orders WHERE order_id = ?", (order_id,)).fetchone()
+    if row is None:
+        sys.exit(f"{order_id} is not in the books: `python store.py read` puts it there.")
+    personal_data = OrderEvent.model_validate_json(row[0]).personal_data
     if personal_data.seal is None:
         print(personal_data.model_dump_json(exclude_none=True))  # placeholder: "Amazon Replaced", or "FBA Orders"
         return
-    (opened,) = store.open_personal_data([(order_id, personal_data.seal)], purpose)  # type: ignore[arg-type]  # the API checks it
+    (opened,) = store.open_personal_data([(order_id, personal_data.seal)], purpose)  # type: ignore[arg-type]  # it checks it
     print(opened.model_dump_json(exclude_none=True))
 
 
@@ -105,7 +111,7 @@ def main(command: str, *arguments: str) -> None:
     """Do one of the four."""
     books = sqlite3.connect(os.environ.get("STORE_FILE", "store.sqlite"))
     books.executescript(TABLES)
-    with Store.from_settings(group="my-store", name="my-store") as store:
+    with Store.from_settings(group="my-store-python", name="my-store") as store:
         try:
             match command, arguments:
                 case "read", ():
@@ -120,6 +126,8 @@ def main(command: str, *arguments: str) -> None:
                     sys.exit(__doc__)
         except NotSent as error:
             sys.exit(f"Kafka has not taken it: {error}. It is written down; the next `ship` sends it again.")
+        except NotOpened as error:
+            sys.exit(str(error))
         except KeyboardInterrupt:
             pass
 

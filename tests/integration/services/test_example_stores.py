@@ -29,7 +29,12 @@ def test_an_example_store_opens_a_seal_for_a_purpose(system: System, tmp_path: P
         known = system.opened(order_id)
         assert (answer["state"], answer["personal_data"]["last_name"]) == ("open", known.last_name)
         refused = shop.run("open", order_id, "curiosity")
-        assert refused.returncode != 0
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr
+        unknown = shop.run("open", "114-0000000-0000000", "display")
+        assert unknown.returncode == 1
+        assert "114-0000000-0000000 is not in the books" in unknown.stderr
+        assert not any(word in one.stderr for word in ("Traceback", "    at ") for one in (refused, unknown))
         system.advance(31 * 86_400)
         system.run_until_idle()
         assert json.loads(shop.run("open", order_id, "display").stdout)["state"] == "redacted"

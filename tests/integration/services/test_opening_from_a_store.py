@@ -57,6 +57,20 @@ def test_the_example_in_python_opens_a_seal(system: System, calls: OpenCalls) ->
     assert opened.personal_data == system.opened(order_id)
 
 
+def test_the_token_is_sent_whatever_the_machine_has_for_others(
+    system: System, calls: OpenCalls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (order_id,) = system.imported()
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    call = OpenCall(calls.url, calls.secret, wait_seconds=0)
+    assert [one.state for one in call.open([(order_id, calls.seal(order_id))], "display")] == ["open"]
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert [one.state for one in call.open([(order_id, calls.seal(order_id))], "display")] == ["open"]
+
+
 def test_any_number_is_opened_in_the_order_that_was_asked(system: System, calls: OpenCalls) -> None:
     order_ids = system.imported(count=3) * 50
     opened = OpenCall(calls.url, calls.secret).open([(one, calls.seal(one)) for one in order_ids], "shipping_label")
@@ -106,6 +120,11 @@ def test_a_token_that_is_not_good_is_said_at_once(calls: OpenCalls, secret: str,
 def test_an_api_that_stays_away_is_said_with_what_to_do() -> None:
     with pytest.raises(NotOpened, match="orderbridge run api"):
         OpenCall("http://127.0.0.1:1", "ob_x", wait_seconds=0).open([("x", "y")], "display")
+
+
+def test_what_is_no_purpose_is_not_sent(calls: OpenCalls) -> None:
+    with pytest.raises(NotOpened, match="there are shipping_label, display, customer_service, tax"):
+        OpenCall(calls.url, calls.secret).open([("x", "y")], "curiosity")  # type: ignore[arg-type]
 
 
 def test_what_is_no_seal_is_not_sent(calls: OpenCalls) -> None:

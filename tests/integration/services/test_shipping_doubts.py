@@ -61,6 +61,22 @@ def test_amazon_is_asked_about_an_unsure_package_although_confirming_is_paused_m
     assert sum(system.calls("confirmShipment").values()) == 1
 
 
+def test_a_package_that_amazon_took_and_does_not_show_yet_is_sent_again_and_is_one(system: System) -> None:
+    """Its reads lag: what is asked too soon after a lost answer is an order without the package."""
+    (order_id,) = system.imported(lines=MUGS)
+    system.fault("confirmShipment", "drop_after_effect")
+    system.fault("getOrder", "stale", seconds=600)
+    asked = sum(system.calls("getOrder").values())
+    say(system, order_id)
+    system.advance(180)
+    assert sum(system.calls("getOrder").values()) == asked + 1
+    assert system.calls("confirmShipment") == {"dropped": 1, "204": 1}
+    (one,) = system.amazon.books()["orders"][order_id]["packages"].values()
+    assert one["calls"] == 2
+    assert len(system.events(ShipmentConfirmed)) == 1
+    assert not system.events(ShipmentRejected)
+
+
 def test_an_unsure_package_that_amazon_does_not_have_is_held_then(system: System) -> None:
     (order_id,) = system.imported()
     system.fault("confirmShipment", "timeout")

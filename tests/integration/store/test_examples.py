@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.store.bridge import ORDER, Bridge, example, updated
 from tests.parts.example_stores import LANGUAGES, ExampleStore, php_has_rdkafka
 from tests.parts.process import wait_until
 from tests.parts.requirement import Missing, skip_or_fail
+from tests.parts.tcp_proxy import TcpProxy
 
 pytestmark = [pytest.mark.parametrize("settings", ["kafka"], indirect=True), pytest.mark.timeout(240)]
 
@@ -47,6 +49,9 @@ def test_orders_and_answers_are_read(shop: ExampleStore, bridge: Bridge) -> None
 
     try:
         bridge.put("order.imported", b"garbage")
+        for no_event in (b"null", b'{"foo": 1}', b'{"order_id": "x", "sequence": 1}'):
+            bridge.put("order.updated", no_event)
+            bridge.put("shipment.rejected", no_event)
         bridge.say(example("order.imported", sequence=10))
         told(f"order {ORDER} unshipped sealed")
         bridge.say(updated(sequence=20, amazon_status="shipped"))
@@ -57,10 +62,14 @@ def test_orders_and_answers_are_read(shop: ExampleStore, bridge: Bridge) -> None
         bridge.say(example("order.redacted", sequence=30))
         told(f"order {ORDER} {example('order.redacted').model_dump()['amazon_status']} redacted")
         assert "seal" not in shop.order(ORDER)["personal_data"]
-        bridge.say(example("shipment.confirmed", caused_by="event-1"))
-        told("confirmed event-1")
+        package = shop.run("ship", ORDER, "P1", "UPS", "1Z999AA10123456784").stdout.strip()
+        bridge.say(example("shipment.confirmed", caused_by=package))
+        told(f"confirmed {package}")
         bridge.say(example("shipment.rejected", caused_by="event-2"))
         told("rejected event-2 The package holds 3 of MUG-BLUE")
+        bridge.say(example("shipment.rejected", caused_by=package))  # before it was sent again; read after that
+        told(f"rejected {package} The package holds 3 of MUG-BLUE")
+        assert shop.answer(package) == "confirmed"
         reading.stop()
         reading.start()
         bridge.say(example("shipment.confirmed", caused_by="event-3"))
@@ -87,6 +96,36 @@ def test_a_shipment_is_said_and_none_is_lost_while_kafka_is_away(shop: ExampleSt
     times = [envelope.time for _, envelope in told]
     assert None not in times
     assert times == sorted(times, key=str)
+
+
+def test_of_two_that_ship_at_once_neither_forgets_the_others_package(
+    shop: ExampleStore, settings: Settings, bridge: Bridge
+) -> None:
+    if shop.language == "python":
+        pytest.skip("its books are a database")
+    proxy = TcpProxy()  # to nowhere: connections are closed
+    nowhere = {"ORDERBRIDGE_KAFKA_BOOTSTRAP_SERVERS": proxy.address}
+    first = shop.start("ship", ORDER, "P1", "UPS", "1Z999AA10123456784", **nowhere)
+    second = None
+    try:
+        wait_until(lambda: shop.has_written_down("P1"), seconds=30, what="the first one's package")
+        first.send_signal(signal.SIGSTOP)
+        second = shop.start("ship", ORDER, "P2", "UPS", "1Z999AA10123456793", **nowhere)
+        wait_until(lambda: shop.has_written_down("P2"), seconds=30, what="the second one's package")
+        second.kill()
+        proxy.target = settings.kafka_bootstrap_servers
+        first.send_signal(signal.SIGCONT)
+        assert first.wait(60) == 0, shop.log()
+    finally:
+        for one in (first, second):
+            if one is not None:
+                one.kill()
+                one.wait()
+        proxy.close()
+    third = shop.run("ship", ORDER, "P3", "UPS", "1Z999AA10123456801")
+    assert third.returncode == 0, third.stderr
+    told = bridge.told("order.shipped")
+    assert [validate(OrderShipped, envelope.body).package_id for _, envelope in told] == ["P1", "P2", "P3"]
 
 
 def test_what_the_store_offers_is_said(shop: ExampleStore, bridge: Bridge) -> None:

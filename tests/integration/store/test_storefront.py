@@ -153,20 +153,35 @@ def test_the_way_of_an_order_through_the_store(bridge: Bridge, shop: Shop) -> No
     assert shop.ask("/healthz") == (200, {"trouble": None, "unsent": 0})
 
 
-@pytest.mark.parametrize("settings", ["kafka"], indirect=True)
-def test_a_shipment_that_kafka_refuses_holds_up_no_other(bridge: Bridge, shop: Shop) -> None:
-    bridge.say(example("order.imported"))
-    shop.wait_for_order(status="New")
-    bridge.set_max_message_bytes("order.shipped", 900)
+def refuse_long_ones(bridge: Bridge, topic: str, number: int) -> None:
+    """Have Kafka refuse messages of more bytes on this topic."""
+    bridge.set_max_message_bytes(topic, number)
 
     def bound_is_known() -> bool:
         try:
-            bridge.put("order.shipped", json.dumps({"order_id": "x" * 1000}).encode())
+            bridge.put(topic, json.dumps({"order_id": "x" * 1000}).encode())
         except AssertionError:
             return True
         return False
 
     wait_until(bound_is_known, seconds=20, what="the broker knows its new bound")
+
+
+@pytest.mark.parametrize("settings", ["kafka"], indirect=True)
+def test_what_the_store_offers_holds_up_no_shipment_where_kafka_refuses_it(bridge: Bridge, shop: Shop) -> None:
+    refuse_long_ones(bridge, "store.options", 300)
+    bridge.say(example("order.imported"))
+    shop.wait_for_order(status="New")
+    event_id = shop.ask(f"/api/orders/{ORDER}/ship", FORM)[1]["event_id"]
+    shop.wait_for_shipment(event_id=event_id, state="sent")
+    assert shop.ask("/healthz") == (503, {"trouble": "offering: NotSent", "unsent": 0})
+
+
+@pytest.mark.parametrize("settings", ["kafka"], indirect=True)
+def test_a_shipment_that_kafka_refuses_holds_up_no_other(bridge: Bridge, shop: Shop) -> None:
+    bridge.say(example("order.imported"))
+    shop.wait_for_order(status="New")
+    refuse_long_ones(bridge, "order.shipped", 900)
     large = {"carrier": "c" * 200, "tracking_number": "1" * 200, "lines": [{"sku": "s" * 90, "quantity": 1}] * 5}
     assert shop.ask(f"/api/orders/{ORDER}/ship", FORM | large)[0] == 202
     event_id = shop.ask(f"/api/orders/{ORDER}/ship", FORM | {"package_id": "P2"})[1]["event_id"]

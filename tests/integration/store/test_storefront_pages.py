@@ -134,6 +134,23 @@ def test_the_ship_form_sends_what_it_says_and_shows_the_package(pages: Pages, sc
     assert 'value="2026-11-24"' in page
 
 
+def test_a_package_takes_the_place_of_another_only_where_that_was_meant(pages: Pages, scribe: Scribe) -> None:
+    scribe.read("order.imported")
+    other = FORM | {"tracking_number": "1Z999AA10123456793"}
+    assert pages.send(f"/orders/{ORDER}", FORM).status_code == 303
+    for corrects in ("", "P2"):  # two clerks have had the form open, which offered both of them P1
+        answer = pages.send(f"/orders/{ORDER}", other | {"corrects": corrects})
+        assert answer.status_code == 422
+        assert "A package P1 of this order has been sent already" in answer.text
+        assert 'value="1Z999AA10123456793"' in answer.text
+    assert 'name="corrects" value=""' in pages.get(f"/orders/{ORDER}").text
+    assert 'name="corrects" value="P1"' in pages.get(f"/orders/{ORDER}?package=P1").text
+    assert pages.send(f"/orders/{ORDER}", other | {"corrects": "P1"}).status_code == 303
+    assert pages.send(f"/orders/{ORDER}", FORM | {"package_id": "P2", "corrects": "P1"}).status_code == 303
+    numbers = [event.tracking_number for _, event in scribe.books.unsent()]
+    assert numbers == [FORM["tracking_number"], other["tracking_number"], FORM["tracking_number"]]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

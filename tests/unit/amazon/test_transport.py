@@ -263,6 +263,9 @@ def test_nothing_is_carried_from_call_to_call(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login seller password p4ss\n")
     monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     amazon.api = then(Said(200, b"{}", {"Set-Cookie": "session=1; Path=/"}))
     connection = amazon.connection()
 

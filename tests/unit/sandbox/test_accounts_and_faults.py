@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from sandbox.clock import ManualClock
+from sandbox.seller_central import SellerCentral
 
 ORDERS = "/orders/2026-01-01/orders"
 QUERY = {"lastUpdatedAfter": "2026-11-01T00:00:00Z", "includedData": "FULFILLMENT"}
@@ -200,6 +201,36 @@ def test_a_report_ends_fatal_and_the_next_one_does_not(call: Call, clock: Manual
         requests.get(document["url"], timeout=5)
     clock.advance(300)
     assert requests.get(document["url"], timeout=5).status_code == 403
+
+
+def test_a_read_that_lags_has_no_package_younger_than_so_many_seconds(
+    call: Call, clock: ManualClock, place: Any, central: SellerCentral, confirmation: Any
+) -> None:
+    order_id = place(lines=[{"sku": "MUG-BLUE", "quantity": 2}])
+    (item,) = central.books()["orders"][order_id]["lines"]
+    for reference_id in ("1", "2"):
+        clock.advance(60)
+        items = [{"orderItemId": item["order_item_id"], "quantity": 1}]
+        body = confirmation(order_id, packageReferenceId=reference_id, orderItems=items)
+        assert call("POST", f"/orders/v0/orders/{order_id}/shipmentConfirmation", json=body).status_code == 204
+    clock.advance(30)
+
+    def shown() -> tuple[list[str], str]:
+        query = {"includedData": "PACKAGES,FULFILLMENT"}
+        order = call("GET", f"{ORDERS}/{order_id}", params=query).json()["order"]
+        packages = [one["packageReferenceId"] for one in order.get("packages", [])]
+        return packages, order["fulfillment"]["fulfillmentStatus"]
+
+    for seconds, expected in (
+        (20, (["1", "2"], "SHIPPED")),
+        (60, (["1"], "PARTIALLY_SHIPPED")),
+        (100, ([], "UNSHIPPED")),
+    ):
+        fault(call, operation="getOrder", kind="stale", seconds=seconds)
+        assert shown() == expected
+    assert shown() == (["1", "2"], "SHIPPED")
+    assert call("POST", "/_sandbox/faults", json={"operation": "*", "kind": "stale"}).status_code == 200
+    assert call("GET", ORDERS, params=QUERY).status_code == 200  # no other operation meets it
 
 
 def test_an_unknown_fault_is_refused(call: Call) -> None:
