@@ -90,8 +90,12 @@ def deny(state: AccountState, marketplace_id: str, window: Window, now: datetime
 
 def denied_marketplaces(state: AccountState) -> dict[str, Denied]:
     """The marketplaces that Amazon refuses."""
-    told = json.loads(state.denied_marketplaces or "{}")
-    return {name: _read(*one) for name, one in told.items()}
+    told, times = json.loads(state.denied_marketplaces or "{}"), json.loads(state.denied_times or "{}")
+    # Without a number it was refused under an earlier release, which asked once a day.
+    return {
+        name: Denied(datetime.fromisoformat(since), datetime.fromisoformat(asked_at), times.get(name, len(_ASK_AGAIN)))
+        for name, (since, asked_at) in told.items()
+    }
 
 
 def _has_read_again(work: Work, state: AccountState, since: datetime, window: Window) -> bool:
@@ -128,13 +132,7 @@ def _read_again(work: Work, state: AccountState, since: datetime) -> None:
     work.post(ImportDue(account_id=state.account_id, reason="now"))
 
 
-def _read(since: str, asked_at: str, times: int = len(_ASK_AGAIN)) -> Denied:
-    """What earlier versions kept had no number of times, and was asked for every day."""
-    return Denied(datetime.fromisoformat(since), datetime.fromisoformat(asked_at), times)
-
-
 def _write(state: AccountState, denied: dict[str, Denied]) -> None:
-    text = json.dumps(
-        {name: [one.since.isoformat(), one.asked_at.isoformat(), one.times] for name, one in denied.items()}
-    )
-    state.denied_marketplaces = text if denied else None
+    moments = {name: [one.since.isoformat(), one.asked_at.isoformat()] for name, one in denied.items()}
+    state.denied_marketplaces = json.dumps(moments) if denied else None
+    state.denied_times = json.dumps({name: one.times for name, one in denied.items()}) if denied else None

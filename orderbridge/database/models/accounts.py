@@ -55,7 +55,9 @@ class AccountState(Base):
     """When the first run was through: "Import Orders From" has had its effect."""
     reconciled_at: Mapped[datetime | None]
     denied_marketplaces: Mapped[str | None]
-    """JSON: each marketplace that Amazon refuses, from when it is not read, when it was asked for, and how often."""
+    """JSON: each marketplace that Amazon refuses, from when it is not read, and when it was asked for."""
+    denied_times: Mapped[str | None]
+    """JSON: how often each of them was refused. Apart, since the release before reads the other."""
     last_order_id: Mapped[str | None]
     last_run_at: Mapped[datetime | None]
 

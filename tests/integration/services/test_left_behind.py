@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -175,6 +176,7 @@ def test_a_dry_run_asks_for_a_refused_marketplace_and_moves_nothing(system: Syst
     ask(system, reason="dry_run")
     system.advance(600)
     after = vars(state(system)).copy()
+    assert all(len(moments) == 2 for moments in json.loads(after["denied_marketplaces"]).values())  # as 0.1.0 reads it
     for name in ("cursor", "read_again_from", "denied_marketplaces", "imported_from"):
         assert after[name] == before[name], name
 

@@ -1,4 +1,4 @@
-"""Since when orders came without what Amazon refused; and orders that are skipped for one of their programs.
+"""What Amazon refuses: since when of the orders, how often of a marketplace; and what is skipped for a program.
 
 Revision ID: 0019
 Revises: 0018
@@ -16,8 +16,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the column and the table."""
+    """Make the columns and the table."""
     op.add_column("account_states", sa.Column("incomplete_since", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("account_states", sa.Column("denied_times", sa.Text(), nullable=True))
     op.create_table(
         "skipped_orders",
         sa.Column("account_id", sa.String(100), nullable=False),
@@ -32,4 +33,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("skipped_orders")
+    op.drop_column("account_states", "denied_times")
     op.drop_column("account_states", "incomplete_since")
