@@ -204,10 +204,9 @@ class House:
         return self._supervisor.pids()
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop everything but the broker, which ends with this process."""
         self._supervisor.stop()
         self.database.close()
-        self._broker.close()
 
     def _is_subscribed(self) -> bool:
         self._looked_at = time.monotonic()

@@ -7,6 +7,7 @@ beyond that, read or not: some 20 MiB a topic, about 6,000 orders. Nothing tells
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from confluent_kafka import Producer
@@ -18,17 +19,16 @@ _START_SECONDS = 10.0
 
 
 class EmbeddedBroker:
-    """A running broker on loopback; lives as long as this object."""
+    """A running broker on loopback; lives as long as the process, also without this object."""
 
     def __init__(self, topic_prefix: str = "") -> None:
         self._cluster: Any = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "in-process", "log_level": 0})
+        # One reference too many, so that nothing ever destroys it: librdkafka, destroying its cluster while clients
+        # disconnect, has once aborted the process (an assertion on a mutex).
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._cluster))
         metadata = self._cluster.list_topics(timeout=_START_SECONDS)
         broker = next(iter(metadata.brokers.values()))
         self.bootstrap_servers = f"{broker.host}:{broker.port}"
         # It makes a topic (4 partitions) when it is first asked for; a consumer that came earlier would see none.
         for topic in (*all_topics(), *(leader_topic("", worker) for worker in WORKERS)):
             self._cluster.list_topics(topic_prefix + topic, timeout=_START_SECONDS)
-
-    def close(self) -> None:
-        """Stop the broker: everything on it is gone."""
-        self._cluster = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -20,10 +19,9 @@ BEGINNINGS = 60
 
 
 @pytest.fixture
-def settings() -> Iterator[Settings]:
+def settings() -> Settings:
     """On the embedded broker, which answers so fast that the race is often lost."""
-    with closing(EmbeddedBroker()) as broker:
-        yield Settings(_env_file=None, kafka_bootstrap_servers=broker.bootstrap_servers, kafka_embedded=True)
+    return Settings(_env_file=None, kafka_bootstrap_servers=EmbeddedBroker().bootstrap_servers, kafka_embedded=True)
 
 
 def test_every_beginning_sees_what_is_there(settings: Settings) -> None:

@@ -58,8 +58,8 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
         def house(parts: str, **hooks: Any) -> CanaryHouse:
             sandbox = stack.enter_context(sandbox_server())
             if parts == "sqlite":
-                broker = stack.enter_context(closing(EmbeddedBroker()))
-                url, servers = f"sqlite:///{tmp_path}/database/orderbridge.sqlite", broker.bootstrap_servers
+                url = f"sqlite:///{tmp_path}/database/orderbridge.sqlite"
+                servers = EmbeddedBroker().bootstrap_servers
                 folders: tuple[Path, ...] = (tmp_path / "database",)
             else:
                 url, servers, folders = _servers(stack)
