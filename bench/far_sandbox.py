@@ -13,8 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import requests
-
+from orderbridge.http_session import Session
 from sandbox.clock import ManualClock
 
 
@@ -24,7 +23,7 @@ class FarSandbox:
     def __init__(self, url: str, start: datetime) -> None:
         self.url = url
         self._clock = ManualClock(start)
-        self._http = requests.Session()
+        self._http = Session()
 
     def now(self) -> datetime:
         """The moment that both agree on: this is a clock for `Database`."""

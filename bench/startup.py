@@ -16,6 +16,7 @@ from bench.parts import arguments, kafka_and_postgres, report
 from orderbridge.bus.topics import create_topics
 from orderbridge.database.migrate import upgrade
 from orderbridge.database.unit_of_work import Database
+from orderbridge.http_session import request
 from orderbridge.ports import free_port
 from orderbridge.settings import PREFIX, load_settings
 from orderbridge.vault.keys import new_installation_key
@@ -54,7 +55,7 @@ def _start(service: str, environment: dict[str, str]) -> dict[str, float]:
 
     def ready() -> bool:
         try:
-            answer = requests.get(f"http://127.0.0.1:{port}/readyz", timeout=1)
+            answer = request("GET", f"http://127.0.0.1:{port}/readyz", timeout=1)
             return answer.ok and (service == "ticker" or answer.json()["partitions"] > 0)
         except requests.RequestException:
             return False

@@ -52,8 +52,9 @@ def start() -> Iterator[Start]:
 
 
 def command(url: str, *arguments: str) -> Result:
-    """What `python -m sandbox …` does for a person, without the time to start Python."""
-    return CliRunner().invoke(cli, arguments, env={"SANDBOX_URL": url, "COLUMNS": "200"})
+    """What `python -m sandbox …` does for a person, without the time to start Python; where a proxy is set, too."""
+    proxy = {"http_proxy": "http://127.0.0.1:1", "no_proxy": "", "NO_PROXY": ""}
+    return CliRunner().invoke(cli, arguments, env={"SANDBOX_URL": url, "COLUMNS": "200", **proxy})
 
 
 def test_sigterm_ends_it_at_once_even_while_a_call_hangs(start: Start) -> None:
