@@ -89,7 +89,7 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
     # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
     current.unsure = not refused if asked else error.outcome_unknown
     if refused:
-        newest = newest.changed(maybe_taken=asked)
+        newest = newest.changed(maybe_taken=asked or newest.maybe_taken)
         current.content = as_text(newest)
     if isinstance(error, ConsentRevoked | LoginRefused):
         # Nothing of the package's: it stays ready, and waits for the account's next slot with all the others.

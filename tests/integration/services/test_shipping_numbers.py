@@ -11,6 +11,7 @@ from sandbox.clock import to_amazon
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
 from tests.integration.services.test_late_shipments import MUGS, again
+from tests.integration.services.test_shipping_doubts import retry
 from tests.parts.in_process import ACCOUNT, System
 
 THEIRS = "1Z999AA10123456784"
@@ -100,6 +101,30 @@ def test_what_amazon_does_not_show_yet_is_still_ours(
     system.advance(3600)
     assert answers(system) == {"P1": ["confirmed"], "P2": ["confirmed"]}
     assert trackings(system, order_id) == {"1": "T-P1", "2": "T-P2"}
+
+
+@pytest.mark.parametrize("kind", ["403", "400"])
+@pytest.mark.parametrize("then", ["corrected", "retried", "said again"])
+def test_a_refusal_says_nothing_of_the_call_whose_answer_was_lost(
+    system: System, monkeypatch: pytest.MonkeyPatch, kind: str, then: str
+) -> None:
+    """Amazon took the first call and did not show it yet; the second it refused: the package is there all the same."""
+    (order_id,) = system.imported(lines=MUGS)
+    system.fault("confirmShipment", "drop_after_effect")
+    monkeypatch.setattr(confirm, "_at_amazon", lambda *_: None)
+    say(system, order_id, "P1", 1)
+    system.fault("confirmShipment", kind)
+    system.advance(5)
+    assert len(answers(system)["P1"]) == 1, "it is refused"
+    monkeypatch.undo()
+    again(system)  # what Amazon has of it is shown now
+    if then == "retried":
+        retry(system, order_id, "P1")
+    else:
+        say(system, order_id, "P1", 1, tracking_number="T-corrected" if then == "corrected" else "T-P1")
+    system.advance(600)
+    assert trackings(system, order_id) == {"1": "T-corrected" if then == "corrected" else "T-P1"}
+    assert answers(system)["P1"][0] == "confirmed"
 
 
 def test_what_was_moved_out_of_a_package_waits_until_amazon_knows(system: System) -> None:
