@@ -11,6 +11,7 @@ from sandbox.clock import to_amazon
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
 from tests.integration.services.test_late_shipments import MUGS, again
+from tests.integration.services.test_shipping_crashes import kill_in_the_call
 from tests.integration.services.test_shipping_doubts import retry
 from tests.parts.in_process import ACCOUNT, System
 
@@ -137,6 +138,28 @@ def test_what_was_moved_out_of_a_package_waits_until_amazon_knows(system: System
     assert answers(system) == {"P1": ["confirmed", "confirmed"], "P2": ["confirmed"]}
     packages = system.amazon.books()["orders"][order_id]["packages"].values()
     assert [package["content"]["orderItems"][0]["quantity"] for package in packages] == [1, 2]
+
+
+def test_what_a_package_may_hold_at_amazon_is_waited_for(system: System) -> None:
+    """Nobody knows whether Amazon took it, all three mugs in it, before it was corrected."""
+    mug, teapot = [{"sku": "MUG-BLUE", "quantity": 3}], [{"sku": "TEAPOT-1L", "quantity": 1}]
+    (order_id,) = system.imported(lines=mug + teapot)
+    kill_in_the_call(system, order_id, after_effect=True, package_id="P1", tracking_number="T-P1", lines=mug)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="T-P1", lines=teapot)
+    system.store_says(order_id=order_id, package_id="P2", tracking_number="T-P2", lines=mug)
+    system.advance(600)
+    assert answers(system) == {"P1": ["confirmed", "superseded"], "P2": ["confirmed"]}
+    assert trackings(system, order_id) == {"1": "T-P1", "2": "T-P2"}
+
+
+def test_a_refused_package_does_not_wait_for_another_for_days(system: System) -> None:
+    (order_id,) = system.imported(lines=MUGS)
+    say(system, order_id, "P1", 3)
+    say(system, order_id, "P1", 1, ship_date="2026-11-27")
+    system.fault("confirmShipment", "400", count=1000)
+    say(system, order_id, "P2", 2)
+    system.advance(1800)
+    assert answers(system)["P2"] == ["amazon_refused"]
 
 
 def test_what_amazon_refuses_beside_a_settled_package_is_refused(system: System) -> None:
