@@ -125,3 +125,28 @@ def test_what_a_person_mends_counts_although_the_event_was_heard(
     assert tracking_number(system, order_id) == "RIGHT"
     caused_by = event_id or first.place()
     assert answers(system) == [(caused_by, "confirmed"), (caused_by, "superseded")]
+
+
+def test_the_same_said_again_is_answered_with_the_dates_of_its_confirmation(system: System) -> None:
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, event_id="a")
+    system.run_until_idle()
+    system.advance(3 * 86_400)
+    system.store_says(order_id=order_id, event_id="b")
+    system.run_until_idle()
+    first, second = system.events(ShipmentConfirmed)
+    assert (second.ship_date, second.confirmed_at) == (first.ship_date, first.confirmed_at)
+
+
+def test_a_correction_without_a_ship_date_ships_nothing_later(system: System) -> None:
+    """Thirty days after that the buyer's data must be gone, by one of the clocks."""
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
+    system.advance(120)
+    system.advance(3 * 86_400)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="NEW")
+    system.run_until_idle()
+    assert tracking_number(system, order_id) == "NEW"
+    first, second = system.events(ShipmentConfirmed)
+    assert second.ship_date - first.ship_date <= timedelta(minutes=1)
+    assert second.confirmed_at > first.confirmed_at
