@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Select, delete, select, tuple_
@@ -122,7 +122,7 @@ def replay(work: Work, letter: Letter, *, mended: str | None = None, topic_prefi
     """
     said, original = letter.said, letter.said.original
     if mended is not None:
-        original = _mended(original, mended, topic_prefix, drop_id=said.reason == _REUSED)
+        original = _mended(original, mended, work.now, topic_prefix, drop_id=said.reason == _REUSED)
     elif said.reason == _REUSED:
         raise NotReplayable(
             "Its event id was used before, for another event: a replay would be refused again. Mend it, which gives it "
@@ -154,9 +154,9 @@ def _dead_letters(service: str | None = None) -> Select[OutboxRow]:
     return letters if service is None else letters.where(OutboxRow.topic == f"{service}.dead-letter")
 
 
-def _mended(original: Original, text: str, topic_prefix: str, *, drop_id: bool) -> Original:
+def _mended(original: Original, text: str, now: datetime, topic_prefix: str, *, drop_id: bool) -> Original:
     headers = tuple((name, value) for name, value in original.headers if not (drop_id and name == "ce_id"))
-    mended = original.model_copy(update={"value": text.encode(), "headers": headers})
+    mended = original.model_copy(update={"value": text.encode(), "headers": headers, "mended_at": now})
     event = event_class(original.topic.removeprefix(topic_prefix))
     try:
         envelope = open_envelope(mended)

@@ -43,6 +43,10 @@ class Original(Model):
     key: Bytes | None = None
     value: Bytes | None = None
     headers: tuple[tuple[Text, Bytes | None], ...] = ()
+    seen_at: Moment | None = None
+    """When it was first read, by our clock; none in what an older version gave back."""
+    mended_at: Moment | None = None
+    """When a person put another value in its place: it counts as said then, and as an event of its own."""
 
     def place(self) -> str:
         """`topic/partition/offset`: names the message where it has no id of its own."""

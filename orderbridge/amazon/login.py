@@ -36,6 +36,18 @@ _LONGEST_MARGIN: Final = timedelta(seconds=60)
 
 NOTIFICATIONS_SCOPE: Final = "sellingpartnerapi::notifications"
 _SECRET: Final = ("client_secret", "refresh_token", "code")
+_REFUSALS: Final = frozenset(
+    {
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "access_denied",
+    }
+)
+"""RFC 6749 sections 5.2 and 4.1.2.1: what Amazon itself says to who may not come in."""
 LONGEST_TOKEN: Final = 2048
 """Bytes of a token or a code (developer guide, "Connecting to the Selling Partner API")."""
 
@@ -260,10 +272,10 @@ def _error_for(reply: wire.Reply, secrets: list[str]) -> AmazonError:
     kind: type[AmazonError]
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         kind = Throttled
-    elif reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status == HTTPStatus.REQUEST_TIMEOUT:
-        kind = Unwell
     elif reply.status < HTTPStatus.BAD_REQUEST:
         kind = BadAnswer
+    elif reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or code not in _REFUSALS:
+        kind = Unwell  # a proxy's page, not Amazon's word: the secret and the consent are as good as before
     else:
         kind = ConsentRevoked if code == "invalid_grant" else LoginRefused
     message = (message or f"Amazon's login answered {reply.status}")[:500]

@@ -17,10 +17,11 @@ def cause_of(original: Original, envelope: Envelope | None, failures: int, now: 
     """Where the event stands among its like: the sender's time, else Kafka's, then its place on the topic.
 
     A time far ahead of ours is not believed: it would count as newer than every correction until then. Nor is one
-    before 1970, with which nobody could reckon.
+    before 1970, with which nobody could reckon. Ours is that of the first sighting: by a later one an event that was
+    given back would overtake its correction.
     """
-    told = (envelope.time if envelope else None) or original.timestamp
-    said_at = max(min(told, now + CLOCKS), EPOCH)
+    told = original.mended_at or (envelope.time if envelope else None) or original.timestamp
+    said_at = max(min(told, (original.seen_at or now) + CLOCKS), EPOCH)
     source, event_id = identity(original, envelope)
     return Cause(
         event_id=event_id,

@@ -101,9 +101,11 @@ def open_envelope(original: Original, *, most: int = MAX_BODY) -> Envelope:
         event = _cloud_event(from_structured, {}, json.dumps(attributes).encode())
         body = _structured_data(body)
     else:
-        return Envelope(original.place(), f"{original.topic}@{_sighted_ms(original)}", None, None, body)
+        source = f"{original.topic}@{_sighted_ms(original)}{_mended(original)}"
+        return Envelope(original.place(), source, None, None, body)
     # The library makes up an id and a time where the sender gave none; a made-up id would differ at each reading.
     source = event.get_source() if "id" in given else f"{event.get_source()}@{_sighted_ms(original)}"
+    source += _mended(original)
     return Envelope(
         storable_name("id", event.get_id()) if "id" in given else original.place(),
         storable_name("source", source),
@@ -131,6 +133,11 @@ def first_sighting(original: Original) -> str:
 
 def _sighted_ms(original: Original) -> int:
     return int(original.timestamp.timestamp() * 1000)
+
+
+def _mended(original: Original) -> str:
+    """Sets what was mended apart from what stood there before: the sender's id stays, so that he knows the answer."""
+    return f"#{int(original.mended_at.timestamp() * 1000)}" if original.mended_at is not None else ""
 
 
 def _cloud_event(read: Callable[..., BaseCloudEvent], headers: dict[str, bytes], value: bytes) -> BaseCloudEvent:

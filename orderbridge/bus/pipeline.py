@@ -132,6 +132,8 @@ class Pipeline:
             except Rejected as rejected:
                 return self._reject(original, 0, None, None, rejected)
             original, failures = given_back.original, given_back.failures
+        if original.seen_at is None:
+            original = original.model_copy(update={"seen_at": self.database.clock.now()})
         event_type = original.topic.removeprefix(self._prefix)
         outcome = self._process(original, failures)
         EVENTS.labels(self.service, event_type, outcome).inc()

@@ -51,6 +51,8 @@ class NumberFormat:
     """Carriers that certainly give no such numbers, nor deliver what bears one."""
     countries: frozenset[str] = frozenset()
     """Where such a number means these carriers if no carrier is named; none is everywhere."""
+    names_its_carrier: bool = True
+    """Whether it does at all: of numbers that are nobody's, too many have such a form and its check digit right."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ FORMATS: Final = (
         distinctive=True,
         strange_to=(_COURIERS | _POSTAL) - {"FedEx"},
     ),
-    NumberFormat("DHL Express waybill", re.compile(r"([0-9]{10})"), modulo_7, ("DHL",)),
+    NumberFormat("DHL Express waybill", re.compile(r"([0-9]{10})"), modulo_7, ("DHL",), names_its_carrier=False),
     NumberFormat(
         "DHL Paket SSCC",
         re.compile(r"(00340434[0-9]{12})"),

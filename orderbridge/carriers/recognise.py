@@ -76,7 +76,7 @@ def carrier_by_number(tracking_number: str, country: str | None = None, *, certa
     """
     if len(set(plain_number(tracking_number))) < _FEWEST_CHARACTERS:
         return None
-    right = [fit.format for fit in fits(tracking_number) if fit.right]
+    right = [fit.format for fit in fits(tracking_number) if fit.right and fit.format.names_its_carrier]
     usual = [one for one in right if not one.countries or country is None or country in one.countries]
     found = {carrier for one in usual for carrier in one.carriers}
     if len(found) != 1 or (certain and not any(one.distinctive for one in usual)):

@@ -21,6 +21,8 @@ _POSTGRES_ARGUMENTS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+_READ_ONLY = "25006"
+"""SQLSTATE of a server that takes no writes for a while: a standby before it takes over, a disk that is nearly full."""
 _SQLITE_SECONDS = 30.0
 _WAYS = 3
 LONGEST_IDLE = 10
@@ -128,12 +130,13 @@ def measure_time(engine: Engine) -> tuple[datetime, float]:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database itself failed (away, restarting, a deadlock, a lock that did not come), and not a handler.
+    """Whether the database itself failed (away, restarting, a deadlock, read-only), and not a handler.
 
-    Then the event waits in place, and is neither given back nor counted against the worker.
+    A lock that did not come is one, too. Then the event waits in place, and is neither given back nor counted against
+    the worker.
     """
+    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         # psycopg counts a value that is too large for PostgreSQL (SQLSTATE class 54) among them: waiting mends nothing.
-        state = getattr(getattr(error, "orig", None), "sqlstate", None)
         return not (state or "").startswith("54")
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or state == _READ_ONLY)

@@ -74,7 +74,7 @@ def confirmed(
                 **_about(row, content, caused_by),
                 package_reference_id=str(row.reference_id),
                 ship_date=ship_date,
-                confirmed_at=work.now,
+                confirmed_at=row.confirmed_at or work.now,
                 lines=lines,
             )
         )

@@ -155,18 +155,18 @@ def _make(
             # Of a corrected package it may be an earlier revision that only looks the same: it is sent in any case.
             same = row.revision == 1 and _is_ours(known, package)
             outcome.answered(work, row, claim, content, known, ship_date, same=same)
-            return
-        calls.make(
-            work,
-            row.account_id,
-            CONFIRM_SHIPMENT,
-            subject,
-            lambda connection: confirm_shipment(connection, row.order_id, marketplace, package),
-        )
+        else:
+            calls.make(
+                work,
+                row.account_id,
+                CONFIRM_SHIPMENT,
+                subject,
+                lambda connection: confirm_shipment(connection, row.order_id, marketplace, package),
+            )
+            outcome.confirmed(work, row, claim, content, ship_date)
     except CallFailed as failure:
         outcome.failed(work, row, claim, content, failure, asked=asks)
-        return
-    outcome.confirmed(work, row, claim, content, ship_date)
+    work.commit()  # another shipper may have read the same event meanwhile: the claim's outcome stands all the same
 
 
 def stated_ship_date(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, exists, select, update
+from sqlalchemy import Select, case, exists, select, update
 
 from orderbridge.accounts import ConnectedAccount, connected_accounts, find_account
 from orderbridge.amazon_calls import AmazonCalls
 from orderbridge.bus.outcomes import Rejected
-from orderbridge.database.models import PackageRow
+from orderbridge.database.models import OrderRow, OutboxRow, PackageRow
 from orderbridge.database.unit_of_work import Database, Work
 from orderbridge.shipment_slots import plan_slot
 from schemas.orders import OrderDocument
@@ -23,8 +23,8 @@ from services.shipper.holding import BUYER_ASKED_TO_CANCEL, PAUSED, forbidden
 from services.shipper.planning import look_again, name_of
 from services.shipper.rules import check_lines, remaining
 
-_SOON = timedelta(seconds=2)
-"""The clocks of two processes may differ by so much: what is due within it is planned again, never dropped."""
+_WITHOUT_ORDER = timedelta(minutes=5)
+"""A package whose order is not there lets the others go first for so long: `orderbridge recover` writes such down."""
 _MAY_START_AT = case(
     (PackageRow.claimed_until > PackageRow.hold_until, PackageRow.claimed_until), else_=PackageRow.hold_until
 )
@@ -45,8 +45,13 @@ def take_slot(work: Work, calls: AmazonCalls, account_id: str, *, more: bool = F
     _end_holds(work, account_id, account)
     keys = _most_urgent(work, account_id, now, connected=account is not None and account.connected)
     more = more or len(keys) > 1
-    locked = work.lock_order(keys[0][0]) if keys else None
+    if not keys:
+        if more:
+            pass_on(work, calls, account_id)
+        return
+    locked = work.lock_order(keys[0][0])
     if locked is None:
+        _let_others_go_first(work, *keys[0])
         if more:
             pass_on(work, calls, account_id)
         return
@@ -83,16 +88,36 @@ def _most_urgent(work: Work, account_id: str, now: datetime, *, connected: bool)
             plan_slot(work, account_id, called.claimed_until)
             work.commit()  # as below
         free = waiting.where(PackageRow.claimed_until.is_(None) | (PackageRow.claimed_until <= now))
+        free = free.where(exists().where(OrderRow.order_id == PackageRow.order_id))
         return _keys(work, free.order_by(PackageRow.order_id, PackageRow.package_key).limit(2))
     waiting = of_account.where(PackageRow.state == "waiting")
-    soon = waiting.where(now < _MAY_START_AT, now + _SOON >= _MAY_START_AT)
-    in_order = (PackageRow.order_id, PackageRow.package_key)  # two shippers never wait for each other crosswise
-    if early := work.session.scalars(soon.order_by(*in_order).limit(20)).all():
-        for row in early:
-            look_again(work, row, max(row.hold_until, row.claimed_until or row.hold_until))
-        work.commit()  # before the order's lock: locks on the outbox come after it, or stand alone
+    _plan_the_next(work, waiting.where(now < _MAY_START_AT))
     ready = waiting.where(now >= _MAY_START_AT)
     return _keys(work, ready.order_by(PackageRow.ship_by.nulls_last(), PackageRow.hold_until).limit(2))
+
+
+def _plan_the_next(work: Work, ahead: Select[PackageRow]) -> None:
+    """Have the next of the packages whose time has not come looked at then, if that is not planned.
+
+    Its event may have come too early: clocks of processes differ, and may be set. With each slot the next one has its
+    event, and so have all in their turn.
+    """
+    in_order = (_MAY_START_AT, PackageRow.order_id, PackageRow.package_key)
+    row = work.session.scalars(ahead.order_by(*in_order).limit(1)).first()
+    if row is None:
+        return
+    planned = select(exists().where(OutboxRow.name == name_of(row), OutboxRow.published_at.is_(None)))
+    if not work.session.scalar(planned):
+        look_again(work, row, max(row.hold_until, row.claimed_until or row.hold_until))
+        work.commit()  # before the order's lock: locks on the outbox come after it, or stand alone
+
+
+def _let_others_go_first(work: Work, order_id: str, package_key: str) -> None:
+    """What is waiting for its order keeps none of the account's other packages waiting."""
+    row = work.session.get_one(PackageRow, (order_id, package_key), populate_existing=True, with_for_update=True)
+    if row.hold_until <= work.now:
+        row.hold_until = work.now + _WITHOUT_ORDER
+        look_again(work, row, row.hold_until)
 
 
 def _keys(work: Work, statement: Any) -> list[tuple[str, str]]:

@@ -25,6 +25,8 @@ from services.shipper.planning import look_again, name_of
 
 _LONGEST_BACKOFF = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
+_MOST_WAITS = 5
+"""For another package of the same order, counted among all tries."""
 
 
 def confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_date: datetime) -> None:
@@ -89,7 +91,7 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
     # A question that was not answered leaves us as unsure as before; one that is refused is not asked again.
     current.unsure = not refused if asked else error.outcome_unknown
     if refused:
-        newest = newest.changed(maybe_taken=asked)
+        newest = newest.changed(maybe_taken=asked or newest.maybe_taken)
         current.content = as_text(newest)
     if isinstance(error, ConsentRevoked | LoginRefused):
         # Nothing of the package's: it stays ready, and waits for the account's next slot with all the others.
@@ -113,7 +115,8 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
         elif refuses_ship_date(error) and error.server_date is not None and newest.ship_date_at_most is None:
             current.content = as_text(newest.changed(ship_date_at_most=error.server_date - _MINUTE))
             _go_on(work, current)  # once, by Amazon's own clock
-        elif not isinstance(error, AccessDenied) and _another_gives_units_back(work, current, newest):
+        elif not isinstance(error, AccessDenied) and (at := _another_gives_units_back(work, current, newest)):
+            current.hold_until = max(current.hold_until, at)
             _try_again(work, current, newest, failure)
         else:
             work.withdraw(name_of(row))
@@ -122,19 +125,29 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
     _try_again(work, current, newest, failure)
 
 
-def _another_gives_units_back(work: Work, row: PackageRow, content: Content) -> bool:
-    """Whether another package of the order waits to be told with fewer units of what is in this one."""
+def _another_gives_units_back(work: Work, row: PackageRow, content: Content) -> datetime | None:
+    """When to try again, if another package of the order may hold units of this one's until Amazon is told of it.
+
+    It waits to be told with fewer of them, or nobody knows what Amazon has of it. Soon, and a few times: else the store
+    would not hear for days that this one was refused.
+    """
+    if row.failures >= _MOST_WAITS:
+        return None
     items = {line.order_item_id for line in content.lines}
-    others = select(PackageRow.content).where(
+    others = select(PackageRow).where(
         PackageRow.order_id == row.order_id,
         PackageRow.package_key != row.package_key,
         PackageRow.state.in_(("waiting", "held")),
     )
-    for other in map(content_of, work.session.scalars(others)):
+    for one in work.session.scalars(others):
+        other, at = content_of(one.content), max(one.hold_until, one.claimed_until or one.hold_until)
         said = {line.order_item_id: line.quantity for line in other.lines}
-        if any(line.quantity > said.get(line.order_item_id, 0) for line in other.taken if line.order_item_id in items):
-            return True
-    return False
+        fewer = any(
+            line.quantity > said.get(line.order_item_id, 0) for line in other.taken if line.order_item_id in items
+        )
+        if (fewer or one.unsure or other.maybe_taken) and at <= work.now + _LONGEST_BACKOFF:
+            return at
+    return None
 
 
 def _try_again(work: Work, row: PackageRow, content: Content, failure: CallFailed) -> None:

@@ -212,16 +212,20 @@ class ShipDate:
 def plan_ship_date(said: date | None, zone: ZoneInfo, placed_at: datetime, now: datetime) -> ShipDate:
     """A date is a day in the account's zone: ahead it waits for its beginning, past it is its end; none is now.
 
+    What is told of a day lies within it: it waits a minute more, so that a minute ago is that day already.
     Amazon takes no future dates (the manual: the update is not sent "until the scheduled date itself"), and none
     before the purchase. Raises Rejected for a day before the purchase or more than a year ahead.
     """
+    earliest = placed_at
     if said is None:
-        begins = ends = now
+        begins = ends = not_before = now
     elif isinstance(said, datetime):
-        begins = ends = said
+        begins = ends = not_before = said
     else:
         begins = datetime.combine(said, time.min, zone)
         ends = datetime.combine(said, time.max, zone).replace(microsecond=0)
+        not_before = begins + _AMAZONS_CLOCK
+        earliest = max(placed_at, begins)  # `now` may be Amazon's, which we know to the second
     if ends < placed_at - _AMAZONS_CLOCK:
         raise Rejected(
             "ship_date_before_purchase",
@@ -234,5 +238,5 @@ def plan_ship_date(said: date | None, zone: ZoneInfo, placed_at: datetime, now: 
             f"The ship date {said} is more than a year ahead.",
             "Correct the ship_date and send the event again.",
         )
-    stated = max(placed_at, min(ends, now - _AMAZONS_CLOCK))
-    return ShipDate(not_before=begins.astimezone(UTC), stated=stated.astimezone(UTC))
+    stated = max(earliest, min(ends, now - _AMAZONS_CLOCK))
+    return ShipDate(not_before=not_before.astimezone(UTC), stated=stated.astimezone(UTC))

@@ -18,7 +18,7 @@ from schemas.orders import OrderDocument
 from schemas.shipments import OrderShipped
 from services.shipper import answers
 from services.shipper.confirm import confirm_package, pass_on, stated_ship_date
-from services.shipper.content import Content, as_text, content_of, lines_elsewhere, taken_of
+from services.shipper.content import Content, as_text, content_of, lines_elsewhere, may_be_at_amazon, taken_of
 from services.shipper.due import others_are_ready, take_slot
 from services.shipper.holding import asks_to_cancel
 from services.shipper.planning import look_again
@@ -62,7 +62,8 @@ def shipped(event: OrderShipped, work: Work, calls: AmazonCalls) -> None:
         there = known is not None and known.state == "confirmed" and str(known.reference_id) not in lost_packages(order)
         if known is not None and there and content.same_parcel(content_of(known.content)):
             known.rank = work.cause.rank
-            stated = stated_ship_date(account.zone, order, content, work.now, work.now)
+            told_at = known.confirmed_at or work.now
+            stated = stated_ship_date(account.zone, order, content, told_at, told_at)
             answers.confirmed(work, known, content, stated)
             return
         row = _plan(work, order_row, order, event.package_key(), packages, known, content)
@@ -138,6 +139,9 @@ def _content(
     ours = [*others.values(), *([known] if known is not None else [])]
     check_elsewhere(event.tracking_number or "", order, {str(row.reference_id) for row in ours})
     before = content_of(known.content) if known is not None else None
+    said_at = min(max(work.cause.first_seen, order.placed_at), work.now)
+    if known is not None and may_be_at_amazon(known):  # a correction ships it no later: days are counted from then
+        said_at = content_of(known.content).first_said_at
     taken = [line for row in ours for line in taken_of(row, order)]
     return Content(
         caused_by=work.cause.event_id,
@@ -148,7 +152,7 @@ def _content(
         shipping_method=event.shipping_method,
         tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
-        first_said_at=min(max(work.cause.first_seen, order.placed_at), work.now),
+        first_said_at=said_at,
         lines=package_lines(event, order, lines_elsewhere(others.values(), order), taken),
         taken=before.taken if before is not None else (),
         maybe_taken=before is not None and before.maybe_taken,

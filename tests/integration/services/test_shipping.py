@@ -177,7 +177,7 @@ def test_events_out_of_order_end_with_the_newest(system: System) -> None:
 @pytest.mark.parametrize(
     ("ship_date", "until"),
     [
-        ("2026-11-26", datetime(2026, 11, 26, 8, tzinfo=UTC)),  # midnight in Los Angeles, the account's zone
+        ("2026-11-26", datetime(2026, 11, 26, 8, 1, tzinfo=UTC)),  # after midnight in Los Angeles, the account's zone
         ("2026-11-24T21:00:00+02:00", datetime(2026, 11, 24, 19, tzinfo=UTC)),
     ],
 )
@@ -190,7 +190,11 @@ def test_a_shipment_is_held_until_its_date(system: System, ship_date: str, until
     assert system.packages(order_id) == {}
     system.advance(1)
     assert at_amazon(system, order_id) == {"1Z1": {"MUG-BLUE": 3, "TEAPOT-1L": 1}}
-    assert one(system.events(ShipmentConfirmed)).confirmed_at == until
+    confirmed = one(system.events(ShipmentConfirmed))
+    assert confirmed.confirmed_at == until
+    assert confirmed.ship_date == until - timedelta(minutes=1), "of a day: its beginning, and not the day before"
+    at_amazons = one(list(system.packages(order_id).values()))["content"]["shipDate"]
+    assert datetime.fromisoformat(at_amazons) == confirmed.ship_date
     assert len(system.events(ShipmentHeld)) == 1
 
 
@@ -198,7 +202,7 @@ def test_the_date_is_a_day_in_the_accounts_zone(start: Start) -> None:
     system = start(time_zone="Asia/Tokyo")
     (order_id,) = system.imported(lines=TWO_LINES)
     say(system, order_id, ship_date="2026-11-25")
-    assert one(system.events(ShipmentHeld)).until == datetime(2026, 11, 24, 15, tzinfo=UTC)
+    assert one(system.events(ShipmentHeld)).until == datetime(2026, 11, 24, 15, 1, tzinfo=UTC)
 
 
 def test_a_held_shipment_may_be_brought_forward_and_put_off(system: System) -> None:

@@ -182,3 +182,25 @@ def test_a_claim_that_was_taken_over_leaves_the_outcome_to_the_other(
     system.advance(300)
     assert package(system, order_id)["calls"] == 1
     assert len(system.events(ShipmentConfirmed)) == 1
+
+
+def test_an_outcome_stands_though_another_shipper_read_the_same_event_meanwhile(
+    anywhere: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebalance in the middle of the call."""
+    system = anywhere
+    (order_id,) = system.imported(lines=LINES)
+    whole, others = confirm_shipment, list[str]()
+
+    def read_elsewhere(*arguments: Any) -> Any:
+        answer = whole(*arguments)
+        others.append(system.pipelines["order.shipped"].process(message))
+        return answer
+
+    monkeypatch.setattr(confirm, "confirm_shipment", read_elsewhere)
+    message = system.store_says(order_id=order_id)
+    system.run_until_idle()
+    assert others == ["handled"]
+    assert len(system.events(ShipmentConfirmed)) == 1
+    system.advance(300)
+    assert (system.calls("confirmShipment"), system.calls("getOrder")) == ({"204": 1}, {})

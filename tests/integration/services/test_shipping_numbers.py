@@ -11,6 +11,8 @@ from sandbox.clock import to_amazon
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm
 from tests.integration.services.test_late_shipments import MUGS, again
+from tests.integration.services.test_shipping_crashes import kill_in_the_call
+from tests.integration.services.test_shipping_doubts import retry
 from tests.parts.in_process import ACCOUNT, System
 
 THEIRS = "1Z999AA10123456784"
@@ -102,6 +104,30 @@ def test_what_amazon_does_not_show_yet_is_still_ours(
     assert trackings(system, order_id) == {"1": "T-P1", "2": "T-P2"}
 
 
+@pytest.mark.parametrize("kind", ["403", "400"])
+@pytest.mark.parametrize("then", ["corrected", "retried", "said again"])
+def test_a_refusal_says_nothing_of_the_call_whose_answer_was_lost(
+    system: System, monkeypatch: pytest.MonkeyPatch, kind: str, then: str
+) -> None:
+    """Amazon took the first call and did not show it yet; the second it refused: the package is there all the same."""
+    (order_id,) = system.imported(lines=MUGS)
+    system.fault("confirmShipment", "drop_after_effect")
+    monkeypatch.setattr(confirm, "_at_amazon", lambda *_: None)
+    say(system, order_id, "P1", 1)
+    system.fault("confirmShipment", kind)
+    system.advance(5)
+    assert len(answers(system)["P1"]) == 1, "it is refused"
+    monkeypatch.undo()
+    again(system)  # what Amazon has of it is shown now
+    if then == "retried":
+        retry(system, order_id, "P1")
+    else:
+        say(system, order_id, "P1", 1, tracking_number="T-corrected" if then == "corrected" else "T-P1")
+    system.advance(600)
+    assert trackings(system, order_id) == {"1": "T-corrected" if then == "corrected" else "T-P1"}
+    assert answers(system)["P1"][0] == "confirmed"
+
+
 def test_what_was_moved_out_of_a_package_waits_until_amazon_knows(system: System) -> None:
     (order_id,) = system.imported(lines=MUGS)
     say(system, order_id, "P1", 3)
@@ -112,6 +138,28 @@ def test_what_was_moved_out_of_a_package_waits_until_amazon_knows(system: System
     assert answers(system) == {"P1": ["confirmed", "confirmed"], "P2": ["confirmed"]}
     packages = system.amazon.books()["orders"][order_id]["packages"].values()
     assert [package["content"]["orderItems"][0]["quantity"] for package in packages] == [1, 2]
+
+
+def test_what_a_package_may_hold_at_amazon_is_waited_for(system: System) -> None:
+    """Nobody knows whether Amazon took it, all three mugs in it, before it was corrected."""
+    mug, teapot = [{"sku": "MUG-BLUE", "quantity": 3}], [{"sku": "TEAPOT-1L", "quantity": 1}]
+    (order_id,) = system.imported(lines=mug + teapot)
+    kill_in_the_call(system, order_id, after_effect=True, package_id="P1", tracking_number="T-P1", lines=mug)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="T-P1", lines=teapot)
+    system.store_says(order_id=order_id, package_id="P2", tracking_number="T-P2", lines=mug)
+    system.advance(600)
+    assert answers(system) == {"P1": ["confirmed", "superseded"], "P2": ["confirmed"]}
+    assert trackings(system, order_id) == {"1": "T-P1", "2": "T-P2"}
+
+
+def test_a_refused_package_does_not_wait_for_another_for_days(system: System) -> None:
+    (order_id,) = system.imported(lines=MUGS)
+    say(system, order_id, "P1", 3)
+    say(system, order_id, "P1", 1, ship_date="2026-11-27")
+    system.fault("confirmShipment", "400", count=1000)
+    say(system, order_id, "P2", 2)
+    system.advance(1800)
+    assert answers(system)["P2"] == ["amazon_refused"]
 
 
 def test_what_amazon_refuses_beside_a_settled_package_is_refused(system: System) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from orderbridge.amazon import confirm_shipment
+from orderbridge.dead_letters import find_letters, replay
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
-from services.shipper import confirm
+from services.shipper import confirm, shipped
 from services.shipper.confirm import CLAIM
 from tests.parts.in_process import Killed, System
 
@@ -81,3 +83,70 @@ def test_an_event_that_died_in_its_call_and_was_corrected_meanwhile_is_answered_
     system.run_until_idle()
     assert tracking_number(system, order_id) == "NEW"
     assert answers(system) == [("e-1", "superseded"), ("e-2", "confirmed")]
+
+
+def test_an_event_that_was_given_back_does_not_overtake_its_correction(system: System) -> None:
+    """The store writes its local time as UTC: two hours ahead."""
+    (order_id,) = system.place_orders()
+    system.advance(180)
+    ahead = timedelta(hours=2)
+    system.store_says(order_id=order_id, event_id="a", time=system.now + ahead, package_id="P1", tracking_number="OLD")
+    system.run_until_idle()  # the order is not known here, and imported meanwhile
+    assert system.outcomes_of("order.shipped") == ["given-back"]
+    system.clock.advance(1)
+    system.store_says(order_id=order_id, event_id="b", time=system.now + ahead, package_id="P1", tracking_number="NEW")
+    system.advance(600)
+    assert tracking_number(system, order_id) == "NEW"
+    assert answers(system) == [("a", "superseded"), ("b", "confirmed")]
+
+
+@pytest.mark.parametrize("event_id", ["a", None])
+def test_what_a_person_mends_counts_although_the_event_was_heard(
+    system: System, monkeypatch: pytest.MonkeyPatch, event_id: str | None
+) -> None:
+    """The handler broke down when it had written the event's wrong number down already."""
+    (order_id,) = system.imported()
+    send_or_hold = shipped._send_or_hold
+
+    def break_down(work: Any, calls: Any, row: Any, *others: Any) -> None:
+        row.hold_until = work.now + timedelta(days=1)
+        work.commit()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(shipped, "_send_or_hold", break_down)
+    system.tolerates_bugs = True
+    first = system.store_says(order_id=order_id, event_id=event_id, package_id="P1", tracking_number="WRONG")
+    system.advance(4 * 3600)
+    monkeypatch.setattr(shipped, "_send_or_hold", send_or_hold)
+    with system.database.unit_of_work() as work:
+        (letter,) = find_letters(work)
+        replay(work, letter, mended=(first.value or b"").decode().replace("WRONG", "RIGHT"))
+    system.advance(600)
+    assert tracking_number(system, order_id) == "RIGHT"
+    caused_by = event_id or first.place()
+    assert answers(system) == [(caused_by, "confirmed"), (caused_by, "superseded")]
+
+
+def test_the_same_said_again_is_answered_with_the_dates_of_its_confirmation(system: System) -> None:
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, event_id="a")
+    system.run_until_idle()
+    system.advance(3 * 86_400)
+    system.store_says(order_id=order_id, event_id="b")
+    system.run_until_idle()
+    first, second = system.events(ShipmentConfirmed)
+    assert (second.ship_date, second.confirmed_at) == (first.ship_date, first.confirmed_at)
+
+
+def test_a_correction_without_a_ship_date_ships_nothing_later(system: System) -> None:
+    """Thirty days after that the buyer's data must be gone, by one of the clocks."""
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
+    system.advance(120)
+    system.advance(3 * 86_400)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="NEW")
+    system.run_until_idle()
+    assert tracking_number(system, order_id) == "NEW"
+    first, second = system.events(ShipmentConfirmed)
+    assert second.ship_date - first.ship_date <= timedelta(minutes=1)
+    assert second.confirmed_at > first.confirmed_at

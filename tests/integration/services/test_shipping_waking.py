@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+import pytest
+from sqlalchemy import update
 
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.accounts.disconnecting import disconnect_account
+from orderbridge.database.models import PackageRow
 from schemas.shipments import ShipmentConfirmed, ShipmentDue, ShipmentRejected
 from services.shipper.confirm import CLAIM
 from services.shipper.due import wake_all
@@ -86,3 +91,46 @@ def test_no_slot_comes_before_the_quota_has_a_call_for_it(anywhere: System) -> N
     assert len(system.events(ShipmentConfirmed)) == 20
     assert len(system.events(ShipmentDue)) <= 20
     assert system.calls("confirmShipment") == {"204": 20}
+
+
+def test_packages_whose_events_come_too_early_go_in_their_time(system: System) -> None:
+    """The ticker's clock was ahead of the shipper's for a while."""
+    days = {order_id: f"2026-11-2{6 + number}" for number, order_id in enumerate(system.imported(count=3))}
+    for order_id, day in days.items():
+        say(system, order_id, ship_date=day)
+        with system.database.unit_of_work() as work:
+            work.withdraw(f"shipment:{order_id}:tracking:1Z1")
+            work.post(ShipmentDue(account_id="main"))
+    system.run_until_idle()
+    assert not answers(system)
+    system.advance(7 * DAY)
+    assert answers(system) == [(order_id, "confirmed") for order_id in days]
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_package_whose_order_is_not_there_keeps_no_other_waiting(system: System, connected: bool) -> None:
+    """As `orderbridge recover` may write it down; the order is imported later, or never."""
+    first, second = sorted(system.imported(count=2))
+    for order_id in (first, second):
+        say(system, order_id, ship_date="2026-11-26")
+    gone = "000-0000000-0000000"
+    with system.database.unit_of_work() as work:
+        work.session.execute(update(PackageRow).where(PackageRow.order_id == first).values(order_id=gone))
+        work.session.execute(update(PackageRow).values(hold_until=system.now - timedelta(minutes=1)))
+        work.session.execute(update(PackageRow).where(PackageRow.order_id == gone).values(ship_by=system.now))
+    if not connected:
+        disconnect_account(system.settings, system.database, "main")
+    wake_all(system.database)
+    with system.database.unit_of_work() as work:
+        work.post(ShipmentDue(account_id="main"))
+    system.run_until_idle()
+    system.advance(60)
+    assert answers(system) == [(second, "confirmed" if connected else "account_disconnected")]
+    before = len(system.outcomes_of("shipment.due"))
+    system.advance(1800)
+    assert len(system.outcomes_of("shipment.due")) - before < 10
+    with system.database.unit_of_work() as work:
+        work.session.execute(update(PackageRow).where(PackageRow.order_id == gone).values(order_id=first))
+        work.post(ShipmentDue(account_id="main"))
+    system.advance(600)
+    assert answers(system)[1:] == [(first, "confirmed" if connected else "account_disconnected")]

@@ -113,7 +113,9 @@ def test_only_the_token_that_was_refused_is_forgotten(amazon: Loopback) -> None:
         (said({"error": "invalid_grant", "error_description": "revoked"}, 400), ConsentRevoked, "invalid_grant"),
         (said({"error": "invalid_client", "error_description": "no"}, 401), LoginRefused, "invalid_client"),
         (said({"error": "unauthorized_client"}, 400), LoginRefused, "unauthorized_client"),
-        (Said(403, b"<html>"), LoginRefused, None),
+        (Said(403, b"<html>"), Unwell, None),  # a proxy's page
+        (Said(404, b""), Unwell, None),
+        (said({"error": "blocked"}, 403), Unwell, "blocked"),
         (said({"error": "server_error"}, 500), Unwell, "server_error"),
         (Said(503, b""), Unwell, None),
         (refused(429, "QuotaExceeded", "slow down"), Throttled, None),

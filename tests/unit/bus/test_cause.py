@@ -24,3 +24,12 @@ def test_a_time_that_cannot_be_is_not_believed(told: datetime, believed: datetim
     cause = cause_of(original, Envelope("e", "s", None, told, {}), 0, START)
     assert cause.said_at == believed
     assert cause.rank[:1].isdigit()
+
+
+def test_an_event_counts_the_same_however_late_it_is_handled() -> None:
+    """By the clock at each handling, one that was given back would overtake its correction."""
+    told = START + timedelta(hours=2)
+    original = Original(topic="t", partition=0, offset=1, timestamp=START, value=b"{}", seen_at=START)
+    first = cause_of(original, Envelope("e", "s", None, told, {}), 0, START)
+    again = cause_of(original, Envelope("e", "s", None, told, {}), 0, START + timedelta(minutes=1))
+    assert again.rank == first.rank

@@ -114,6 +114,8 @@ def test_every_code_is_known_by_itself(code: str) -> None:
         ("other", "9261292700768711948021", US, ("Other", "other", "nothing")),  # USPS, SmartPost, SurePost …
         ("other", "1Z999AA10123456785", US, ("Other", "other", "nothing")),  # mistyped
         ("other", "0000000000", US, ("Other", "other", "nothing")),
+        ("other", "1234567891", US, ("Other", "other", "nothing")),  # a tenth of all ten digits are a DHL waybill
+        ("other", "1234567891", GB, ("Other", "other", "nothing")),
         ("other", "JJD000390007882823451", US, ("Other", "other", "nothing")),  # no check digit to go by
         ("  ", "x", US, ("Other", "Other", "nothing")),
         (" Bike Courier ", "x", None, ("Other", "Bike Courier", "nothing")),

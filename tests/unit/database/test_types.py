@@ -8,9 +8,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from psycopg.errors import DiskFull, ProgramLimitExceeded
+from psycopg.errors import DiskFull, InFailedSqlTransaction, ProgramLimitExceeded, ReadOnlySqlTransaction
 from sqlalchemy import Dialect, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orderbridge.database.engine import connect, is_outage
@@ -56,6 +63,8 @@ CAUSE = Exception()
         (InterfaceError("SELECT", {}, CAUSE), True),
         (OperationalError("INSERT", {}, ProgramLimitExceeded()), False),
         (OperationalError("INSERT", {}, DiskFull()), True),
+        (InternalError("INSERT", {}, ReadOnlySqlTransaction()), True),
+        (InternalError("INSERT", {}, InFailedSqlTransaction()), False),
         (PoolTimeout(), True),
         (DBAPIError("SELECT", {}, CAUSE, connection_invalidated=True), True),
         (DBAPIError("SELECT", {}, CAUSE), False),

@@ -140,12 +140,12 @@ def utc(text: str) -> datetime:
 A_MINUTE_AGO = NOW - timedelta(minutes=1)
 DATES: list[tuple[str, date | None, datetime, datetime]] = [
     ("none is now", None, NOW, A_MINUTE_AGO),
-    ("today", date(2026, 11, 24), utc("2026-11-24T05:00"), A_MINUTE_AGO),
-    ("yesterday is its end", date(2026, 11, 23), utc("2026-11-23T05:00"), utc("2026-11-24T04:59:59")),
-    ("tomorrow waits for its beginning", date(2026, 11, 25), utc("2026-11-25T05:00"), A_MINUTE_AGO),
+    ("today", date(2026, 11, 24), utc("2026-11-24T05:01"), A_MINUTE_AGO),
+    ("yesterday is its end", date(2026, 11, 23), utc("2026-11-23T05:01"), utc("2026-11-24T04:59:59")),
+    ("tomorrow waits for its beginning", date(2026, 11, 25), utc("2026-11-25T05:01"), utc("2026-11-25T05:00")),
     ("a moment that is past", utc("2026-11-24T10:00"), utc("2026-11-24T10:00"), utc("2026-11-24T10:00")),
     ("a moment ahead", utc("2026-11-24T18:00"), utc("2026-11-24T18:00"), A_MINUTE_AGO),
-    ("the day of the purchase", date(2026, 11, 20), utc("2026-11-20T05:00"), utc("2026-11-21T04:59:59")),
+    ("the day of the purchase", date(2026, 11, 20), utc("2026-11-20T05:01"), utc("2026-11-21T04:59:59")),
     ("the purchase's minute", PLACED - timedelta(seconds=30), PLACED - timedelta(seconds=30), PLACED),
 ]
 
@@ -191,9 +191,12 @@ DAYLIGHT = [
 def test_days_on_which_clocks_change(zone: str, day: date, begins: str, ends: str) -> None:
     placed = utc(begins) - timedelta(days=3)
     plan = plan_ship_date(day, ZoneInfo(zone), placed, utc(ends) + timedelta(days=1))
-    assert (plan.not_before, plan.stated) == (utc(begins), utc(ends))
+    minute = timedelta(minutes=1)
+    assert (plan.not_before, plan.stated) == (utc(begins) + minute, utc(ends))
     ahead = plan_ship_date(day, ZoneInfo(zone), placed, placed + timedelta(hours=1))
-    assert ahead.not_before == utc(begins)
+    assert ahead.not_before == utc(begins) + minute
+    amazons_now = ahead.not_before - timedelta(seconds=1)  # its clock, told in whole seconds, seems behind ours
+    assert plan_ship_date(day, ZoneInfo(zone), placed, amazons_now).stated == utc(begins)
 
 
 def amazons(reference_id: str, tracking_number: str | None) -> dict[str, Any]:
