@@ -23,6 +23,7 @@ from orderbridge.recovery.packages import Packages, packages_of
 from orderbridge.recovery.reading import read_since
 from orderbridge.recovery.redactions import Redactions, repair
 from orderbridge.recovery.rewinding import Groups, Plan, groups_of
+from orderbridge.recovery.unread import oldest_unread, store_topics
 from orderbridge.settings import Settings, load_settings
 from orderbridge.vault.key_ring import FolderKeyRing
 from schemas.base import Moment
@@ -40,6 +41,8 @@ class _Report:
     since: datetime
     read_from: datetime
     dry_run: bool
+    unread_since: datetime | None = None
+    """The oldest event that a worker, down or behind when the dump was made, had not read then."""
     orders_to_read: int = 0
     orders_read: int = 0
     packages_taken_over: int = 0
@@ -125,6 +128,9 @@ def _running(database: Database, groups: Groups) -> list[str]:
 def _recover(settings: Settings, database: Database, groups: Groups, report: _Report) -> _Report:
     """First the packages, last the offsets: cut off in between, nothing is read again before all is ready for it."""
     packages = packages_of(settings, database, report.since)
+    report.unread_since = _unread_since(settings, database, groups, report.read_from)
+    if report.unread_since is not None:
+        report.read_from = min(report.read_from, report.unread_since - OVERLAP)
     plan = groups.plan(report.read_from, database.clock.now())
     report.gaps = {gap.topic: gap.begins_at for gap in plan.gaps}
     report.events_to_read_again = _events(plan)
@@ -141,6 +147,16 @@ def _recover(settings: Settings, database: Database, groups: Groups, report: _Re
                 work.post(due, name=f"recover:import:{account.account_id}")
     groups.rewind(plan.steps)
     return report
+
+
+def _unread_since(settings: Settings, database: Database, groups: Groups, before: datetime) -> datetime | None:
+    """When the oldest event was published that was unread at the dump, if it would not be read again anyway."""
+    first = before - timedelta(days=settings.topic_retention_days)
+    with errors.status("Looking what was unread when the dump was made"):
+        said = [one for one in read_since(settings, store_topics(), first) if one.timestamp < before]
+    with database.unit_of_work() as work:
+        oldest = oldest_unread(work, said, groups.workers(), first, settings.topic_prefix)
+    return oldest if oldest is not None and oldest < before else None
 
 
 def _events(plan: Plan) -> dict[str, int]:
@@ -184,8 +200,15 @@ def _print(report: _Report, as_json: bool) -> None:
         return
     would = "would be " if report.dry_run else ""
     minutes = OVERLAP // timedelta(minutes=1)
-    start = f"{report.read_from:%Y-%m-%d %H:%M:%S} UTC, {minutes} minutes before the dump to be safe"
+    what = "the dump" if report.unread_since is None else "that"
+    start = f"{report.read_from:%Y-%m-%d %H:%M:%S} UTC, {minutes} minutes before {what} to be safe"
     lines = [f"What was said since {start}, {would or 'is '}read again."]
+    if report.unread_since is not None:
+        lines.insert(
+            0,
+            "When the dump was made, a service was down or behind: what was said since "
+            f"{report.unread_since:%Y-%m-%d %H:%M:%S} UTC it had not read yet.",
+        )
     if report.dry_run:
         lines.append(f"Amazon would be asked about {report.orders_to_read} orders.")
     else:

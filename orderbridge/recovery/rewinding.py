@@ -61,6 +61,11 @@ class Groups:
         self._retention = timedelta(days=settings.topic_retention_days)
         self.names = [group_of(settings.topic_prefix, worker) for worker in WORKERS]
 
+    def workers(self) -> list[str]:
+        """The workers that have a group: those that ever ran."""
+        there = self._there()
+        return [worker for worker in WORKERS if group_of(self._prefix, worker) in there]
+
     def members(self) -> dict[str, int]:
         """How many members each group has, of those that have any: their services run, or Kafka has not missed them."""
         described = self._admin.describe_groups(names) if (names := self._there()) else {}

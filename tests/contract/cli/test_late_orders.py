@@ -95,7 +95,7 @@ def test_how_its_packages_stand(command: Command, system: System) -> None:
     assert stands == {held: ["held"], partly: ["confirmed"], refused: ["refused"]}
     assert (orders[partly]["units"], orders[partly]["units_left"]) == (3, 1)
     shown = command("orders", "late").stdout
-    assert "held until 11-30 00:00" in shown
+    assert "held until 11-30 00:01" in shown
     assert "2 of 3 shipped" in shown
     assert "refused" in shown
 

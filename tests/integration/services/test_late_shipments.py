@@ -151,7 +151,7 @@ def test_a_held_package_is_no_shipment(system: System) -> None:
     system.run_until_idle()
     advance_to(system, ship_by(system, order_id))
     (warning,) = warnings(system)
-    assert f"Nothing of it has shipped. Package 1 is held until {day:%Y-%m-%d} 00:00 {zone(system).key}." in warning.why
+    assert f"Nothing of it has shipped. Package 1 is held until {day:%Y-%m-%d} 00:01 {zone(system).key}." in warning.why
     assert "same package_id" in warning.what_to_do
 
 

@@ -16,8 +16,8 @@ from services.shipper import confirm
 from tests.parts.hand_clock import START
 from tests.parts.in_process import System
 
-SHIP_DAY = datetime(2026, 11, 26, 8, tzinfo=UTC)
-"""2026-11-26 begins in Los Angeles, where the account is at home."""
+SHIP_DAY = datetime(2026, 11, 26, 8, 1, tzinfo=UTC)
+"""2026-11-26 has begun a minute ago in Los Angeles, where the account is at home."""
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
