@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select, update
 
+from orderbridge.access.users import Role, may
 from orderbridge.database.models import Account, ApiTokenRow
 from orderbridge.database.unit_of_work import Work
 
@@ -127,10 +128,19 @@ def all_tokens(work: Work) -> list[ApiTokenRow]:
     return list(work.session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at.desc())))
 
 
-def good_tokens_of(work: Work, user_name: str) -> list[str]:
-    """The names of the tokens that a user of the console made and that are still good: they outlive the user."""
+def tokens_left_by(work: Work, user_name: str, role: Role | None) -> list[str]:
+    """The names of the tokens that a user of the console made, that are still good, and that such a user may not make.
+
+    With no role the user is gone: that is all of them.
+    """
     now = work.now
-    return [row.name for row in all_tokens(work) if row.made_by == user_name and state_of(row, now) == "good"]
+    good = (row for row in all_tokens(work) if row.made_by == user_name and state_of(row, now) == "good")
+    return [row.name for row in good if role is None or not may_make(role, json.loads(row.scopes))]
+
+
+def may_make(role: Role, scopes: Iterable[str]) -> bool:
+    """Whether a user of that role may make a token of those scopes: who names the person may name anybody."""
+    return may(role, "owner" if NAME_THE_PERSON in scopes else "operator")
 
 
 def state_of(row: ApiTokenRow, now: datetime) -> str:

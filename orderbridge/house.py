@@ -144,7 +144,7 @@ class House:
         connected elsewhere.
         """
         if not upgrade(self.database.engine):
-            self._say("The database is ahead of this release: that is allowed by one release")
+            self._say("The database is ahead of this release: one release back may be")
         self.environment[f"{PREFIX}API_TOKEN"] = self._new_token(_STOREFRONTS)
         consoles = {f"{PREFIX}API_TOKEN": self._new_token(_CONSOLES, NAME_THE_PERSON)}
         self._await_the_first_owner()

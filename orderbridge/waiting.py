@@ -46,7 +46,7 @@ def begin(settings: Settings, service: str, step: Callable[[], T]) -> T:
                     away = isinstance(error, OSError)
                     what = "the key ring" if away else "the database"
                     if what != waiting_for:
-                        log.warning(f"waiting for {what}", error=str(error) if away else type(error).__name__)
+                        log.warning(f"waiting for {what}", error=str(error) if away else _words(error))
                     waiting_for = what
                 if health is None:
                     health = serve_health(settings.health_host, settings.health_port, service, report)
@@ -65,3 +65,8 @@ def ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _words(error: Exception) -> str:
+    """What the database's driver says: a name or a password that is wrong looks like an outage from here."""
+    return str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]

@@ -16,6 +16,8 @@ from sqlalchemy import make_url
 from orderbridge.settings import Settings
 
 STATES: Final = ("ok", "waiting", "stuck")
+_STARTED_AT: Final = time.time()
+"""The process's: one that waits at its start has a health page before its service has."""
 
 
 class StateMetric(Collector):
@@ -24,7 +26,6 @@ class StateMetric(Collector):
     def __init__(self, service: str, state: Callable[[], str]) -> None:
         self._service = service
         self._state = state
-        self._started_at = time.time()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One of the states is 1. A process that dies and comes again is another moment each time."""
@@ -40,7 +41,7 @@ class StateMetric(Collector):
         started = GaugeMetricFamily(
             "orderbridge_started_timestamp_seconds", "When the process started.", labels=["service"]
         )
-        started.add_metric([self._service], self._started_at)
+        started.add_metric([self._service], _STARTED_AT)
         yield started
 
 

@@ -80,7 +80,7 @@ def migrate(as_json: Json = False) -> None:
     with open_database(make=True) as database:
         before, head = current_and_head(database.engine)
         if not upgrade(database.engine):
-            ahead = f"The database is at {before}, ahead of this release ({head}): that is allowed by one release."
+            ahead = f"The database is at {before}, ahead of this release ({head}): one release back may be."
             done(ahead, as_json, before=before, now=before)
             return
     went = f"The database went from {before or 'nothing'} to {head}."

@@ -9,7 +9,7 @@ import typer
 from orderbridge.access.links import GOOD_FOR, create_first_owner_link, create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
 from orderbridge.access.users import ROLES, UserRefused, all_users, plain_name, read_role, remove_user, set_role
-from orderbridge.api_tokens import good_tokens_of
+from orderbridge.api_tokens import tokens_left_by
 from orderbridge.cli.application import Json, app, console, done, fail, print_json, show, unit_of_work
 from orderbridge.settings import load_settings
 
@@ -109,7 +109,7 @@ def revoke_user_link(name: Name, as_json: Json = False) -> None:
 
 @users_app.command(name="set-role")
 def set_user_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")], as_json: Json = False) -> None:
-    """Give a user another role. It counts from the next page on.
+    """Give a user another role. It counts from the next page on; store tokens that it may not make are named.
 
     Example: `orderbridge users set-role anna viewer`
 
@@ -117,10 +117,13 @@ def set_user_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES
     """
     with unit_of_work() as work:
         try:
-            set_role(work, name, read_role(role))
+            new = read_role(role)
+            set_role(work, name, new)
         except UserRefused as error:
             raise typer.BadParameter(str(error)) from None
-    done(f"{plain_name(name)} is {role}.", as_json, name=plain_name(name), role=role)
+        tokens = tokens_left_by(work, plain_name(name), new)
+    told = f"{plain_name(name)} is {role}.{_still_good(tokens)}"
+    done(told, as_json, name=plain_name(name), role=role, good_tokens=tokens)
 
 
 @users_app.command(name="unlock")
@@ -147,6 +150,10 @@ def remove_one_user(name: Name, as_json: Json = False) -> None:
             remove_user(work, name)
         except UserRefused as error:
             fail(str(error))
-        tokens = good_tokens_of(work, plain_name(name))
-    told = f" Tokens that this user made are still good: {', '.join(tokens)}." if tokens else ""
-    done(f"{plain_name(name)} is removed.{told}", as_json, name=plain_name(name), removed=True, good_tokens=tokens)
+        tokens = tokens_left_by(work, plain_name(name), None)
+    told = f"{plain_name(name)} is removed.{_still_good(tokens)}"
+    done(told, as_json, name=plain_name(name), removed=True, good_tokens=tokens)
+
+
+def _still_good(tokens: list[str]) -> str:
+    return f" Tokens that this user made are still good: {', '.join(tokens)}." if tokens else ""

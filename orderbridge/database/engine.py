@@ -137,6 +137,8 @@ def is_outage(error: BaseException) -> bool:
     """
     state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        # psycopg counts a value that is too large for PostgreSQL (SQLSTATE class 54) among them: waiting mends nothing.
-        return not (state or "").startswith("54")
+        # Both count among them what waiting does not mend: psycopg a value that is too large for PostgreSQL (SQLSTATE
+        # class 54), sqlite3 what it does not understand, as a table that is not there.
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        return not (state or "").startswith("54") and code != sqlite3.SQLITE_ERROR
     return isinstance(error, DBAPIError) and (error.connection_invalidated or state == _READ_ONLY)

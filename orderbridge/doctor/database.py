@@ -28,7 +28,7 @@ def check_tables(database: Database) -> Iterator[Finding]:
     elif is_ahead(database.engine):
         yield warning(
             "database",
-            f"Its tables are at {current}, ahead of this release's ({head}): that is allowed by one release.",
+            f"Its tables are at {current}, ahead of this release's ({head}): one release back may be.",
             "If this is the release before, nothing. An older one needs a backup of its own time.",
         )
     else:

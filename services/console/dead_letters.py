@@ -49,7 +49,7 @@ def settle_all(visit: Visit) -> Response:
     up_to = visit.said("up_to")
     if not service or not reason or not _POSITION.fullmatch(up_to) or action not in ("replay", "discard"):
         return _list(visit, 422, problem="Choose a service and a reason first: only such letters are settled together.")
-    done, refused = 0, ""
+    done, why = 0, ""
     with visit.database.unit_of_work() as work:
         # What came since has been seen by nobody.
         letters = find_letters(work, service=service, reason=reason, before=int(up_to) + 1)
@@ -59,11 +59,11 @@ def settle_all(visit: Visit) -> Response:
                 _settle(visit, work, find_letter(work, event_id), action)
                 done += 1
             except NotReplayable as error:
-                refused = f" {number_of(len(found) - done, 'letter')} stay: {error}"
-                break
+                why = str(error)  # of one letter perhaps, which is too old: the others go on
     word = "replayed" if action == "replay" else "discarded"
-    if refused:
-        return _list(visit, notice=f"{number_of(done, 'letter')} {word}.{refused}")
+    if why:
+        stay = number_of(len(found) - done, "letter")
+        return _list(visit, notice=f"{number_of(done, 'letter')} {word}. {stay} stay: {why}")
     return visit.redirect(address(visit.path, {"service": service, "reason": reason, "done": word, "count": str(done)}))
 
 

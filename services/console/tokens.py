@@ -8,15 +8,15 @@ import re
 from sqlalchemy import select
 from starlette.responses import Response
 
-from orderbridge.access.users import may
+from orderbridge.access.users import read_role
 from orderbridge.api_tokens import (
     LONGEST_DAYS,
-    NAME_THE_PERSON,
     OPEN_PERSONAL_DATA,
     SCOPES,
     TokenRefused,
     all_tokens,
     create_token,
+    may_make,
     read_token_name,
     revoke_tokens,
     state_of,
@@ -61,9 +61,9 @@ def revoke_token(visit: Visit) -> Response:
 
 
 def _grantable(visit: Visit) -> dict[str, str]:
-    """The scopes that the user may give. Who names the person names anybody, also one who never looked."""
-    owner = visit.user is not None and may(visit.user.role, "owner")
-    return {scope: words for scope, words in SCOPES.items() if owner or scope != NAME_THE_PERSON}
+    """The scopes that the user may give."""
+    role = read_role(visit.user.role) if visit.user is not None else "viewer"
+    return {scope: words for scope, words in SCOPES.items() if may_make(role, [scope])}
 
 
 def _page(

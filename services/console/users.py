@@ -6,8 +6,17 @@ from starlette.responses import Response
 
 from orderbridge.access.links import create_link, revoke_link, waiting_links
 from orderbridge.access.sign_in import locked_until, unlock
-from orderbridge.access.users import ROLES, UserRefused, all_users, may, plain_name, read_role, remove_user, set_role
-from orderbridge.api_tokens import good_tokens_of
+from orderbridge.access.users import (
+    ROLES,
+    Role,
+    UserRefused,
+    all_users,
+    plain_name,
+    read_role,
+    remove_user,
+    set_role,
+)
+from orderbridge.api_tokens import tokens_left_by
 from orderbridge.database.unit_of_work import Work
 from services.console.visit import Visit
 
@@ -45,7 +54,7 @@ def change_role(visit: Visit) -> Response:
     try:
         with visit.database.unit_of_work() as work:
             changed = set_role(work, name, read_role(role))
-            tokens = "" if may(role, "operator") else _still_good(work, name)
+            tokens = _still_good(work, name, read_role(role))
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
     if changed:
@@ -73,16 +82,16 @@ def remove_one_user(visit: Visit) -> Response:
     try:
         with visit.database.unit_of_work() as work:
             remove_user(work, name)
-            tokens = _still_good(work, name)
+            tokens = _still_good(work, name, None)
     except UserRefused as refusal:
         return _page(visit, 422, problem=str(refusal))
     visit.note("user removed", user=name)
     return visit.redirect("/login") if name == visit.name else _page(visit, notice=f"{name} is removed.{tokens}")
 
 
-def _still_good(work: Work, name: str) -> str:
-    """What a user leaves behind who may make no tokens any more."""
-    tokens = good_tokens_of(work, plain_name(name))
+def _still_good(work: Work, name: str, role: Role | None) -> str:
+    """What a user leaves behind who may not make such tokens any more."""
+    tokens = tokens_left_by(work, plain_name(name), role)
     if not tokens:
         return ""
     return f" Tokens that {name} made are still good; the page Store tokens revokes them: {', '.join(tokens)}."

@@ -77,6 +77,8 @@ def test_roles_are_given_and_users_removed(command: Command, database: Database,
     assert roles == {"anna": "owner", "bob": "operator"}
     with database.unit_of_work() as work:
         create_token(work, "web-store", [OPEN_PERSONAL_DATA], made_by="bob")
+    told = command("users", "set-role", "bob", "viewer").stdout
+    assert " ".join(told.split()) == "bob is viewer. Tokens that this user made are still good: web-store."
     removed = json.loads(command("users", "remove", "Bob", "--json").stdout)
     assert removed == {"name": "bob", "removed": True, "good_tokens": ["web-store"]}
     last = command("users", "remove", anna)

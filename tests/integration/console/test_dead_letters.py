@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -25,12 +25,12 @@ def letters(database: Database) -> list[str]:
     return given_up(database, f'{{"order_id": 7, "carrier": "{XSS}"}}', '{"order_id": 8}', f"{XSS}")
 
 
-def given_up(database: Database, *bodies: str, first: int = 0) -> list[str]:
-    """All letters there are, once these have come, too; `first` is the first's offset."""
+def given_up(database: Database, *bodies: str, first: int = 0, days: int = 0) -> list[str]:
+    """All letters there are, once these have come, too; `first` is the first's offset, `days` their age."""
     bench = Bench(database, MovableClock())
     for offset, body in enumerate(bodies, first):
         headers = [("trace", XSS.encode())]
-        come = datetime.now(UTC)
+        come = datetime.now(UTC) - timedelta(days=days)
         message = original(body.encode(), key=XSS.encode(), offset=offset, headers=headers, timestamp=come)
         bench.pipeline.process(message)
     return [row.event_id for row in bench.posted() if row.topic == "shipper.dead-letter"]
@@ -183,6 +183,16 @@ def test_what_is_refused_is_said_at_once(console: ConsoleServer, database: Datab
     answer = visitor.send("/dead-letters", form_of_all(visitor, "replay", "event_id_reused"))
     assert (answer.status_code, "0 letters replayed. 1 letter stay: Its event id" in answer.text) == (200, True)
     assert settled(database, letters) == [None, None]
+
+
+def test_one_that_is_too_old_keeps_no_other(console: ConsoleServer, database: Database) -> None:
+    """A service was away for a day: its oldest letters are younger than what they are about."""
+    given_up(database, '{"order_id": 7}', days=31)
+    letters = given_up(database, '{"order_id": 8}', '{"order_id": 9}', first=1)
+    visitor = console.signed_in("otto", "operator")
+    answer = visitor.send("/dead-letters", form_of_all(visitor, "replay"))
+    assert (answer.status_code, "2 letters replayed. 1 letter stay: It came more than 30" in answer.text) == (200, True)
+    assert settled(database, letters) == [None, "replayed", "replayed"]
 
 
 @pytest.mark.parametrize("query", ["done=burnt&count=2", "done=replayed", "done=replayed&count=many", "count=2"])

@@ -46,6 +46,14 @@ def test_a_user_who_goes_leaves_tokens_behind_and_it_is_said(console: ConsoleSer
     assert told in owner.send("/users/otto/remove", {"sure": "yes"}, page="/users").text
 
 
+def test_an_owner_who_is_one_no_longer_leaves_what_only_owners_make(console: ConsoleServer) -> None:
+    owner, other = console.signed_in("anna"), console.signed_in("bea", "owner")
+    make_token(other, "web-store", OPEN_PERSONAL_DATA)
+    make_token(other, "console", OPEN_PERSONAL_DATA, NAME_THE_PERSON)
+    told = owner.send("/users/bea/role", {"role": "operator"}, page="/users").text
+    assert "Tokens that bea made are still good; the page Store tokens revokes them: console." in told
+
+
 def test_the_log_has_who_did_it(console: ConsoleServer, account: str) -> None:
     owner = console.signed_in("anna")
     add_user(console.database, "bob", "viewer")

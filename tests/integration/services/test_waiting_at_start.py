@@ -63,6 +63,7 @@ def test_without_its_database_it_waits(service: str, tmp_path: Path, children: l
     child.signal(signal.SIGTERM)
     child.wait_for_end()
     assert "Traceback" not in child.log()
+    assert "onnection refused" in child.log()  # or a password that is wrong, which looks the same
     assert not (tmp_path / "ring").exists()
 
 

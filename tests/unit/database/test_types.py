@@ -80,6 +80,15 @@ def test_which_errors_are_outages(error: BaseException, expected: bool) -> None:
     assert is_outage(error) is expected
 
 
+def test_a_table_that_is_not_there_is_no_outage(sqlite_url: str) -> None:
+    """A service that never was given its tables says so, and does not wait for them."""
+    engine = connect(sqlite_url)
+    with pytest.raises(OperationalError, match="no such table") as caught, engine.connect() as connection:
+        connection.execute(text("SELECT * FROM orders"))
+    engine.dispose()
+    assert not is_outage(caught.value)
+
+
 def test_a_server_that_is_not_there_is_an_outage() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, so that nobody else takes it, but not listening
