@@ -164,9 +164,15 @@ class AmazonCalls:
             return _after_login_trouble(work, account_id, error)
         if isinstance(error, LoginHangs):
             return error.retry_at
-        if error.operation != LOGIN:
+        retry_at = self._learn_of_quota(work, account_id, operation, error)
+        if (
+            error.operation != LOGIN
+        ):  # the endpoint's row after the quota's, as where all is well: nobody waits crosswise
             learned = endpoints.timed_out if isinstance(error, NoAnswer) else endpoints.answered
             learned(work, self._api_url(work, account_id))
+        return retry_at
+
+    def _learn_of_quota(self, work: Work, account_id: str, operation: Operation, error: AmazonError) -> datetime:
         if isinstance(error, Throttled) and error.operation != LOGIN:
             return quotas.throttled(work, account_id, operation.name)
         if isinstance(error, NoAnswer | Unwell | Throttled | BadAnswer):

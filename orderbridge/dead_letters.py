@@ -156,7 +156,8 @@ def _dead_letters(service: str | None = None) -> Select[OutboxRow]:
 
 def _mended(original: Original, text: str, now: datetime, topic_prefix: str, *, drop_id: bool) -> Original:
     headers = tuple((name, value) for name, value in original.headers if not (drop_id and name == "ce_id"))
-    mended = original.model_copy(update={"value": text.encode(), "headers": headers, "mended_at": now})
+    changed = {"value": text.encode(), "headers": headers, "mended_at": now, "seen_at": None}
+    mended = original.model_copy(update=changed)
     event = event_class(original.topic.removeprefix(topic_prefix))
     try:
         envelope = open_envelope(mended)

@@ -72,6 +72,8 @@ class Content(Model):
     maybe_taken: bool = False
     """The outcome of a call was never known, and Amazon did not show the package when it was asked: its reads lag."""
     ship_from_supply_source_id: str | None = None
+    waits: int = 0
+    """How often it was tried again because another package of the order may hold its units at Amazon."""
     told: tuple[str, ...] = ()
     """Why it is held, or what was warned of, as far as the store has been told it of this revision."""
     refusal: Refusal | None = None

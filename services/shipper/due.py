@@ -169,7 +169,7 @@ def _look_at_package(
         except Rejected as rejected:
             answers.refused(work, row, content, answers.as_refusal(rejected))
             return
-        wanted = content.changed(told=(), refusal=None, despite_cancel_request=True, ship_date_at_most=None)
+        wanted = content.changed(told=(), refusal=None, despite_cancel_request=True, ship_date_at_most=None, waits=0)
         row.content, row.failures = as_text(wanted), 0
         row.state, row.held_for = "waiting", None
     elif row.state == "held" and row.held_for == BUYER_ASKED_TO_CANCEL:

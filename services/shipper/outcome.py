@@ -26,7 +26,7 @@ from services.shipper.planning import look_again, name_of
 _LONGEST_BACKOFF = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
 _MOST_WAITS = 5
-"""For another package of the same order, counted among all tries."""
+"""For another package of the same order."""
 
 
 def confirmed(work: Work, row: PackageRow, claim: str, content: Content, ship_date: datetime) -> None:
@@ -117,6 +117,8 @@ def failed(work: Work, row: PackageRow, claim: str, content: Content, failure: C
             _go_on(work, current)  # once, by Amazon's own clock
         elif not isinstance(error, AccessDenied) and (at := _another_gives_units_back(work, current, newest)):
             current.hold_until = max(current.hold_until, at)
+            newest = newest.changed(waits=newest.waits + 1)
+            current.content = as_text(newest)
             _try_again(work, current, newest, failure)
         else:
             work.withdraw(name_of(row))
@@ -131,7 +133,7 @@ def _another_gives_units_back(work: Work, row: PackageRow, content: Content) -> 
     It waits to be told with fewer of them, or nobody knows what Amazon has of it. Soon, and a few times: else the store
     would not hear for days that this one was refused.
     """
-    if row.failures >= _MOST_WAITS:
+    if content.waits >= _MOST_WAITS:
         return None
     items = {line.order_item_id for line in content.lines}
     others = select(PackageRow).where(
@@ -139,7 +141,7 @@ def _another_gives_units_back(work: Work, row: PackageRow, content: Content) -> 
         PackageRow.package_key != row.package_key,
         PackageRow.state.in_(("waiting", "held")),
     )
-    for one in work.session.scalars(others):
+    for one in work.session.scalars(others.execution_options(populate_existing=True)):  # as they are after the call
         other, at = content_of(one.content), max(one.hold_until, one.claimed_until or one.hold_until)
         said = {line.order_item_id: line.quantity for line in other.lines}
         fewer = any(

@@ -162,6 +162,20 @@ def test_a_refused_package_does_not_wait_for_another_for_days(system: System) ->
     assert answers(system)["P2"] == ["amazon_refused"]
 
 
+def test_a_package_waits_for_another_after_an_hour_without_amazon(system: System) -> None:
+    """What it was tried meanwhile says nothing of how long it has waited for the other's correction."""
+    (order_id,) = system.imported(lines=MUGS)
+    say(system, order_id, "P1", 3)
+    for operation in ("confirmShipment", "getOrder"):
+        system.fault(operation, "503", count=100_000)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="T-P1", lines=mugs(system, order_id, 1))
+    system.store_says(order_id=order_id, package_id="P2", tracking_number="T-P2", lines=mugs(system, order_id, 2))
+    system.advance(3600)
+    system.amazon.faults.clear()
+    system.advance(3600)
+    assert (answers(system)["P1"][-1], answers(system)["P2"]) == ("confirmed", ["confirmed"])
+
+
 def test_what_amazon_refuses_beside_a_settled_package_is_refused(system: System) -> None:
     (order_id,) = system.imported(lines=MUGS)
     say(system, order_id, "P1", 1)

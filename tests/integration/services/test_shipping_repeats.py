@@ -127,6 +127,37 @@ def test_what_a_person_mends_counts_although_the_event_was_heard(
     assert answers(system) == [(caused_by, "confirmed"), (caused_by, "superseded")]
 
 
+@pytest.mark.parametrize("case", ["a store whose clock is ahead", "a correction meanwhile"])
+def test_what_a_person_mends_was_said_when_it_was_mended(
+    system: System, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """Not when the event was first seen: then it would be as old as what it mends, or older than a correction."""
+    (order_id,) = system.imported()
+    whole = shipped._send_or_hold
+
+    def break_down(work: Any, calls: Any, row: Any, *others: Any) -> None:
+        row.hold_until = work.now + timedelta(days=1)
+        work.commit()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(shipped, "_send_or_hold", break_down)
+    system.tolerates_bugs = True
+    ahead = timedelta(hours=2 if case == "a store whose clock is ahead" else 0)
+    package: dict[str, Any] = {"order_id": order_id, "package_id": "P1"}
+    first = system.store_says(event_id="a", time=system.now + ahead, **package, tracking_number="WRONG")
+    system.advance(4 * 3600)
+    monkeypatch.setattr(shipped, "_send_or_hold", whole)
+    if case == "a correction meanwhile":
+        system.store_says(event_id="b", time=system.now, **package, tracking_number="OTHER")
+        system.advance(3600)
+    with system.database.unit_of_work() as work:
+        (letter,) = find_letters(work)
+        replay(work, letter, mended=(first.value or b"").decode().replace("WRONG", "RIGHT"))
+    system.advance(600)
+    assert tracking_number(system, order_id) == "RIGHT"
+    assert ("a", "confirmed") in answers(system)
+
+
 def test_the_same_said_again_is_answered_with_the_dates_of_its_confirmation(system: System) -> None:
     (order_id,) = system.imported()
     system.store_says(order_id=order_id, event_id="a")
