@@ -55,11 +55,25 @@ def address_role(orders: Iterable[Order]) -> bool | None:
 
 
 def several_lack_addresses(work: Work, account_id: str, orders: Iterable[Order]) -> bool:
-    """Whether more than one order lacks its address: of these, of which none has one, and those that are kept."""
-    lacking = {order.order_id for order in orders if _should_have_one(order)}
-    kept = _without_data(account_id, work.now - _KEPT, ("unshipped", "partially_shipped"))
+    """Whether more than one order lacks its address: of these, of which none has one, and those that are kept.
+
+    What was placed before another that is kept with its data does not count: the role was there, and it lacks its
+    address for other reasons.
+    """
+    lacking = {order.order_id: order.created_time for order in orders if _should_have_one(order)}
+    addressed = (
+        select(OrderRow.placed_at)
+        .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
+        .where(OrderRow.account_id == account_id, OrderRow.placed_at >= work.now - _KEPT)
+        .where(OrderRow.fulfilled_by == "merchant", PersonalDataRow.seal.is_not(None))
+        .where(OrderRow.order_id.not_in(lacking))
+    )
+    newest = work.session.scalars(addressed.order_by(OrderRow.placed_at.desc()).limit(1)).first()
+    since = newest or work.now - _KEPT
+    kept = _without_data(account_id, since, ("unshipped", "partially_shipped"))
     kept = kept.where(OrderRow.order_id.not_in(lacking), OrderRow.document.not_like(f"%{_PICKED_UP}%"))
-    return len(lacking) > 1 or work.session.execute(kept.limit(1)).first() is not None
+    counting = sum(placed_at >= since for placed_at in lacking.values())
+    return counting + len(work.session.execute(kept.limit(2)).all()) > 1
 
 
 def orders_refused(work: Work, account_id: str, words: str) -> None:
