@@ -38,6 +38,8 @@ _HAVE_AN_ADDRESS: Final = ("unshipped", "partially_shipped", "shipped")
 _KEPT: Final = timedelta(days=MOST_DAYS)
 _BEFORE: Final = timedelta(minutes=10)
 """Amazon shows an update some minutes late."""
+_FIRST_DAY: Final = timedelta(days=1)
+"""A role that is found missing so soon after the first run was missing in it, too."""
 
 
 def address_role(orders: Iterable[Order]) -> bool | None:
@@ -97,26 +99,34 @@ def address_role_granted(work: Work, account_id: str) -> None:
     """Addresses are there: if they were missing, the next import reads again the orders that came without them."""
     if not end_attention(work, account_id, ROLE_MISSING):
         return
-    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
-    kept = work.now - _KEPT
-    # what showed that the role was missing had been updated before, all of a first import perhaps
-    first = _without_data(account_id, kept, _HAVE_AN_ADDRESS).with_only_columns(func.min(OrderRow.amazon_updated_at))
-    since = max(min(missed, work.session.scalars(first).one() or missed), kept)
     state = work.session.get(AccountState, account_id)
     if state is None:
         return  # its first run reads all
+    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
+    kept = work.now - _KEPT
+    # What showed that the role was missing had been updated before, all of a first import perhaps. Of that, what names
+    # its buyer's tax number has data without an address.
+    first_import = state.first_run_at is None or missed < state.first_run_at + _FIRST_DAY
+    orders = (_merchants if first_import else _without_data)(account_id, kept, _HAVE_AN_ADDRESS)
+    first = work.session.scalars(orders.with_only_columns(func.min(OrderRow.amazon_updated_at))).one()
+    since = max(min(missed, first or missed), kept)
     state.read_again_from = min(since, state.read_again_from or since)
     work.post(ImportDue(account_id=account_id, reason="now"))
 
 
 def _without_data(account_id: str, placed_since: datetime, statuses: tuple[str, ...]) -> Select[Any]:
     """The merchant's orders that are kept without personal data."""
+    data = select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id)
+    return _merchants(account_id, placed_since, statuses).where(~data.exists())
+
+
+def _merchants(account_id: str, placed_since: datetime, statuses: tuple[str, ...]) -> Select[Any]:
+    """The merchant's orders that are kept."""
     return select(OrderRow.order_id).where(
         OrderRow.account_id == account_id,
         OrderRow.placed_at >= placed_since,
         OrderRow.fulfilled_by == "merchant",
         OrderRow.amazon_status.in_(statuses),
-        ~select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id).exists(),
     )
 
 

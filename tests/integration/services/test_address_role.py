@@ -20,6 +20,8 @@ from services.importer import scale, search_run
 from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT, System
 
+GERMANY = "A1PA6795UKMFR9"
+
 
 def told(system: System) -> list[tuple[str, bool]]:
     """What was told of the role so far, and whether it was its end."""
@@ -112,6 +114,23 @@ def test_orders_that_came_without_addresses_get_them_once_the_role_is_there(syst
         connect_account(system.settings, system.database, ACCOUNT, token, check_roles=True)
     system.advance(600)
     assert told(system) == [("role_missing", False), ("role_missing", True)]
+    assert all(system.opened(order_id).address_lines for order_id in order_ids)
+
+
+def test_business_orders_of_a_first_import_without_the_role_get_their_addresses_too(start: Any) -> None:
+    system = start(import_from=(START - timedelta(days=5)).isoformat())
+    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
+    wish = {"marketplace_id": GERMANY, "history": True}
+    order_ids = system.place_orders(programs=["AMAZON_BUSINESS"], created_at=START - timedelta(days=4), **wish)
+    order_ids += system.place_orders(created_at=START - timedelta(days=2), count=2, **wish)
+    system.advance(180)
+    system.import_now()
+    assert told(system) == [("role_missing", False)]
+    business = system.opened(order_ids[0])
+    assert (bool(business.tax_registrations), business.address_lines) == (True, ())
+    system.amazon.save_account(system.amazon_account())
+    system.imported()
+    system.advance(600)
     assert all(system.opened(order_id).address_lines for order_id in order_ids)
 
 
