@@ -38,6 +38,8 @@ _HAVE_AN_ADDRESS: Final = ("unshipped", "partially_shipped", "shipped")
 _KEPT: Final = timedelta(days=MOST_DAYS)
 _BEFORE: Final = timedelta(minutes=10)
 """Amazon shows an update some minutes late."""
+_FIRST_DAY: Final = timedelta(days=1)
+"""A role that is found missing so soon after the first run was missing in it, too."""
 
 
 def address_role(orders: Iterable[Order]) -> bool | None:
@@ -55,11 +57,25 @@ def address_role(orders: Iterable[Order]) -> bool | None:
 
 
 def several_lack_addresses(work: Work, account_id: str, orders: Iterable[Order]) -> bool:
-    """Whether more than one order lacks its address: of these, of which none has one, and those that are kept."""
-    lacking = {order.order_id for order in orders if _should_have_one(order)}
-    kept = _without_data(account_id, work.now - _KEPT, ("unshipped", "partially_shipped"))
+    """Whether more than one order lacks its address: of these, of which none has one, and those that are kept.
+
+    What was placed before another that is kept with its data does not count: the role was there, and it lacks its
+    address for other reasons.
+    """
+    lacking = {order.order_id: order.created_time for order in orders if _should_have_one(order)}
+    addressed = (
+        select(OrderRow.placed_at)
+        .join(PersonalDataRow, PersonalDataRow.order_id == OrderRow.order_id)
+        .where(OrderRow.account_id == account_id, OrderRow.placed_at >= work.now - _KEPT)
+        .where(OrderRow.fulfilled_by == "merchant", PersonalDataRow.seal.is_not(None))
+        .where(OrderRow.order_id.not_in(lacking))
+    )
+    newest = work.session.scalars(addressed.order_by(OrderRow.placed_at.desc()).limit(1)).first()
+    since = newest or work.now - _KEPT
+    kept = _without_data(account_id, since, ("unshipped", "partially_shipped"))
     kept = kept.where(OrderRow.order_id.not_in(lacking), OrderRow.document.not_like(f"%{_PICKED_UP}%"))
-    return len(lacking) > 1 or work.session.execute(kept.limit(1)).first() is not None
+    counting = sum(placed_at >= since for placed_at in lacking.values())
+    return counting + len(work.session.execute(kept.limit(2)).all()) > 1
 
 
 def orders_refused(work: Work, account_id: str, words: str) -> None:
@@ -83,26 +99,34 @@ def address_role_granted(work: Work, account_id: str) -> None:
     """Addresses are there: if they were missing, the next import reads again the orders that came without them."""
     if not end_attention(work, account_id, ROLE_MISSING):
         return
-    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
-    kept = work.now - _KEPT
-    # what showed that the role was missing had been updated before, all of a first import perhaps
-    first = _without_data(account_id, kept, _HAVE_AN_ADDRESS).with_only_columns(func.min(OrderRow.amazon_updated_at))
-    since = max(min(missed, work.session.scalars(first).one() or missed), kept)
     state = work.session.get(AccountState, account_id)
     if state is None:
         return  # its first run reads all
+    missed = work.session.get_one(Attention, (account_id, ROLE_MISSING), populate_existing=True).since - _BEFORE
+    kept = work.now - _KEPT
+    # What showed that the role was missing had been updated before, all of a first import perhaps. Of that, what names
+    # its buyer's tax number has data without an address.
+    first_import = state.first_run_at is None or missed < state.first_run_at + _FIRST_DAY
+    orders = (_merchants if first_import else _without_data)(account_id, kept, _HAVE_AN_ADDRESS)
+    first = work.session.scalars(orders.with_only_columns(func.min(OrderRow.amazon_updated_at))).one()
+    since = max(min(missed, first or missed), kept)
     state.read_again_from = min(since, state.read_again_from or since)
     work.post(ImportDue(account_id=account_id, reason="now"))
 
 
 def _without_data(account_id: str, placed_since: datetime, statuses: tuple[str, ...]) -> Select[Any]:
     """The merchant's orders that are kept without personal data."""
+    data = select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id)
+    return _merchants(account_id, placed_since, statuses).where(~data.exists())
+
+
+def _merchants(account_id: str, placed_since: datetime, statuses: tuple[str, ...]) -> Select[Any]:
+    """The merchant's orders that are kept."""
     return select(OrderRow.order_id).where(
         OrderRow.account_id == account_id,
         OrderRow.placed_at >= placed_since,
         OrderRow.fulfilled_by == "merchant",
         OrderRow.amazon_status.in_(statuses),
-        ~select(PersonalDataRow.order_id).where(PersonalDataRow.order_id == OrderRow.order_id).exists(),
     )
 
 

@@ -34,23 +34,32 @@ def page_arrived(work: Work, account: ConnectedAccount, window: Window, orders: 
         ended.append(MARKETPLACE_DENIED)
     standing = {one.trouble for one in open_attentions(work, account.account_id)}
     end_attention(work, account.account_id, *standing.intersection(ended))
-    if "RECIPIENT" in window.left_out or orders_arrived(work, account.account_id, orders, standing):
+    if "RECIPIENT" in window.left_out:
         return window
-    return window.with_problem(NO_ADDRESSES)
-
-
-def orders_arrived(work: Work, account_id: str, orders: Iterable[Order], standing: Iterable[str] | None = None) -> bool:
-    """Orders that were asked with their recipients: False if they show that the role for addresses is missing."""
-    # What was placed longer ago comes without its address from everybody.
-    recent = [order for order in orders if work.now - order.created_time < KEPT_FOR]
+    recent = _recent(work, orders)
     granted = address_role(recent)
-    if granted is False:
-        if ROLE_MISSING not in (standing or ()) and not several_lack_addresses(work, account_id, recent):
-            return True
-        addresses_missing(work, account_id)
-    elif granted and (standing is None or ROLE_MISSING in standing):
+    if granted and ROLE_MISSING in standing:
+        address_role_granted(work, account.account_id)
+    if granted is not False:
+        return window
+    if ROLE_MISSING not in standing and not several_lack_addresses(work, account.account_id, recent):
+        return window
+    addresses_missing(work, account.account_id)
+    return window.with_problem(NO_ADDRESSES).model_copy(update={"without_addresses": True})
+
+
+def order_arrived(work: Work, account_id: str, order: Order) -> None:
+    """Amazon gave one order that was asked for alone, with its recipient: its address shows that the role is there.
+
+    That it has none shows nothing: just such orders are asked for alone. Whether the role is missing, pages tell.
+    """
+    if address_role(_recent(work, (order,))):
         address_role_granted(work, account_id)
-    return granted is not False
+
+
+def _recent(work: Work, orders: Iterable[Order]) -> list[Order]:
+    """What was placed longer ago comes without its address from everybody."""
+    return [order for order in orders if work.now - order.created_time < KEPT_FOR]
 
 
 def marketplaces_denied(work: Work, account_id: str, marketplace_ids: Iterable[str]) -> None:

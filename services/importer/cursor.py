@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from orderbridge.accounts import find_account
 from orderbridge.accounts.attentions import ROLE_MISSING, stands
-from orderbridge.accounts.roles import NO_ADDRESSES
 from orderbridge.database.models import AccountState
 from orderbridge.database.unit_of_work import Work
 from schemas.imports import ImportDue
@@ -103,7 +102,7 @@ def _has_read_again(work: Work, state: AccountState, since: datetime, window: Wi
 
     Nor is what came without addresses before the role for them was there, in the midst of the run.
     """
-    if NO_ADDRESSES in window.problems and not stands(work, window.account_id, (ROLE_MISSING,)):
+    if window.without_addresses and not stands(work, window.account_id, (ROLE_MISSING,)):
         return False
     account = find_account(work, window.account_id)
     wanted = set(account.marketplace_ids) - set(denied_marketplaces(state)) if account is not None else set()

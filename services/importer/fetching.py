@@ -55,7 +55,7 @@ def step(
         line = _not_read(order_id, failed.error)
     else:
         claim.check(work)
-        access.orders_arrived(work, account.account_id, [answer.order])
+        access.order_arrived(work, account.account_id, answer.order)
         line = store_order(work, ring, account, answer.order, since=since)
     if progress.kind == "reconciliation" and line.did in ("imported", "updated"):
         told = "Amazon's search had not shown it as it is. It is put right; tell Orderbridge's developers if it recurs."

@@ -56,7 +56,7 @@ def import_order(event: ImportDue, work: Work, calls: AmazonCalls, ring: KeyRing
             raise NotYet(max(failure.retry_at, work.now + _LATER), str(failure.error)) from failure
         _cannot(work, event, "refused_by_amazon", why)
         return
-    access.orders_arrived(work, account.account_id, (answer.order,))
+    access.order_arrived(work, account.account_id, answer.order)
     since = None if asked_for else imported_from(account, work.session.get(AccountState, account.account_id))
     line = store_order(work, ring, account, answer.order, since=since, wanted=asked_for)
     if line.did == "unreadable":

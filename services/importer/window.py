@@ -50,6 +50,8 @@ class Window(Progress):
     """Answers in a row that could not be read; each halves the next page, which may be too large for us."""
     left_out: tuple[str, ...] = ()
     """Data sets that Amazon refuses just now: what lacks them is read again when it refuses none."""
+    without_addresses: bool = False
+    """Some of its orders came without addresses: the role for them was missing."""
     suspects: tuple[str, ...] = ()
     """Amazon refuses one of these marketplaces: each is asked alone."""
     refused: tuple[str, ...] = ()

@@ -9,21 +9,17 @@ import pytest
 
 from orderbridge.accounts.attentions import MAPPING_MISSING
 from orderbridge.accounts.onboarding import connect_account
-from orderbridge.accounts.roles import ADDRESS_ROLE
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.accounts.trial import ConnectRefused
 from orderbridge.amazon import ConsentRevoked
 from orderbridge.amazon import orders as amazon_orders
 from orderbridge.database.models import Account, AccountState
 from orderbridge.vault.secrets_box import SecretsBox
-from sandbox.accounts import BASE_ROLE
 from schemas.accounts import AccountAttention
-from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.importer import search_run
 from services.ticker.slots import plan_slots
-from tests.parts.hand_clock import START
 from tests.parts.in_process import ACCOUNT, System
 
 
@@ -142,85 +138,6 @@ def test_an_expired_secret_is_told_once_and_all_goes_on_when_it_is_mended(system
     assert told(system)[1:] == [("secret_expired", True)]
     assert len(system.events(OrderImported)) == 4
     assert len(system.events(ShipmentConfirmed)) == 3
-
-
-def test_without_the_role_for_addresses_orders_come_and_say_so(system: System) -> None:
-    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
-    for _ in range(2):
-        system.imported()
-    assert len(system.events(OrderImported)) == 2
-    assert told(system) == [("role_missing", False)]
-    assert ADDRESS_ROLE in system.events(ImportFinished)[-1].problems[0]
-    system.amazon.save_account(system.amazon_account())
-    system.imported()
-    assert told(system)[1:] == [("role_missing", True)]
-    assert system.events(ImportFinished)[-1].problems == ()
-
-
-@pytest.mark.parametrize("by_number", [False, True])
-def test_one_order_that_lacks_its_name_is_no_missing_role(
-    system: System, monkeypatch: pytest.MonkeyPatch, by_number: bool
-) -> None:
-    system.imported()
-    system.advance(3600)
-    system.import_now()  # the next run does not see that one again
-    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
-    (order_id,) = system.place_orders()
-    system.advance(180)
-    if by_number:
-        with system.database.unit_of_work() as work:
-            work.post(ImportDue(account_id=ACCOUNT, reason="order", order_id=order_id))
-        system.run_until_idle()
-    else:
-        system.import_now()
-    assert system.store.orders[order_id].personal_data.state == "missing"
-    system.import_now()  # sees the same one again
-    assert told(system) == []
-    system.imported()
-    assert told(system) == [("role_missing", False)]
-
-
-@pytest.mark.parametrize("granted", ["seen by the import", "seen by connecting again"])
-def test_orders_that_came_without_addresses_get_them_once_the_role_is_there(system: System, granted: str) -> None:
-    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
-    order_ids = system.imported(count=3)
-    order_ids += system.imported(count=2)
-    system.advance(3 * 3600)
-    system.import_now()
-    assert {system.store.orders[order_id].personal_data.state for order_id in order_ids} == {"missing"}
-    system.amazon.save_account(system.amazon_account())
-    if granted == "seen by the import":
-        system.imported()
-    else:
-        token = system.amazon_account().refresh_token
-        connect_account(system.settings, system.database, ACCOUNT, token, check_roles=True)
-    system.advance(600)
-    assert told(system) == [("role_missing", False), ("role_missing", True)]
-    assert all(system.opened(order_id).address_lines for order_id in order_ids)
-
-
-def test_a_role_that_comes_in_the_midst_of_a_long_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = amazon_orders.search_orders
-    pages = 0
-
-    def page_by_page(connection: Any, **options: Any) -> Any:
-        nonlocal pages
-        pages += 1
-        if pages == 3:
-            system.amazon.save_account(system.amazon_account())
-        return whole(connection, **{**options, "max_results": 2})
-
-    monkeypatch.setattr(search_run, "search_orders", page_by_page)
-    system = start(import_from=(START - timedelta(days=5)).isoformat())
-    system.amazon.change_account(ACCOUNT, roles=[BASE_ROLE])
-    order_ids = system.place_orders(count=8, created_at=START - timedelta(days=4), spread_over_seconds=86400)
-    system.advance(180)
-    system.import_now()
-    system.advance(3600)
-    assert told(system) == [("role_missing", False), ("role_missing", True)]
-    system.import_now()  # the next slot
-    system.advance(3600)
-    assert all(system.opened(order_id).address_lines for order_id in order_ids)
 
 
 def test_without_the_role_for_orders_it_is_told_and_ends_by_itself(system: System) -> None:
