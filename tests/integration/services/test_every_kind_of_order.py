@@ -128,7 +128,7 @@ def test_an_fba_order_reads_fba_orders_also_after_day_30(start: Start) -> None:
     again(system)
     (updated,) = system.events(OrderUpdated)
     assert {"status", "shipped_by_amazon"} <= set(updated.changes)
-    assert updated.store.status.name == "Shipped"
+    assert updated.store.status.name == "Processing"
     system.advance(timedelta(days=31).total_seconds())
     answer = at_amazon(system, order_id) | {"lastUpdatedTime": system.now.isoformat()}
     answer["orderItems"][0]["product"]["title"] = "Another title"

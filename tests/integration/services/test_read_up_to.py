@@ -69,7 +69,7 @@ def test_a_long_run_comes_on_with_its_pages(start: Start, monkeypatch: pytest.Mo
     whole = amazon_orders.search_orders
 
     def small_pages(*arguments: Any, **options: Any) -> Any:
-        page = whole(*arguments, **options, max_results=2)
+        page = whole(*arguments, **{**options, "max_results": 2})
         return page if in_order else dataclasses.replace(page, entries=page.entries[::-1])
 
     monkeypatch.setattr(search_run, "search_orders", small_pages)

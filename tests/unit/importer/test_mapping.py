@@ -98,7 +98,7 @@ QUEUES = [
     ("SHIPPED", "MERCHANT", "Shipped", "none"),
     ("CANCELLED", "MERCHANT", "Cancel", "none"),
     ("UNSHIPPED", "AMAZON", "Processing", "none"),
-    ("SHIPPED", "AMAZON", "Shipped", "none"),
+    ("SHIPPED", "AMAZON", "Processing", "none"),
     ("CANCELLED", "AMAZON", "Cancel", "none"),
 ]
 

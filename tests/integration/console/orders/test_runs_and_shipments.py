@@ -63,7 +63,7 @@ def test_runs_by_each_filter_and_page(anywhere: System, operator: Visitor) -> No
 
 def test_a_run_that_met_with_a_problem_is_among_them(anywhere: System, operator: Visitor) -> None:
     anywhere.amazon.change_account("main", roles=["Inventory and Order Tracking"])
-    anywhere.imported()
+    anywhere.imported(count=2)
     (run_id,) = rows(operator, "/runs?problems=yes", _RUN)
     assert "Problems" in operator.get(f"/runs/{run_id}").text
 
