@@ -44,6 +44,7 @@ class TickerHouse:
                 "bootstrap.servers": bootstrap_servers,
                 "group.id": f"{prefix}reader",
                 "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",  # after a restart of the broker's it may be put back: never to the end
                 "fetch.wait.max.ms": 5,
                 "log_level": 0,
             }
