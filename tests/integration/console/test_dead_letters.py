@@ -187,7 +187,7 @@ def test_what_is_refused_is_said_at_once(console: ConsoleServer, database: Datab
 
 def test_one_that_is_too_old_keeps_no_other(console: ConsoleServer, database: Database) -> None:
     """A service was away for a day: its oldest letters are younger than what they are about."""
-    given_up(database, '{"order_id": 7}', days=31)
+    given_up(database, '{"order_id": 7}', days=45)
     letters = given_up(database, '{"order_id": 8}', '{"order_id": 9}', first=1)
     visitor = console.signed_in("otto", "operator")
     answer = visitor.send("/dead-letters", form_of_all(visitor, "replay"))

@@ -114,7 +114,7 @@ def test_one_event_id_used_twice_at_once_loses_neither(postgres_system: System, 
         rows = work.session.scalars(select(OutboxRow.body).where(OutboxRow.topic == "shipper.dead-letter")).all()
     (letter,) = map(DeadLetter.model_validate_json, rows)
     assert letter.reason == "event_id_reused"
-    assert letter.original == messages[1]
+    assert letter.original.model_copy(update={"seen_at": None}) == messages[1]
 
 
 def wait_for_row(database: Database) -> bool:

@@ -78,4 +78,4 @@ def test_ten_shipments(system: System) -> None:
             system.run_until_idle()
             system.clock.advance(1)
     assert count.pop("bytes") // 100 == 26
-    assert count == {"confirmShipment": 10, "statements": 340, "commits": 60, "events": 10}
+    assert count == {"confirmShipment": 10, "statements": 340, "commits": 70, "events": 10}
