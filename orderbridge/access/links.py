@@ -127,13 +127,13 @@ def use_link(database: Database, token: str, name: str, password: str, again: st
         link = find_link(work, token)  # it may have been used in this moment
         row = work.session.get_one(ConsoleLink, hash_of(token))
         role = row.role or "owner"
+        if link.what == "first-owner" and (not work.try_lock("the first owner") or has_owner(work)):
+            raise LinkRefused  # somebody else becomes it in this moment, by another link
         # With this link go all that are for the same: the first owner's are several, none of which has a name.
         work.session.execute(delete(ConsoleLink).where(ConsoleLink.user_name == row.user_name))
         if link.what == "new-password":
             put_password(work, name, password_hash)
         else:
-            if link.what == "first-owner" and (not work.try_lock("the first owner") or has_owner(work)):
-                raise LinkRefused  # somebody else became it in this moment, by another link
             _add(work, name, password_hash, role)
         session = begin_session(work, name)
     log.info("link used", what=link.what, user=name)
