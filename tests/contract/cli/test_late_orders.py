@@ -100,17 +100,23 @@ def test_how_its_packages_stand(command: Command, system: System) -> None:
     assert "refused" in shown
 
 
-def test_a_short_list_is_the_long_one_cut(system: System) -> None:
-    """Orders that have shipped, and whose import has not shown it yet, once took the places of those that are late."""
-    shipped = system.imported(count=7)
+def late_beside_shipped(system: System, *, shipped: int, late: int) -> list[str]:
+    """The ids of late orders, beside others that have shipped since the last import."""
+    shipped_ones = system.imported(count=shipped)
     system.advance(3600)
-    late_ones = system.imported(count=3)
+    late_ones = system.imported(count=late)
     with system.database.unit_of_work() as work:
         change_settings(work, ACCOUNT, {"enabled": "false"})
-    for order_id in shipped:
+    for order_id in shipped_ones:
         system.store_says(order_id=order_id)
     system.run_until_idle()
     before_ship_by(system, late_ones[-1], -1)
+    return late_ones
+
+
+def test_a_short_list_is_the_long_one_cut(system: System) -> None:
+    """Orders that have shipped, and whose import has not shown it yet, once took the places of those that are late."""
+    late_ones = late_beside_shipped(system, shipped=7, late=3)
     with system.database.unit_of_work() as work:
         whole = [one.order.order_id for one in late_orders(work)]
         cut = {most: [one.order.order_id for one in late_orders(work, most=most)] for most in (1, 2, 3, 4)}
@@ -120,15 +126,7 @@ def test_a_short_list_is_the_long_one_cut(system: System) -> None:
 
 def test_a_short_list_costs_little_where_much_has_shipped(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """The overview asks every few seconds: what has shipped is not read whole, nor looked through to its end."""
-    shipped = system.imported(count=25)
-    system.advance(3600)
-    late_ones = system.imported(count=2)
-    with system.database.unit_of_work() as work:
-        change_settings(work, ACCOUNT, {"enabled": "false"})
-    for order_id in shipped:
-        system.store_says(order_id=order_id)
-    system.run_until_idle()
-    before_ship_by(system, late_ones[-1], -1)
+    late_ones = late_beside_shipped(system, shipped=25, late=2)
     looked_at: list[str] = []
     read_whole: list[str] = []
 

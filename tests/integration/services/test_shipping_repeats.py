@@ -100,6 +100,13 @@ def test_an_event_that_was_given_back_does_not_overtake_its_correction(system: S
     assert answers(system) == [("a", "superseded"), ("b", "confirmed")]
 
 
+def break_down(work: Any, calls: Any, row: Any, *others: Any) -> None:
+    """In place of the handler's second half: a bug, after it has written down what the event says."""
+    row.hold_until = work.now + timedelta(days=1)
+    work.commit()
+    raise RuntimeError("a bug")
+
+
 @pytest.mark.parametrize("event_id", ["a", None])
 def test_what_a_person_mends_counts_although_the_event_was_heard(
     system: System, monkeypatch: pytest.MonkeyPatch, event_id: str | None
@@ -107,11 +114,6 @@ def test_what_a_person_mends_counts_although_the_event_was_heard(
     """The handler broke down when it had written the event's wrong number down already."""
     (order_id,) = system.imported()
     send_or_hold = shipped._send_or_hold
-
-    def break_down(work: Any, calls: Any, row: Any, *others: Any) -> None:
-        row.hold_until = work.now + timedelta(days=1)
-        work.commit()
-        raise RuntimeError("a bug")
 
     monkeypatch.setattr(shipped, "_send_or_hold", break_down)
     system.tolerates_bugs = True
@@ -134,11 +136,6 @@ def test_what_a_person_mends_was_said_when_it_was_mended(
     """Not when the event was first seen: then it would be as old as what it mends, or older than a correction."""
     (order_id,) = system.imported()
     whole = shipped._send_or_hold
-
-    def break_down(work: Any, calls: Any, row: Any, *others: Any) -> None:
-        row.hold_until = work.now + timedelta(days=1)
-        work.commit()
-        raise RuntimeError("a bug")
 
     monkeypatch.setattr(shipped, "_send_or_hold", break_down)
     system.tolerates_bugs = True
