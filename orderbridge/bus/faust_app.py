@@ -8,6 +8,7 @@ before it (`lanes.py`).
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,8 @@ _EMBEDDED_FETCH_WAIT_MS = 20
 """librdkafka's broker answers a long poll only at its end, and Faust fixes that at 1.5 s."""
 _FOREVER = 30 * 86400.0
 """Seconds. A worker that waits in place, paused perhaps, must not leave its group: whoever took over would wait too."""
+END_SECONDS = 90.0
+"""A worker that stops, asked or crashed, ends within: a call to Amazon in hand takes up to 85 s."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -85,7 +88,7 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
         _agent(app, topic, pipeline, progress, pool)
     progress.lag_of = lambda: _lag(app)
     progress.has_broker = lambda: _has_coordinator(app)
-    worker = faust.Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
+    worker = _Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
     worker.spinner = None
     worker.execute_from_commandline()
 
@@ -210,6 +213,30 @@ def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
         done = in_hand.get((partition.topic, partition.partition), committed if unfinished else position)
         partitions[f"{partition.topic}/{partition.partition}"] = (done, max(state.highwater or 0, position))
     return partitions
+
+
+class _Worker(faust.Worker):
+    """Ends for certain. Faust's, once stopped, waits for its consumer, its tasks and every handler without a bound.
+
+    A crashed one that never ended stood there, took no signal, and nobody started it again. Whatever it has in hand is
+    read again. Where its threads stood is printed, without any values.
+    """
+
+    _ends = False
+
+    def _crash(self, reason: BaseException) -> None:
+        self._end_within_bound()
+        super()._crash(reason)
+
+    async def stop(self) -> None:
+        """What SIGTERM calls, and the end of a crash."""
+        self._end_within_bound()
+        await super().stop()
+
+    def _end_within_bound(self) -> None:
+        if not self._ends:
+            self._ends = True
+            faulthandler.dump_traceback_later(END_SECONDS, exit=True)
 
 
 class _ConsumerThread(drivers.AIOKafkaConsumerThread):

@@ -86,6 +86,7 @@ def main(options: dict[str, Any]) -> None:
     configure_logging(settings, "shipper")
     if not options.get("commits", True):
         faust_app.COMMIT_SECONDS, faust_app.COMMIT_EVERY = 3600.0, 1_000_000
+    faust_app.END_SECONDS = options.get("end_seconds", faust_app.END_SECONDS)
     retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
     database = Database(settings.database_url)
     worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))

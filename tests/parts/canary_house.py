@@ -146,8 +146,13 @@ class CanaryHouse:
         set_clock(self._clock_file, self._ahead)
 
     def wait(self, condition: Any, *, seconds: float, what: str) -> None:
-        """Until it holds; who dies meanwhile is started again."""
-        wait_until(lambda: bool(self.watch() or True) and condition(), seconds=seconds, what=what, interval=0.2)
+        """Until it holds; who dies meanwhile is started again. Else what the services said last is printed."""
+        try:
+            wait_until(lambda: bool(self.watch() or True) and condition(), seconds=seconds, what=what, interval=0.2)
+        except TimeoutError:
+            for log in self.outputs.glob("*.log"):
+                print(f"--- {log.name}", log.read_bytes()[-6000:].decode(errors="replace"), sep="\n")
+            raise
 
     def close(self) -> None:
         """Stop everything."""

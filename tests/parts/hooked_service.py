@@ -127,8 +127,10 @@ def main(what: str, *arguments: str) -> None:
         sys.argv = ["orderbridge", *arguments]
         command_line()
     else:
+        from orderbridge.bus import faust_app
         from orderbridge.service import run_service
 
+        _put(faust_app, "END_SECONDS", 45.0)  # sooner than its house gives it up
         run_service(arguments[0], list(arguments[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
 from collections import deque
@@ -53,11 +54,11 @@ class MailServer:
         options: dict[str, Any] = {"ssl_context": self._tls} if self._from_start else {"tls_context": self._tls}
         if self._login:
             options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": not self._from_start}
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options)
+        self._controller = _Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options)
         self._controller.start()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Listen no more, once whoever is being served has gone."""
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
@@ -88,6 +89,37 @@ class MailServer:
         if self.hangs_up:
             server.transport.abort()
         return "221 2.0.0 Bye"
+
+
+class _Controller(Controller):
+    """Leaves no connection behind when it stops: what is collected open is a warning, in whatever test runs then."""
+
+    _GOODBYE_SECONDS = 5.0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._sessions: list[Any] = []
+
+    def factory(self) -> Any:
+        """The protocol of one connection."""
+        session = super().factory()  # type: ignore[no-untyped-call]
+        self._sessions.append(session)
+        return session
+
+    def stop(self, no_assert: bool = False) -> None:
+        """Take nobody more, let the others end, hang up on those who do not."""
+        asyncio.run_coroutine_threadsafe(self._see_off(), self.loop).result()
+        super().stop(no_assert)
+
+    async def _see_off(self) -> None:
+        assert self.server is not None
+        self.server.close()
+        hang_up_at = self.loop.time() + self._GOODBYE_SECONDS
+        while connected := [session.transport for session in self._sessions if session.transport is not None]:
+            if self.loop.time() > hang_up_at:
+                for transport in connected:
+                    transport.abort()
+            await asyncio.sleep(0.005)
 
 
 def words(mail: EmailMessage, form: str = "plain") -> str:
