@@ -22,8 +22,9 @@ import structlog
 from faust.transport.drivers import aiokafka as drivers
 
 from orderbridge.bus.connecting import wait_for_kafka
+from orderbridge.bus.gathering import AT_ONCE, Gathering
 from orderbridge.bus.header_names import read_any_header_name
-from orderbridge.bus.lanes import Lanes
+from orderbridge.bus.lanes import SIDE_BY_SIDE, Lanes
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
 from orderbridge.bus.topics import group_of
@@ -111,10 +112,19 @@ def _credentials(settings: Settings) -> Any:
 def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
+    shares = pipeline.shares_transactions(topic)
+
+    async def process_together(originals: list[Original]) -> list[bool]:
+        return await asyncio.get_running_loop().run_in_executor(pool, pipeline.process_together, originals)
+
+    gathering = Gathering(process_together)
+
     async def handle(event: Any) -> None:
         original = _original(event.message)
         try:
-            await _until_done(original, pipeline, progress, pool)
+            with progress.at_work():
+                if not (shares and await gathering.put(original)):
+                    await _until_done(original, pipeline, progress, pool)
         except Exception as error:
             # No outcome could be recorded: going on would skip the message, so the worker stops and another, or its own
             # next start, reads it again.
@@ -124,7 +134,8 @@ def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, p
 
     @app.agent(channel, name=f"{app.conf.id}.{topic}", concurrency=1, isolated_partitions=True)
     async def consume(stream: Any) -> None:
-        lanes = Lanes(handle, _acknowledge, of_a_key=pipeline.of_a_key(topic))
+        side_by_side = AT_ONCE if shares else SIDE_BY_SIDE
+        lanes = Lanes(handle, _acknowledge, of_a_key=pipeline.of_a_key(topic), side_by_side=side_by_side)
         try:
             async for event in stream.noack().events():
                 await lanes.put(event.message.key, event)
@@ -140,23 +151,22 @@ async def _until_done(original: Original, pipeline: Pipeline, progress: Progress
     """Handle one message, waiting in place while the service is paused or the database away."""
     loop = asyncio.get_running_loop()
     wait = 0.1
-    with progress.at_work():
-        while True:
-            try:
-                if await loop.run_in_executor(pool, pipeline.process_unless_paused, original):
-                    progress.waiting_for = None
-                    return
-                progress.waiting_for = "somebody to resume it"
-                await asyncio.sleep(1.0)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                if progress.waiting_for is None:
-                    log.warning("waiting for the database", place=original.place(), error=type(error).__name__)
-                    DATABASE_OUTAGES.labels(pipeline.service).inc()
-                progress.waiting_for = "the database"
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 2.0)
+    while True:
+        try:
+            if await loop.run_in_executor(pool, pipeline.process_unless_paused, original):
+                progress.waiting_for = None
+                return
+            progress.waiting_for = "somebody to resume it"
+            await asyncio.sleep(1.0)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            if progress.waiting_for is None:
+                log.warning("waiting for the database", place=original.place(), error=type(error).__name__)
+                DATABASE_OUTAGES.labels(pipeline.service).inc()
+            progress.waiting_for = "the database"
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 2.0)
 
 
 def _original(message: Any) -> Original:

@@ -7,7 +7,7 @@ message waits in place) or where the pipeline itself is broken (then the worker 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,17 +30,14 @@ from orderbridge.bus.envelope import (
 from orderbridge.bus.following import follow_the_order, followed
 from orderbridge.bus.outcomes import NotYet, Rejected, Skipped
 from orderbridge.bus.self_pause import SelfPause
+from orderbridge.bus.sharing import handle_together
+from orderbridge.bus.subscription import AnswerRejected, Subscription
 from orderbridge.database import inbox
 from orderbridge.database.engine import is_outage
 from orderbridge.database.models import HandlerFailure
 from orderbridge.database.unit_of_work import Cause, Database, Work
 from orderbridge.telemetry import DEAD_LETTERS, EVENT_SECONDS, EVENTS, describe
-from schemas.base import Event
 from schemas.failures import DeadLetter, GivenBack, Original
-
-Handler = Callable[[Any, Work], None]
-AnswerRejected = Callable[[dict[str, Any], Rejected, Work], bool]
-"""Answers the sender of a bad event from its raw body; False if nothing in it says whom to answer."""
 
 log = structlog.get_logger()
 _GIVEN_UP = "handler_failed"
@@ -60,17 +57,6 @@ class RetryPolicy:
         if failures >= self.attempts:
             return None
         return min(self.first * self.factor ** (failures - 1), self.longest)
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """An event type, its handler, and who answers the sender of a bad one."""
-
-    event: type[Event]
-    handler: Handler
-    answer_rejected: AnswerRejected | None = None
-    of_a_key: int = 1
-    """So many events of one key may be handled at once."""
 
 
 class _HandledElsewhere(Exception):
@@ -113,6 +99,19 @@ class Pipeline:
         """How many messages of one key may be handled at once."""
         subscription = self._by_type.get(topic.removeprefix(self._prefix))
         return subscription.of_a_key if subscription is not None else 1
+
+    def shares_transactions(self, topic: str) -> bool:
+        """Whether messages of the topic may be handled together."""
+        subscription = self._by_type.get(topic.removeprefix(self._prefix))
+        return subscription is not None and subscription.together is not None
+
+    def process_together(self, originals: Sequence[Original]) -> list[bool]:
+        """Handle messages of one such topic in one transaction; False for each that is to be processed by itself."""
+        with suppress(Exception):  # whether it is paused is asked again for each
+            if not self.self_pause.is_paused():
+                subscription = self._by_type[originals[0].topic.removeprefix(self._prefix)]
+                return handle_together(self.service, self.database, subscription, originals)
+        return [False] * len(originals)
 
     def process_unless_paused(self, original: Original) -> bool:
         """Handle one message for good; False, and nothing done, while the service has paused itself."""

@@ -14,9 +14,10 @@ from typing import Any, Final
 import structlog
 
 from orderbridge.bus.health import serve_health
-from orderbridge.bus.pipeline import AnswerRejected, Handler, Pipeline, RetryPolicy, Subscription
+from orderbridge.bus.pipeline import Pipeline, RetryPolicy
 from orderbridge.bus.process_metrics import DiskMetric, LagMetric
 from orderbridge.bus.progress import STUCK_AFTER, Progress
+from orderbridge.bus.subscription import AnswerRejected, Handler, Subscription, Together
 from orderbridge.database.engine import is_outage
 from orderbridge.database.unit_of_work import Database
 from orderbridge.heartbeat import heartbeat
@@ -59,13 +60,15 @@ class Worker:
         *,
         answer_rejected: AnswerRejected | None = None,
         of_a_key: int = 1,
+        together: Together | None = None,
     ) -> None:
         """Have `handler(event, work)` handle every event of this type.
 
         `answer_rejected(raw_body, rejected, work)` answers the sender of a bad one, and says whether it could. Where
-        the order of a key's events says nothing, `of_a_key` of them may be handled at once.
+        the order of a key's events says nothing, `of_a_key` of them may be handled at once. `together(events, work)`
+        handles many that wait at once, of several keys, in one transaction which it does not end.
         """
-        self._subscriptions.append(Subscription(event, handler, answer_rejected, of_a_key))
+        self._subscriptions.append(Subscription(event, handler, answer_rejected, of_a_key, together))
 
     def pipeline(self) -> Pipeline:
         """The pipeline alone, without Kafka: for tests, and for whoever brings messages in another way."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orderbridge.database.models import InboxRow
@@ -13,6 +14,8 @@ from orderbridge.database.unit_of_work import Work
 
 Outcome = Literal["handled", "skipped", "rejected", "dead-letter"]
 Seen = Literal["new", "repeated", "reused"]
+Identity = tuple[str, str]
+"""Source and id of an event."""
 
 
 _LOOK_UP = select(InboxRow.digest).where(
@@ -43,14 +46,38 @@ def record(work: Work, consumer: str, digest: str, outcome: Outcome, reason: str
 
     False if another process has written it meanwhile: the caller rolls its effect back.
     """
-    row = {
+    row = _row(work, consumer, (work.cause.source, work.cause.event_id), digest, outcome, reason)
+    connection = work.session.connection()
+    return connection.execute(_insertion(connection.dialect.name), row).first() is not None
+
+
+def known(work: Work, consumer: str, events: Collection[Identity]) -> set[Identity]:
+    """Those of the events under whose id one was handled before."""
+    columns = InboxRow.source, InboxRow.event_id
+    found = select(*columns).where(InboxRow.consumer == consumer, tuple_(*columns).in_(events))
+    return {(row.source, row.event_id) for row in work.session.execute(found)}
+
+
+def record_handled(work: Work, consumer: str, digests: Mapping[Identity, str]) -> int:
+    """Write of many events, by their identities, that they are handled; returns of how many it was not known yet."""
+    if not digests:
+        return 0
+    # In one order: of two processes that write the same rows neither waits for the other crosswise.
+    rows = [_row(work, consumer, event, digest, "handled", None) for event, digest in sorted(digests.items())]
+    connection = work.session.connection()
+    return len(connection.execute(_insertion(connection.dialect.name), rows).all())
+
+
+def _row(
+    work: Work, consumer: str, event: Identity, digest: str, outcome: Outcome, reason: str | None
+) -> dict[str, object]:
+    source, event_id = event
+    return {
         "consumer": consumer,
-        "source": work.cause.source,
-        "event_id": work.cause.event_id,
+        "source": source,
+        "event_id": event_id,
         "digest": digest,
         "outcome": outcome,
         "reason": reason,
         "handled_at": work.now,
     }
-    connection = work.session.connection()
-    return connection.execute(_insertion(connection.dialect.name), row).first() is not None

@@ -12,7 +12,7 @@ from orderbridge.waiting import begin
 from schemas.orders import KeyExpired, OrderAged
 from schemas.privacy import RedactionDue, SweepDue
 from services.redactor.key_expiry import expire_key
-from services.redactor.redact import redact, redact_early
+from services.redactor.redact import redact, redact_early, redact_together
 from services.redactor.ring import with_ring
 from services.redactor.sweep import sweep
 
@@ -21,7 +21,7 @@ def wire(settings: Settings, database: Database) -> Worker:
     """The redactor's worker."""
     ring = FolderKeyRing(settings.key_ring, None, settings.key_ring_grid)
     worker = Worker("redactor", settings, database)
-    worker.on(OrderAged, redact)
+    worker.on(OrderAged, redact, together=redact_together)
     worker.on(KeyExpired, with_ring(expire_key, ring))
     worker.on(RedactionDue, with_ring(redact_early, ring))
     worker.on(SweepDue, with_ring(sweep, ring))

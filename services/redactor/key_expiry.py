@@ -75,7 +75,7 @@ def next_under_the_key(event: KeyExpired) -> Select[str]:
 def _redact(event: KeyExpired, work: Work) -> None:
     now = work.now
     found = work.session.scalars(next_under_the_key(event)).all()
-    redacted = redact_many(found, work) if found else 0
+    redacted = len(redact_many(found, work)) if found else 0
     if redacted and now >= event.moment + LOOK_AGAIN:
         log.warning("personal data was overdue", orders=redacted, moment=event.moment.isoformat())
     if len(found) == AT_ONCE:

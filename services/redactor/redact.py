@@ -45,10 +45,16 @@ def redact(event: OrderAged, work: Work) -> None:
     _tell(work, [(order.sequence, order.document)], now)
 
 
-def redact_many(order_ids: Sequence[str], work: Work) -> int:
+def redact_together(events: Sequence[OrderAged], work: Work) -> list[bool]:
+    """Like `redact`, for many events in one transaction; whether it was done for each, or is left to `redact`."""
+    redacted = set(redact_many([event.order_id for event in events], work))
+    return [event.order_id in redacted for event in events]
+
+
+def redact_many(order_ids: Sequence[str], work: Work) -> Sequence[str]:
     """Replace the personal data of orders whose day is over, and tell the store of each, in one transaction.
 
-    Returns how many they were: one that is locked just now is left out, and so is one that is redacted already.
+    Returns which they were: one that is locked just now is left out, and so is one that is redacted already.
     """
     now = work.now
     over = (
@@ -64,7 +70,7 @@ def redact_many(order_ids: Sequence[str], work: Work) -> int:
     )
     replaced = work.session.scalars(over).all()
     _tell(work, [(order.sequence, order.document) for order in work.next_sequences(replaced)], now)
-    return len(replaced)
+    return replaced
 
 
 def redact_early(event: RedactionDue, work: Work, ring: KeyRing) -> None:

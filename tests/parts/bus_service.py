@@ -10,9 +10,12 @@
     not-yet FILE      gives the event back for 200 ms until the file is there
     skip, reject      raises Skipped, Rejected
     database          a wrong statement, with the canary in the database's error
+    together-kill FILE  as kill, among others in one transaction, with the option `together`
+    together-fail     fails, with all others of its transaction; alone it does not
     anything else     nothing
 
 Then it notes its effect, (order, package, its process) in the table `effects`, in the worker's own transaction.
+With the option `together`, a file, events without an order share transactions; the file tells how many each took.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +78,24 @@ def handle(event: OrderShipped, work: Work) -> None:
     _note(event, work)
 
 
+def handle_together(events: Sequence[OrderShipped], work: Work, *, sizes: Path) -> list[bool]:
+    """Note the effects of those that are told to do nothing."""
+    taken = []
+    for event in events:
+        word, _, argument = (event.shipping_method or "").partition(" ")
+        if word == "together-fail":
+            raise RuntimeError(f"the buyer is {CANARY}")
+        if word in ("", "together-kill"):
+            _note(event, work)
+        if word == "together-kill" and not Path(argument).exists():
+            Path(argument).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        taken.append(word in ("", "together-kill"))
+    with sizes.open("a") as file:
+        file.write(f"{sum(taken)}\n")
+    return taken
+
+
 def _note(event: OrderShipped, work: Work) -> None:
     work.session.execute(
         text("INSERT INTO effects (order_id, package, process) VALUES (:order_id, :package, :process)"),
@@ -90,7 +113,9 @@ def main(options: dict[str, Any]) -> None:
     retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
     database = Database(settings.database_url)
     worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))
-    worker.on(OrderShipped, handle)
+    together = options.get("together")
+    shared = partial(handle_together, sizes=Path(together)) if together is not None else None
+    worker.on(OrderShipped, handle, together=shared)
     worker.run()
 
 

@@ -7,12 +7,13 @@ list a topic; the consumer goes back to what it has committed whenever it begins
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from orderbridge.bus.outcomes import NotYet
-from orderbridge.bus.pipeline import Pipeline, Subscription
+from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.publisher import Outgoing
+from orderbridge.bus.subscription import Subscription
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import Original
 from schemas.shipments import OrderShipped, ShipmentDue, ShipmentWarned
@@ -43,7 +44,8 @@ class DeliveryHouse:
 
     def _begin(self) -> None:
         self.database.engine.dispose()  # a dead process has no connections
-        subscriptions = [Subscription(OrderShipped, self._shipped), Subscription(ShipmentDue, self._due)]
+        shipped = Subscription(OrderShipped, self._shipped, together=self._shipped_together)
+        subscriptions = [shipped, Subscription(ShipmentDue, self._due)]
         self._pipeline = Pipeline("shipper", self.database, subscriptions)
         self._relays = [Relay(self.database, self._publish, f"relay-{number}") for number in range(2)]
         self._read = dict(self._committed)
@@ -73,6 +75,21 @@ class DeliveryHouse:
         except Killed:
             self._begin()
             return True
+
+    def consume_together(self, most: int) -> None:
+        """The worker handles the next messages of the store's, of different orders, in one transaction if it can."""
+        at = self._read["order.shipped"]
+        waiting = self.topics["order.shipped"][at : at + most]
+        while len({one.key for one in waiting}) < len(waiting):
+            waiting.pop()
+        if not waiting:
+            return
+        try:
+            for original, done in zip(waiting, self._pipeline.process_together(waiting), strict=True):
+                assert done or self._pipeline.process(original) != "failed"
+            self._read["order.shipped"] += len(waiting)
+        except Killed:
+            self._begin()
 
     def commit(self) -> None:
         """The consumer's offsets are committed: what is handled does not come again."""
@@ -119,6 +136,12 @@ class DeliveryHouse:
             raise NotYet(work.cause.first_seen + AWHILE, "later")
         key = f"{event.package_id}/{event.shipping_method or ''}"
         work.post(ShipmentDue(account_id="main", order_id=event.order_id, package_key=key))
+
+    def _shipped_together(self, events: Sequence[OrderShipped], work: Work) -> list[bool]:
+        for event in events:
+            if event.shipping_method is None:
+                self._shipped(event, work)
+        return [event.shipping_method is None for event in events]
 
     def _due(self, event: ShipmentDue, work: Work) -> None:
         package, _, reason = (event.package_key or "").partition("/")

@@ -28,6 +28,7 @@ import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Ka
 from orderbridge.accounts.onboarding import connect_account
 from orderbridge.accounts.settings import AccountSettings
 from orderbridge.amazon import Login
+from orderbridge.bus.gathering import AT_ONCE
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.publisher import Outgoing
 from orderbridge.database.migrate import upgrade
@@ -168,12 +169,26 @@ class System:
         self.advance(max((self._next_due - self.now).total_seconds(), 0))
 
     def _handle_next(self) -> None:
-        original = self._queue[0]
-        outcome = self.pipelines[original.topic].process(original)
-        self._queue.popleft()  # not before: a process that dies has not committed its offset
-        self.outcomes.append((original.topic, outcome))
-        if outcome == "failed" and not self.tolerates_bugs:
-            raise AssertionError(f"a handler failed: {self.failures()[-1]}")
+        pipeline = self.pipelines[self._queue[0].topic]
+        waiting = self._waiting_at_once() if pipeline.shares_transactions(self._queue[0].topic) else [self._queue[0]]
+        done = pipeline.process_together(waiting) if len(waiting) > 1 else [False]
+        for original, is_done in zip(waiting, done, strict=True):
+            outcome = "handled" if is_done else pipeline.process(original)
+            self._queue.popleft()  # not before: a process that dies has not committed its offset
+            self.outcomes.append((original.topic, outcome))
+            if outcome == "failed" and not self.tolerates_bugs:
+                raise AssertionError(f"a handler failed: {self.failures()[-1]}")
+
+    def _waiting_at_once(self) -> list[Original]:
+        """The next of one topic, up to a key's second: what a worker's lanes let through at once."""
+        keys: set[bytes | None] = set()
+        waiting: list[Original] = []
+        for original in self._queue:
+            if original.topic != self._queue[0].topic or original.key in keys or len(waiting) == AT_ONCE:
+                break
+            keys.add(original.key)
+            waiting.append(original)
+        return waiting
 
     def _publish(self, messages: Iterable[Outgoing]) -> dict[str, Exception | None]:
         taken: dict[str, Exception | None] = {}

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 import tests.parts.kafka_python  # noqa: F401 - before the bus, which imports Kafka
-from orderbridge.bus.pipeline import Pipeline, RetryPolicy, Subscription
+from orderbridge.bus.pipeline import Pipeline, RetryPolicy
+from orderbridge.bus.subscription import Subscription, Together
 from orderbridge.database.models import OutboxRow
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import DeadLetter, GivenBack, Original
@@ -36,10 +37,17 @@ class Bench:
         self.clock = clock
         self.handled: list[str] = []
         self.handler: Callable[[OrderShipped, Work], None] = lambda event, _: self.handled.append(event.order_id)
+        self.together: Together = lambda events, _: [False] * len(events)
         self.pipeline = Pipeline(
             "shipper",
             database,
-            [Subscription(OrderShipped, lambda event, work: self.handler(event, work))],
+            [
+                Subscription(
+                    OrderShipped,
+                    lambda event, work: self.handler(event, work),
+                    together=lambda events, work: self.together(events, work),
+                )
+            ],
             retries=RetryPolicy(timedelta(seconds=5), 4.0, timedelta(hours=1), 3),
         )
 

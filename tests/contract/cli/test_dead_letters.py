@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from orderbridge.bus.outcomes import Rejected
-from orderbridge.bus.pipeline import Pipeline, Subscription
+from orderbridge.bus.pipeline import Pipeline
+from orderbridge.bus.subscription import Subscription
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.failures import GivenBack

@@ -47,7 +47,7 @@ def house_of_own_kafka(own_kafka: Kafka, postgres_url: str, topic_prefix: str, t
 def test_the_database_is_away(kill: bool, house_of_own_database: BusHouse, own_postgres: Postgres) -> None:
     house = house_of_own_database
     ticker = house.ticker()
-    worker = house.worker()
+    worker = house.worker(together=str(house.folder / "sizes"))
     worker.wait_for_partitions()
     released = house.folder / "released"
     house.ship("before")

@@ -6,6 +6,7 @@ The last tests plant a defect in the real code, and the machine must find it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -22,6 +23,8 @@ from tests.parts.databases import Template
 from tests.parts.delivery_house import DeliveryHouse
 from tests.parts.hand_clock import HandClock
 
+NOBODYS = hashlib.sha256(b"").hexdigest()
+
 
 class Delivery(RuleBasedStateMachine):
     """What may happen to a message on its way."""
@@ -34,7 +37,7 @@ class Delivery(RuleBasedStateMachine):
         clock = HandClock()
         self.house = DeliveryHouse(Database(self.template.copy(self.folder.name), clock), clock)
 
-    @rule(order_id=st.sampled_from("AB"), later=st.booleans())
+    @rule(order_id=st.sampled_from("ABC"), later=st.booleans())
     def send(self, order_id: str, later: bool) -> None:
         self.house.send(order_id, later=later)
 
@@ -49,6 +52,10 @@ class Delivery(RuleBasedStateMachine):
     @rule(most=st.integers(1, 3))
     def consume(self, most: int) -> None:
         self.house.consume(most)
+
+    @rule(most=st.integers(2, 3))
+    def consume_together(self, most: int) -> None:
+        self.house.consume_together(most)
 
     @rule()
     def commit(self) -> None:
@@ -116,6 +123,20 @@ def handled_before_its_effect_is_committed(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(inbox, "record", lambda *_: True)
 
 
+def many_handled_before_their_effect_is_committed(planted: pytest.MonkeyPatch) -> None:
+    known, record, look_up = inbox.known, inbox.record_handled, inbox.look_up
+
+    def note_first(work: Work, consumer: str, events: Any) -> Any:
+        seen = known(work, consumer, events)
+        record(work, consumer, dict.fromkeys(set(events) - seen, NOBODYS))
+        work.commit()
+        return seen
+
+    planted.setattr(inbox, "known", note_first)
+    planted.setattr(inbox, "look_up", lambda *given: look_up(*given).replace("reused", "repeated"))
+    planted.setattr(inbox, "record_handled", lambda _work, _consumer, digests: len(digests))
+
+
 def marked_before_it_is_published(planted: pytest.MonkeyPatch) -> None:
     whole = Relay._publish_in_order
 
@@ -129,6 +150,11 @@ def marked_before_it_is_published(planted: pytest.MonkeyPatch) -> None:
 def no_inbox(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(inbox, "look_up", lambda *_: "new")
     planted.setattr(inbox, "record", lambda *_: True)
+
+
+def no_inbox_for_many(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(inbox, "known", lambda *_: set())
+    planted.setattr(inbox, "record_handled", lambda _work, _consumer, digests: len(digests))
 
 
 def posted_outside_of_the_transaction(planted: pytest.MonkeyPatch) -> None:
@@ -146,7 +172,9 @@ def posted_outside_of_the_transaction(planted: pytest.MonkeyPatch) -> None:
     [
         (handled_before_its_effect_is_committed, "lost"),
         (marked_before_it_is_published, "lost"),
+        (many_handled_before_their_effect_is_committed, "lost"),
         (no_inbox, "doubled"),
+        (no_inbox_for_many, "doubled"),
         (posted_outside_of_the_transaction, "doubled"),
     ],
 )

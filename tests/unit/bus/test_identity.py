@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orderbridge.bus.outcomes import NotYet, Rejected
-from orderbridge.bus.pipeline import Subscription
+from orderbridge.bus.subscription import Subscription
 from orderbridge.database.unit_of_work import Work
 from schemas.failures import Original
 from schemas.shipments import OrderShipped
