@@ -1,7 +1,8 @@
 """Events per second through one worker with its database transaction: the redactor, on day 30 of many orders.
 
 Each event is looked up in the inbox, locks its order, replaces the personal data, posts `order.redacted` with the whole
-order, and is recorded: one transaction. Real Kafka; SQLite and PostgreSQL (with fsync).
+order, and is recorded: one transaction, which up to 50 events share (orderbridge/bus/sharing.py); then each in one of its
+own, as other services' events are. Real Kafka; SQLite and PostgreSQL (with fsync).
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from schemas.generate import example
 from schemas.orders import OrderDocument
 from tests.parts.process import wait_until
 
+_ALONE = """
+from orderbridge.bus.pipeline import Pipeline
+from orderbridge.service import run_service
+Pipeline.shares_transactions = lambda *_: False
+run_service("redactor", [])
+"""
+
 
 def main() -> None:
     """Measure both databases in one run."""
@@ -35,10 +43,14 @@ def main() -> None:
         urls = {"sqlite": f"sqlite:///{folder}/bench.sqlite", "postgresql": postgres.new_database()}
         for name, url in urls.items():
             result[name] = {"events_per_second": _measure(kafka.bootstrap_servers, url, name, given.events, folder)}
+        urls = {"sqlite": f"sqlite:///{folder}/alone.sqlite", "postgresql": postgres.new_database()}
+        for name, url in urls.items():
+            alone = _measure(kafka.bootstrap_servers, url, f"{name}-alone", given.events, folder, alone=True)
+            result[f"{name}, each in a transaction of its own"] = {"events_per_second": alone}
     report(result, as_json=given.json)
 
 
-def _measure(kafka: str, url: str, name: str, events: int, folder: str) -> int:
+def _measure(kafka: str, url: str, name: str, events: int, folder: str, *, alone: bool = False) -> int:
     values = {
         "database_url": url,
         "kafka_bootstrap_servers": kafka,
@@ -60,7 +72,8 @@ def _measure(kafka: str, url: str, name: str, events: int, folder: str) -> int:
     producer.flush()
     producer.close()
     environment = {**os.environ, **{f"{PREFIX}{key.upper()}": value for key, value in values.items()}}
-    worker = subprocess.Popen([sys.executable, "-m", "orderbridge.service", "redactor"], env=environment)
+    command = ["-c", _ALONE] if alone else ["-m", "orderbridge.service", "redactor"]
+    worker = subprocess.Popen([sys.executable, *command], env=environment)
     try:
         wait_until(lambda: _handled(database)[0] >= events, seconds=600, what="all events are handled", interval=0.2)
     finally:
