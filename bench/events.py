@@ -1,8 +1,8 @@
 """Events per second through one worker with its database transaction: the redactor, on day 30 of many orders.
 
 Each event is looked up in the inbox, locks its order, replaces the personal data, posts `order.redacted` with the whole
-order, and is recorded: one transaction, which up to 50 events share (orderbridge/bus/sharing.py); then each in one of its
-own, as other services' events are. Real Kafka; SQLite and PostgreSQL (with fsync).
+order, and is recorded: one transaction, which up to 50 events share (orderbridge/bus/sharing.py); then each in one of
+its own, as other services' events are. Real Kafka; SQLite and PostgreSQL (with fsync).
 """
 
 from __future__ import annotations

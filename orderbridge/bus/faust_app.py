@@ -229,7 +229,7 @@ class _Worker(faust.Worker):
     """Ends for certain. Faust's, once stopped, waits for its consumer, its tasks and every handler without a bound.
 
     A crashed one that never ended stood there, took no signal, and nobody started it again. Whatever it has in hand is
-    read again. Where its threads stood is printed, without any values.
+    read again. Where its tasks and threads stand is told, without any values.
     """
 
     _ends = False
@@ -247,6 +247,16 @@ class _Worker(faust.Worker):
         if not self._ends:
             self._ends = True
             faulthandler.dump_traceback_later(END_SECONDS, exit=True)
+            self.loop.call_later(0.9 * END_SECONDS, self._tell_where_tasks_stand)
+
+    def _tell_where_tasks_stand(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            awaits: Any = task.get_coro()
+            places = []
+            while (frame := getattr(awaits, "cr_frame", None)) is not None:
+                places.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+                awaits = awaits.cr_await
+            log.error("has not ended", task=task.get_name(), stands_at=" > ".join(places))
 
 
 class _ConsumerThread(drivers.AIOKafkaConsumerThread):

@@ -20,6 +20,7 @@ With the option `together`, a file, events without an order share transactions; 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -96,6 +97,11 @@ def handle_together(events: Sequence[OrderShipped], work: Work, *, sizes: Path) 
     return taken
 
 
+async def never_stop(_consumer: Any) -> None:
+    """A consumer that waits for what never comes."""
+    await asyncio.Event().wait()
+
+
 def _note(event: OrderShipped, work: Work) -> None:
     work.session.execute(
         text("INSERT INTO effects (order_id, package, process) VALUES (:order_id, :package, :process)"),
@@ -110,6 +116,8 @@ def main(options: dict[str, Any]) -> None:
     if not options.get("commits", True):
         faust_app.COMMIT_SECONDS, faust_app.COMMIT_EVERY = 3600.0, 1_000_000
     faust_app.END_SECONDS = options.get("end_seconds", faust_app.END_SECONDS)
+    if options.get("stop_hangs"):
+        faust_app._Consumer.on_stop = never_stop  # type: ignore[method-assign,assignment]
     retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
     database = Database(settings.database_url)
     worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))

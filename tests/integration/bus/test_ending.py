@@ -28,6 +28,14 @@ def test_after_sigterm_a_handler_that_hangs_does_not_keep_it(house: BusHouse) ->
     assert "tests/parts/bus_service.py" in worker.log(), "it says where its threads stood"
 
 
+def test_after_sigterm_a_consumer_that_never_stops_does_not_keep_it(house: BusHouse) -> None:
+    worker = house.worker(end_seconds=2.0, stop_hangs=True)
+    worker.wait_for_partitions()
+    worker.signal(signal.SIGTERM)
+    worker.wait_for_end()
+    assert "never_stop:" in worker.log(), "it says where its tasks stood"
+
+
 def test_after_a_crash_a_handler_that_hangs_does_not_keep_it(house: BusHouse) -> None:
     worker = hanging(house)
     with house.database.unit_of_work() as work:
