@@ -24,6 +24,7 @@ from faust.transport.drivers import aiokafka as drivers
 from orderbridge.bus.connecting import wait_for_kafka
 from orderbridge.bus.gathering import AT_ONCE, Gathering
 from orderbridge.bus.header_names import read_any_header_name
+from orderbridge.bus.lag import has_coordinator, lag
 from orderbridge.bus.lanes import SIDE_BY_SIDE, Lanes
 from orderbridge.bus.pipeline import Pipeline
 from orderbridge.bus.progress import Progress
@@ -87,8 +88,8 @@ def run(settings: Settings, service: str, topics: list[str], pipeline: Pipeline,
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=service)
     for topic in topics:
         _agent(app, topic, pipeline, progress, pool)
-    progress.lag_of = lambda: _lag(app)
-    progress.has_broker = lambda: _has_coordinator(app)
+    progress.lag_of = lambda: lag(app)
+    progress.has_broker = lambda: has_coordinator(app)
     worker = _Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
     worker.spinner = None
     worker.execute_from_commandline()
@@ -189,42 +190,6 @@ def _moment(seconds: float | None) -> datetime:
         return _EPOCH
 
 
-def _has_coordinator(app: faust.App) -> bool:
-    """False only where it was lost; before the consumer is there, or while it is rebuilt, nothing is known."""
-    thread = getattr(app._consumer, "_thread", None)
-    coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
-    return getattr(coordinator, "coordinator_id", 0) is not None
-
-
-def _lag(app: faust.App) -> dict[str, tuple[int, int]]:
-    """Per assigned partition: the next offset to be done, and the end of the partition as last seen.
-
-    The next is the one in hand, else the committed one if more has been read, else the position. The commit alone does
-    not tell: there is none before the first message, and the markers of a store's transactions, never handled, stand
-    behind the last one.
-    """
-    consumer: Any = app._consumer
-    if consumer is None:  # not yet: `app.consumer` would make one here, in the health page's thread, for another loop
-        return {}
-    assignment = consumer._thread._ensure_consumer()._fetcher._subscriptions.subscription.assignment
-    in_hand: dict[tuple[str, int], int] = {}
-    for reference in list(consumer.unacked.data):  # a copy: the loop goes on meanwhile
-        if (message := reference()) is not None and not message.acked:
-            place = (message.topic, message.partition)
-            in_hand[place] = min(message.offset, in_hand.get(place, message.offset))
-    partitions: dict[str, tuple[int, int]] = {}
-    for partition in assignment.tps:
-        if partition.topic.endswith("-__leader"):
-            continue
-        state = assignment.state_value(partition)
-        position = state.position if state.has_valid_position else 0
-        read, committed = consumer._read_offset.get(partition), consumer._committed_offset.get(partition)
-        unfinished = read is not None and committed is not None and read >= committed
-        done = in_hand.get((partition.topic, partition.partition), committed if unfinished else position)
-        partitions[f"{partition.topic}/{partition.partition}"] = (done, max(state.highwater or 0, position))
-    return partitions
-
-
 class _Worker(faust.Worker):
     """Ends for certain. Faust's, once stopped, waits for its consumer, its tasks and every handler without a bound.
 
@@ -278,6 +243,20 @@ class _ConsumerThread(drivers.AIOKafkaConsumerThread):
         was never handled.
         """
         return await self.call_thread(self._seek, self._ensure_consumer())
+
+    async def commit(self, offsets: Any) -> bool:
+        """Commit, in this thread; False where it ends before it has: then those messages are read again.
+
+        Faust's own waits for the answer of a thread that takes no more questions. In a crash it ends by itself, while
+        the consumer still means to commit: such a worker never ended.
+        """
+        commits = asyncio.ensure_future(super().commit(offsets))
+        try:
+            while not commits.done() and self._thread is not None and self._thread.is_alive():
+                await asyncio.wait({commits}, timeout=0.1)
+            return commits.done() and commits.result()
+        finally:
+            commits.cancel()
 
     async def _seek(self, consumer: Any) -> Any:
         offsets = await consumer.seek_to_committed()

@@ -102,6 +102,13 @@ async def never_stop(_consumer: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def stop_late(consumer: Any) -> None:
+    """A consumer that stops, and commits, when its thread takes no more calls, as it may in a crash."""
+    while consumer._thread._method_queue._workers:
+        await asyncio.sleep(0)
+    await super(type(consumer), consumer).on_stop()
+
+
 def _note(event: OrderShipped, work: Work) -> None:
     work.session.execute(
         text("INSERT INTO effects (order_id, package, process) VALUES (:order_id, :package, :process)"),
@@ -118,6 +125,8 @@ def main(options: dict[str, Any]) -> None:
     faust_app.END_SECONDS = options.get("end_seconds", faust_app.END_SECONDS)
     if options.get("stop_hangs"):
         faust_app._Consumer.on_stop = never_stop  # type: ignore[method-assign,assignment]
+    if options.get("stops_late"):
+        faust_app._Consumer.on_stop = stop_late  # type: ignore[method-assign,assignment]
     retries = RetryPolicy(timedelta(milliseconds=200), 2.0, timedelta(seconds=2), options.get("attempts", 3))
     database = Database(settings.database_url)
     worker = Worker("shipper", settings, database, retries=retries, stuck_after=options.get("stuck_after", 90.0))

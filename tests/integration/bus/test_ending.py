@@ -46,3 +46,16 @@ def test_after_a_crash_a_handler_that_hangs_does_not_keep_it(house: BusHouse) ->
     assert "cannot go on" in log
     assert "tests/parts/bus_service.py" in log
     assert CANARY not in log
+
+
+def test_after_a_crash_it_does_not_wait_for_its_consumers_thread_which_ends(house: BusHouse) -> None:
+    """What is acknowledged and not committed yet is committed by that thread, or not at all: it is read again."""
+    worker = house.worker(end_seconds=3600.0, commits=False, stops_late=True)
+    worker.wait_for_partitions()
+    house.ship("before")
+    house.wait_for("before")
+    with house.database.unit_of_work() as work:
+        work.session.execute(text("ALTER TABLE handler_failures RENAME TO gone"))
+    house.ship("in-trouble", "raise")
+    worker.wait_for_end()
+    assert "cannot go on" in worker.log()
