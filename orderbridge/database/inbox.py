@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orderbridge.database.models import InboxRow
@@ -23,6 +24,18 @@ _LOOK_UP = select(InboxRow.digest).where(
     InboxRow.source == bindparam("at"),
     InboxRow.event_id == bindparam("id"),
 )
+
+# One whole key after the other. Given a list, SQLite reads all that the consumer has ever handled, and PostgreSQL does
+# while it believes that to be little; EXISTS would be a join to it, with the same end.
+_KNOWN_OF = """SELECT source, event_id FROM ({asked}) AS asked WHERE 1 = (
+    SELECT 1 FROM inbox WHERE consumer = :by AND source = asked.source AND event_id = asked.event_id)"""
+_ASKED = {
+    "sqlite": """SELECT json_extract(value, '$[0]') AS source, json_extract(value, '$[1]') AS event_id
+        FROM json_each(:asked)""",
+    "postgresql": """SELECT value ->> 0 AS source, value ->> 1 AS event_id
+        FROM json_array_elements(CAST(:asked AS json)) AS value""",
+}
+_KNOWN = {dialect: text(_KNOWN_OF.format(asked=asked)) for dialect, asked in _ASKED.items()}
 
 
 @cache
@@ -53,9 +66,9 @@ def record(work: Work, consumer: str, digest: str, outcome: Outcome, reason: str
 
 def known(work: Work, consumer: str, events: Collection[Identity]) -> set[Identity]:
     """Those of the events under whose id one was handled before."""
-    columns = InboxRow.source, InboxRow.event_id
-    found = select(*columns).where(InboxRow.consumer == consumer, tuple_(*columns).in_(events))
-    return {(row.source, row.event_id) for row in work.session.execute(found)}
+    connection = work.session.connection()
+    given = {"by": consumer, "asked": json.dumps(list(events))}
+    return {(source, event_id) for source, event_id in connection.execute(_KNOWN[connection.dialect.name], given)}
 
 
 def record_handled(work: Work, consumer: str, digests: Mapping[Identity, str]) -> int:
