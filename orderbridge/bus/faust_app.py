@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -209,10 +211,16 @@ class _Worker(faust.Worker):
         await super().stop()
 
     def _end_within_bound(self) -> None:
-        if not self._ends:
-            self._ends = True
+        if self._ends:
+            return
+        self._ends = True
+        if sys.stderr is not None:  # closed by whoever started us, perhaps
             faulthandler.dump_traceback_later(END_SECONDS, exit=True)
-            self.loop.call_later(0.9 * END_SECONDS, self._tell_where_tasks_stand)
+        end = threading.Timer(END_SECONDS + 1, os._exit, (1,))  # where nobody reads what is told
+        end.daemon = True
+        end.start()
+        # A crash may come from the consumer's thread.
+        self.loop.call_soon_threadsafe(self.loop.call_later, 0.9 * END_SECONDS, self._tell_where_tasks_stand)
 
     def _tell_where_tasks_stand(self) -> None:
         for task in asyncio.all_tasks(self.loop):

@@ -33,7 +33,7 @@ class _SomeAreKnown(Exception):
 def handle_together(
     service: str, database: Database, subscription: Subscription, originals: Sequence[Original]
 ) -> list[bool]:
-    """Handle messages of one topic in one transaction; says of each whether it is done. Never raises.
+    """Handle messages of one topic in one transaction; says of each whether it is done.
 
     Where traces are sent each is handled by itself: what a transaction for many posts belongs to no one's trace.
     """
@@ -41,8 +41,10 @@ def handle_together(
         return [False] * len(originals)
     started = time.perf_counter()
     read = [_read(original, subscription) for original in originals]
-    # The first of those that have the same id; the inbox tells what the others are.
-    messages = {message[0]: message for message in reversed(read) if message is not None}
+    messages: dict[inbox.Identity, Message] = {}
+    for message in read:
+        if message is not None:  # of those that have the same id the first; the inbox tells what the others are
+            messages.setdefault(message[0], message)
     try:
         done = _handle(service, database, subscription.together, list(messages.values()))
     except Exception as error:
