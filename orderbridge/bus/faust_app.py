@@ -114,7 +114,6 @@ def _credentials(settings: Settings) -> Any:
 
 def _agent(app: faust.App, topic: str, pipeline: Pipeline, progress: Progress, pool: ThreadPoolExecutor) -> None:
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-
     shares = pipeline.shares_transactions(topic)
 
     async def process_together(originals: list[Original]) -> list[bool]:

@@ -71,8 +71,10 @@ def _read(original: Original, subscription: Subscription) -> Message | None:
 
 def _handle(service: str, database: Database, together: Together, messages: list[Message]) -> set[inbox.Identity]:
     with database.unit_of_work() as work:
-        known = inbox.known(work, service, [identity for identity, _, _ in messages])
+        known = inbox.known(work, service, [message[0] for message in messages])
         new = [message for message in messages if message[0] not in known]
+        if not new:
+            return set()
         took = together([event for _, _, event in new], work)
         done = {identity: body for (identity, body, _), taken in zip(new, took, strict=True) if taken}
         if inbox.record_handled(work, service, done) < len(done):
