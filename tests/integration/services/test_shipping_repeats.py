@@ -7,12 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from orderbridge.amazon import confirm_shipment
+from orderbridge.database.models import PackageRow
 from orderbridge.dead_letters import find_letters, replay
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm, shipped
 from services.shipper.confirm import CLAIM
+from services.shipper.content import as_text, content_of
 from tests.parts.in_process import Killed, System
 
 
@@ -178,3 +181,18 @@ def test_a_correction_without_a_ship_date_ships_nothing_later(system: System) ->
     first, second = system.events(ShipmentConfirmed)
     assert second.ship_date - first.ship_date <= timedelta(minutes=1)
     assert second.confirmed_at > first.confirmed_at
+
+
+def test_a_correction_of_what_amazon_says_was_shipped_before_the_purchase(system: System) -> None:
+    """As after a restore, of a package whose ship date Amazon tells as the beginning of its day."""
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
+    system.run_until_idle()
+    with system.database.unit_of_work() as work:
+        row = work.session.scalars(select(PackageRow)).one()
+        row.content = as_text(content_of(row.content).changed(first_said_at=system.now - timedelta(hours=9)))
+    system.advance(120)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="NEW", event_id="b")
+    system.run_until_idle()
+    assert ("b", "confirmed") in answers(system)
+    assert tracking_number(system, order_id) == "NEW"
