@@ -194,7 +194,7 @@ def _read(
     progress = progress.with_call()
     runs.save(work, progress)
     work.commit()
-    started = time.monotonic()
+    started, stored_before = time.monotonic(), progress.chunks_done
     try:
         with closing(_entries(answer.document, _JAPAN in progress.spans[0].marketplace_ids)) as entries:
             for _ in islice(entries, progress.chunks_done * CHUNK):
@@ -210,6 +210,8 @@ def _read(
     except AmazonError as error:
         log.warning("the report's document broke off", account=account.account_id, error=str(error))
         claim.check(work)
+        if progress.chunks_done > stored_before:  # it comes on: of a long document many downloads may break off
+            progress = progress.model_copy(update={"tries": 0})
         _again(work, progress, f"The report could not be read ({error})", report=None)
         return
     claim.check(work)
