@@ -135,7 +135,8 @@ def replay(work: Work, letter: Letter, *, mended: str | None = None, topic_prefi
             "It came more than 30 days ago, and what a store said is kept for no longer, as a replay would do. "
             "Mend it, or discard it and have its sender send it anew."
         )
-    _forget(work, said)
+    if mended is None:  # what is mended has a name of its own: what stood there before stays done
+        _forget(work, said)
     work.post(GivenBack(service=said.service, original=original, failures=0))
     _settle(work, letter, "replayed")
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import exists, select
 
 from orderbridge.bus.envelope import SOURCE, identity, open_envelope
 from orderbridge.bus.outcomes import Rejected
+from orderbridge.database import inbox
 from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Work
 from schemas.events import all_topics
 from schemas.failures import GivenBack, Original
 
 _Name = tuple[str, str]
+_Came = tuple[Original, datetime]
+"""An event, and when it was published."""
 _AT_ONCE = 400
 
 
@@ -36,17 +40,16 @@ def oldest_unread(
 
     `said` is what stores said; what we said ourselves stands in the outbox.
     """
-    given_back = {worker: _given_back(work, worker) for worker in workers}
-    found = [_oldest_of_ours(work, worker, given_back[worker], since) for worker in workers]
-    readers = {topic_prefix + topic: worker for topic, worker in store_topics().items() if worker in workers}
-    theirs = (one for one in said if one.topic in readers)
-    for some in _in_batches(theirs):
-        for worker in {readers[one.topic] for one in some}:
-            named = {_name(one): one.timestamp for one in some if readers[one.topic] == worker}
-            names = tuple_(InboxRow.source, InboxRow.event_id)
-            read = select(InboxRow.source, InboxRow.event_id).where(InboxRow.consumer == worker, names.in_(named))
-            known = {(source, event_id) for source, event_id in work.session.execute(read)} | given_back[worker]
-            found += [at for name, at in named.items() if name not in known]
+    said, found = list(said), []
+    for worker in workers:
+        given_back = _given_back(work, worker)
+        found.append(_oldest_of_ours(work, worker, given_back, since))
+        topics = {topic_prefix + topic for topic, reader in store_topics().items() if reader == worker}
+        theirs = ((one, one.timestamp) for one in said if one.topic in topics)
+        for some in _in_batches(chain(theirs, _published_retries(work, worker, since))):
+            named = {_name(one): at for one, at in some}
+            read = inbox.known(work, worker, named) | given_back
+            found += [at for name, at in named.items() if name not in read]
     return min((at for at in found if at is not None), default=None)
 
 
@@ -74,9 +77,21 @@ def _name(original: Original) -> _Name:
     return identity(original, None)
 
 
-def _in_batches(originals: Iterable[Original]) -> Iterator[list[Original]]:
-    batch: list[Original] = []
-    for one in originals:
+def _published_retries(work: Work, worker: str, since: datetime) -> Iterator[_Came]:
+    """What it gave back, or somebody replayed: its original may have come long before, and stand in no topic any more.
+
+    What was mended has a name of its own.
+    """
+    retries = select(OutboxRow.body, OutboxRow.published_at).where(
+        OutboxRow.topic == f"{worker}.retry", OutboxRow.published_at >= since
+    )
+    for row in work.session.execute(retries.order_by(OutboxRow.published_at)):
+        yield GivenBack.model_validate_json(row.body).original, row.published_at
+
+
+def _in_batches(came: Iterable[_Came]) -> Iterator[list[_Came]]:
+    batch: list[_Came] = []
+    for one in came:
         batch.append(one)
         if len(batch) == _AT_ONCE:
             yield batch

@@ -31,6 +31,7 @@ from schemas.imports import ImportDue
 from services.importer import runs
 from services.importer.claim import Claim
 from services.importer.runs import Progress
+from services.importer.window import Window
 
 log = structlog.get_logger()
 CHUNK: Final = 250
@@ -40,7 +41,7 @@ _ONE_STEP: Final = 20.0
 _LOOK_AGAIN: Final = timedelta(seconds=30)
 _AFTER_BREAK: Final = timedelta(seconds=30)
 _FOR_THE_ROLE: Final = timedelta(minutes=15)
-"""The search knows by then whether a role is missing, its quota allowing."""
+"""The search knows by then whether a role is missing, or is finding it out."""
 _MOST_TRIES: Final = 3
 MOST_WAITING: Final = 500
 LONGEST_SPAN: Final = timedelta(days=30)
@@ -194,7 +195,7 @@ def _read(
     progress = progress.with_call()
     runs.save(work, progress)
     work.commit()
-    started = time.monotonic()
+    started, stored_before = time.monotonic(), progress.chunks_done
     try:
         with closing(_entries(answer.document, _JAPAN in progress.spans[0].marketplace_ids)) as entries:
             for _ in islice(entries, progress.chunks_done * CHUNK):
@@ -210,6 +211,8 @@ def _read(
     except AmazonError as error:
         log.warning("the report's document broke off", account=account.account_id, error=str(error))
         claim.check(work)
+        if progress.chunks_done > stored_before:  # it comes on: of a long document many downloads may break off
+            progress = progress.model_copy(update={"tries": 0})
         _again(work, progress, f"The report could not be read ({error})", report=None)
         return
     claim.check(work)
@@ -268,10 +271,16 @@ def waits_for_role(work: Work, progress: ReportProgress, error: AmazonError) -> 
         work.post(ImportDue(account_id=progress.account_id, reason="now"))
     elif stands(work, progress.account_id, (ORDER_ROLE_MISSING,)):
         progress = progress.with_problem(TROUBLES[ORDER_ROLE_MISSING])
-    else:
+    elif not _search_looks(work, progress.account_id):
         return False
     runs.go_on(work, progress, work.now + _FOR_THE_ROLE)
     return True
+
+
+def _search_looks(work: Work, account_id: str) -> bool:
+    """Whether the search is asking for each marketplace alone: without quota, of many that takes an hour."""
+    row = runs.find_open(work, account_id, "search")
+    return row is not None and bool(Window.model_validate_json(row.progress).suspects)
 
 
 def _after_failure(work: Work, progress: ReportProgress, failure: CallFailed) -> None:

@@ -139,9 +139,9 @@ def _content(
     ours = [*others.values(), *([known] if known is not None else [])]
     check_elsewhere(event.tracking_number or "", order, {str(row.reference_id) for row in ours})
     before = content_of(known.content) if known is not None else None
-    said_at = min(max(work.cause.first_seen, order.placed_at), work.now)
+    first_said = work.cause.first_seen
     if known is not None and may_be_at_amazon(known):  # a correction ships it no later: days are counted from then
-        said_at = content_of(known.content).first_said_at
+        first_said = content_of(known.content).first_said_at  # perhaps Amazon's word for it, after a restore
     taken = [line for row in ours for line in taken_of(row, order)]
     return Content(
         caused_by=work.cause.event_id,
@@ -152,7 +152,7 @@ def _content(
         shipping_method=event.shipping_method,
         tracking_number=event.tracking_number or "",
         ship_date=event.ship_date,
-        first_said_at=said_at,
+        first_said_at=min(max(first_said, order.placed_at), work.now),
         lines=package_lines(event, order, lines_elsewhere(others.values(), order), taken),
         taken=before.taken if before is not None else (),
         maybe_taken=before is not None and before.maybe_taken,

@@ -33,9 +33,11 @@ HELD_BACK = timedelta(seconds=2)
 LOCKED = timedelta(milliseconds=100)
 """How long a key waits whose event is just being replaced: a transaction lasts some milliseconds."""
 LATE = timedelta(days=1)
-"""What is published later than this after it was due counts as published when it was due. What each start of the
+"""What is published again later than this after it was due counts as published when it was due. What each start of the
 embedded broker has published again would else begin its days anew: those until it goes (prune.py), and those in which
 a store's events are published again (republish.py)."""
+AGAIN = "again:"
+"""Begins the name of what is published again."""
 AHEAD = timedelta(seconds=5)
 """How far the clock of whoever posted an event may be ahead of ours."""
 
@@ -173,7 +175,7 @@ class Relay:
 def _counts_as_published(now: datetime) -> ColumnElement[datetime]:
     # What was posted for a moment that was over has been due since it was posted.
     due = case((OutboxRow.due_at > OutboxRow.posted_at, OutboxRow.due_at), else_=OutboxRow.posted_at)
-    return case((due < now - LATE, due), else_=now)
+    return case((OutboxRow.name.startswith(AGAIN) & (due < now - LATE), due), else_=now)
 
 
 def _due(now: datetime, held_back: list[Key]) -> Select[OutboxRow]:

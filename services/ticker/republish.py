@@ -17,6 +17,7 @@ from orderbridge.database.models import InboxRow, OutboxRow
 from orderbridge.database.unit_of_work import Database, Work
 from schemas.events import WORKERS, all_topics
 from schemas.failures import GivenBack, Original
+from services.ticker.relay import AGAIN
 
 log = structlog.get_logger()
 STORE_DAYS = 7
@@ -45,7 +46,7 @@ def republish_after_restart(database: Database) -> int:
         result = work.session.execute(
             update(OutboxRow)
             .where(OutboxRow.published_at.is_not(None), unread)
-            .values(published_at=None, name=None)
+            .values(published_at=None, name=AGAIN + OutboxRow.event_id)
             .execution_options(synchronize_session=False)
         )
         count = int(result.rowcount) + _retries(work)  # type: ignore[attr-defined]  # an UPDATE's result has it
@@ -66,7 +67,7 @@ def _retries(work: Work) -> int:
             InboxRow.digest == digest(given_back.original),
         )
         if work.session.execute(done).first() is None:
-            row.published_at, row.name = None, None
+            row.published_at, row.name = None, AGAIN + row.event_id
             count += 1
     return count
 

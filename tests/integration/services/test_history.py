@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from orderbridge.amazon import NoAnswer
 from orderbridge.database.models import OrderRow, PersonalDataRow
 from schemas.imports import ImportDue, ImportFinished
 from schemas.orders import OrderImported
@@ -172,5 +176,35 @@ def test_an_expired_secret_leaves_nothing_of_the_history_out(start: Start) -> No
     assert finished(system, "history") == []
     system.amazon.change_account("main", secret_expired=False)
     system.advance(6 * 3600)
+    imported_once(system, order_ids)
+    assert finished(system, "history")[0].problems == ()
+
+
+def test_a_document_whose_download_breaks_off_again_and_again_is_read_whole(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_run, "CHUNK", 5)
+    whole, downloads = vars(report_run)["read_lines"], 0
+
+    def break_off(*arguments: Any, **options: Any) -> Iterator[str]:
+        nonlocal downloads
+        downloads += 1
+        lines = whole(*arguments, **options)
+        try:
+            yield from islice(lines, 12 * downloads)
+            if next(lines, None) is not None:
+                raise NoAnswer("downloadReportDocument", "it broke off")
+        finally:
+            lines.close()
+
+    monkeypatch.setattr(report_run, "read_lines", break_off)
+    system = start(import_from=(START - timedelta(days=50)).isoformat())
+    order_ids = system.place_orders(
+        count=80, created_at=START - timedelta(days=45), spread_over_seconds=86400, status="shipped", history=True
+    )
+    system.advance(180)
+    system.import_now()
+    system.advance(2 * 3600)
+    assert downloads > 5
     imported_once(system, order_ids)
     assert finished(system, "history")[0].problems == ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import delete, update
 
-from orderbridge.database.models import OutboxRow
+from orderbridge.database.models import InboxRow, OutboxRow
+from orderbridge.dead_letters import find_letters, replay
 from orderbridge.recovery.unread import oldest_unread, store_topics
 from schemas.failures import Original
 from schemas.shipments import ShipmentDue
@@ -65,3 +67,38 @@ def test_the_oldest_of_ours_that_its_worker_has_not_read(anywhere: System) -> No
             work.session.execute(published.values(published_at=system.now - timedelta(minutes=minutes)))
     assert unread(system) == system.now - timedelta(minutes=5)
     assert unread(system, worker="importer") is None
+
+
+def replayed(system: System, *, mended: bool) -> Original:
+    """What a store said is given up, and replayed a day later."""
+    (order_id,) = system.imported()
+    body = f'{{"order_id": "{order_id}", "carrier": "UPS", "tracking_number": "1Z1"}}'
+    said = system.produce("order.shipped", b"no JSON")
+    system.run_until_idle()
+    system.advance(86_400)
+    with system.database.unit_of_work() as work:
+        (letter,) = find_letters(work)
+        replay(work, letter, mended=body if mended else None)
+    system.run_until_idle()
+    return said
+
+
+def test_what_was_mended_is_read_and_its_original_done(anywhere: System) -> None:
+    system = anywhere
+    said = replayed(system, mended=True)
+    assert unread(system, said) is None
+    system.redeliver(said)
+    system.run_until_idle()
+    with system.database.unit_of_work() as work:
+        assert not list(find_letters(work))
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_what_was_replayed_and_not_read_yet(anywhere: System, mended: bool) -> None:
+    """Its original came earlier than is looked at."""
+    system = anywhere
+    replayed(system, mended=mended)
+    at = system.now
+    with system.database.unit_of_work() as work:  # the dump was made before
+        work.session.execute(delete(InboxRow).where(InboxRow.handled_at == at))
+    assert unread(system) == at

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from orderbridge.accounts.change_settings import change_settings
 from orderbridge.accounts.onboarding import connect_account
+from orderbridge.database import quotas
 from orderbridge.database.models import Attention, Run
 from sandbox.faults import Fault
 from sandbox.orders import Order
@@ -113,6 +114,30 @@ def test_a_role_that_is_missing_holds_a_history_up_and_is_said_once(start: Start
     assert imported(system) == sorted(order_ids)
     assert run.skipped_because == ()
     assert sum("Inventory and Order Tracking" in problem for problem in run.problems) == 1
+
+
+def test_a_history_waits_while_each_of_five_marketplaces_is_asked_alone(start: Start) -> None:
+    """Without quota for the search that takes a while, and then the role is known to be missing."""
+    system = start(import_from=(START - timedelta(days=100)).isoformat())
+    assert len(system.amazon_account().marketplaces) == 5
+    wish: dict[str, Any] = {"status": "unshipped", "history": True}
+    order_ids = system.place_orders(count=40, created_at=START - timedelta(days=60), **wish)
+    system.advance(180)
+    system.import_now()
+    for _ in range(200):
+        if system.calls("getOrder"):
+            break
+        system.advance_to_next()
+    system.amazon.change_account(ACCOUNT, roles=[])
+    with system.database.unit_of_work() as work:
+        quotas.throttled(work, ACCOUNT, "searchOrders")
+    system.advance(6 * 3600)
+    assert runs(system, "history") == []
+    system.amazon.save_account(system.amazon_account())
+    system.import_now()
+    system.advance(3 * 3600)
+    (run,) = runs(system, "history")
+    assert (imported(system), run.skipped_because) == (sorted(order_ids), ())
 
 
 def test_one_order_that_amazon_refuses_does_not_hold_a_history_up(start: Start) -> None:

@@ -7,12 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from orderbridge.amazon import confirm_shipment
+from orderbridge.database.models import PackageRow
 from orderbridge.dead_letters import find_letters, replay
 from schemas.shipments import ShipmentConfirmed, ShipmentRejected
 from services.shipper import confirm, shipped
 from services.shipper.confirm import CLAIM
+from services.shipper.content import as_text, content_of
+from services.ticker.republish import republish_after_restart
 from tests.parts.in_process import Killed, System
 
 
@@ -155,6 +159,34 @@ def test_what_a_person_mends_was_said_when_it_was_mended(
     assert ("a", "confirmed") in answers(system)
 
 
+def test_what_was_mended_is_not_handled_as_it_came_after_a_restart(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker's: every retry of it that is not known as done is published again."""
+    (order_id,) = system.imported(lines=2)
+    wrong, right = (line.order_item_id for line in system.store.orders[order_id].lines)
+    whole = shipped._plan
+
+    def break_down(*_: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(shipped, "_plan", break_down)
+    system.tolerates_bugs = True
+    lines = [{"order_item_id": wrong, "quantity": 1}]
+    first = system.store_says(order_id=order_id, event_id="a", tracking_number="WRONG", lines=lines)
+    system.advance(4 * 3600)
+    monkeypatch.setattr(shipped, "_plan", whole)
+    with system.database.unit_of_work() as work:
+        (letter,) = find_letters(work)
+        mended = (first.value or b"").decode().replace("WRONG", "RIGHT").replace(wrong, right)
+        replay(work, letter, mended=mended)
+    system.advance(600)
+    republish_after_restart(system.database)
+    system.advance(600)
+    assert set(answers(system)) == {("a", "confirmed")}
+    assert tracking_number(system, order_id) == "RIGHT"
+
+
 def test_the_same_said_again_is_answered_with_the_dates_of_its_confirmation(system: System) -> None:
     (order_id,) = system.imported()
     system.store_says(order_id=order_id, event_id="a")
@@ -178,3 +210,18 @@ def test_a_correction_without_a_ship_date_ships_nothing_later(system: System) ->
     first, second = system.events(ShipmentConfirmed)
     assert second.ship_date - first.ship_date <= timedelta(minutes=1)
     assert second.confirmed_at > first.confirmed_at
+
+
+def test_a_correction_of_what_amazon_says_was_shipped_before_the_purchase(system: System) -> None:
+    """As after a restore, of a package whose ship date Amazon tells as the beginning of its day."""
+    (order_id,) = system.imported()
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="OLD")
+    system.run_until_idle()
+    with system.database.unit_of_work() as work:
+        row = work.session.scalars(select(PackageRow)).one()
+        row.content = as_text(content_of(row.content).changed(first_said_at=system.now - timedelta(hours=9)))
+    system.advance(120)
+    system.store_says(order_id=order_id, package_id="P1", tracking_number="NEW", event_id="b")
+    system.run_until_idle()
+    assert ("b", "confirmed") in answers(system)
+    assert tracking_number(system, order_id) == "NEW"

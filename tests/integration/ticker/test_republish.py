@@ -124,6 +124,19 @@ def test_the_days_of_what_is_published_again_do_not_begin_anew(database: Databas
     assert left[36] == []
 
 
+def test_what_was_published_late_for_the_first_time_was_sent_lately(database: Database, clock: HandClock) -> None:
+    """The machine was off for a week and a half, and is started twice before the store is."""
+    order = EVENTS["order.imported"].model_validate(EXAMPLES["order.imported"])
+    ids = post(database, order)
+    clock.advance(days=STORE_DAYS + 3)
+    relay = Relay(database, FakeBroker().publish, "a")
+    republish_after_restart(database)
+    relay.tick()
+    clock.advance(seconds=600)
+    assert republish_after_restart(database) == 1
+    assert waiting(database) == ids
+
+
 def test_what_nobody_of_us_reads_stays(database: Database) -> None:
     published(database, EVENTS["{service}.dead-letter"].model_validate(EXAMPLES["{service}.dead-letter"]))
     assert republish_after_restart(database) == 0
@@ -135,7 +148,7 @@ def test_what_still_waits_keeps_its_date_and_its_name(database: Database) -> Non
     (after,) = post(database, ImportDue(account_id="main", reason="now"), at=later, name="due:A")
     assert republish_after_restart(database) == 1
     rows = {row.event_id: row for row in outbox(database)}
-    assert (rows[before].name, rows[before].published_at) == (None, None)
+    assert (rows[before].name, rows[before].published_at) == (f"again:{before}", None)
     assert (rows[after].name, rows[after].due_at) == ("due:A", later)
 
 
