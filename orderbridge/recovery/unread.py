@@ -22,8 +22,8 @@ from schemas.events import all_topics
 from schemas.failures import GivenBack, Original
 
 _Name = tuple[str, str]
-_Came = tuple[Original, datetime]
-"""An event, and when it was published."""
+_Came = tuple[str, Original, datetime]
+"""Who reads an event, the event, and when it was published."""
 _AT_ONCE = 400
 
 
@@ -40,15 +40,15 @@ def oldest_unread(
 
     `said` is what stores said; what we said ourselves stands in the outbox.
     """
-    said, found = list(said), []
-    for worker in workers:
-        given_back = _given_back(work, worker)
-        found.append(_oldest_of_ours(work, worker, given_back, since))
-        topics = {topic_prefix + topic for topic, reader in store_topics().items() if reader == worker}
-        theirs = ((one, one.timestamp) for one in said if one.topic in topics)
-        for some in _in_batches(chain(theirs, _published_retries(work, worker, since))):
-            named = {_name(one): at for one, at in some}
-            read = inbox.known(work, worker, named) | given_back
+    given_back = {worker: _given_back(work, worker) for worker in workers}
+    found = [_oldest_of_ours(work, worker, given_back[worker], since) for worker in workers]
+    readers = {topic_prefix + topic: worker for topic, worker in store_topics().items() if worker in workers}
+    theirs = ((readers[one.topic], one, one.timestamp) for one in said if one.topic in readers)
+    retries = chain.from_iterable(_published_retries(work, worker, since) for worker in workers)
+    for some in _in_batches(chain(theirs, retries)):
+        for worker in {reader for reader, _, _ in some}:
+            named = {_name(one): at for reader, one, at in some if reader == worker}
+            read = inbox.known(work, worker, named) | given_back[worker]
             found += [at for name, at in named.items() if name not in read]
     return min((at for at in found if at is not None), default=None)
 
@@ -86,7 +86,7 @@ def _published_retries(work: Work, worker: str, since: datetime) -> Iterator[_Ca
         OutboxRow.topic == f"{worker}.retry", OutboxRow.published_at >= since
     )
     for row in work.session.execute(retries.order_by(OutboxRow.published_at)):
-        yield GivenBack.model_validate_json(row.body).original, row.published_at
+        yield worker, GivenBack.model_validate_json(row.body).original, row.published_at
 
 
 def _in_batches(came: Iterable[_Came]) -> Iterator[list[_Came]]:
