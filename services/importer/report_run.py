@@ -212,8 +212,9 @@ def _read(
         log.warning("the report's document broke off", account=account.account_id, error=str(error))
         claim.check(work)
         if progress.chunks_done > stored_before:  # it comes on: of a long document many downloads may break off
-            progress = progress.model_copy(update={"tries": 0})
-        _again(work, progress, f"The report could not be read ({error})", report=None)
+            runs.go_on(work, progress, work.now + _AFTER_BREAK)
+        else:
+            _again(work, progress, f"The report could not be read ({error})", report=None)
         return
     claim.check(work)
     runs.go_on(work, progress.next_span(), work.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -208,3 +209,26 @@ def test_a_document_whose_download_breaks_off_again_and_again_is_read_whole(
     assert downloads > 5
     imported_once(system, order_ids)
     assert finished(system, "history")[0].problems == ()
+
+
+def test_a_report_that_never_comes_whole_is_left_out(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time something of it is read, it breaks off, and then it is lost."""
+    monkeypatch.setattr(report_run, "CHUNK", 5)
+    whole = vars(report_run)["read_lines"]
+    system = start(import_from=(START - timedelta(days=50)).isoformat())
+
+    def break_off(*arguments: Any, **options: Any) -> Iterator[str]:
+        with closing(whole(*arguments, **options)) as lines:
+            yield from islice(lines, 12)
+        system.fault("getReportDocument", "html_200")
+        raise NoAnswer("downloadReportDocument", "it broke off")
+
+    monkeypatch.setattr(report_run, "read_lines", break_off)
+    system.place_orders(
+        count=80, created_at=START - timedelta(days=45), spread_over_seconds=86400, status="shipped", history=True
+    )
+    system.advance(180)
+    system.import_now()
+    system.advance(4 * 3600)
+    (problem,) = finished(system, "history")[0].problems
+    assert "were not read" in problem
