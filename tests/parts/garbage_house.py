@@ -63,8 +63,10 @@ class GarbageHouse:
         moment = garbage.chance.choice(MOMENTS) if garbage.chance.random() < 0.05 else self.system.now
         original = self._message(topic, value, key, headers, moment)
         self._sent.add(original.place())
+        pipeline = self.system.pipelines[topic]
         try:
-            outcome = self.system.pipelines[topic].process(original)
+            shared = pipeline.shares_transactions(topic) and pipeline.process_together([original]) == [True]
+            outcome = "handled" if shared else pipeline.process(original)
         except Exception as error:  # whatever it is, it would have stopped the partition
             self._note(number, topic, f"{type(error).__name__}: {error}", value)
             return
