@@ -95,21 +95,23 @@ class Pipeline:
         self._prefix = topic_prefix
         self._by_type = {subscription.event.event_type: subscription for subscription in subscriptions}
 
+    def _subscription_to(self, topic: str) -> Subscription | None:
+        return self._by_type.get(topic.removeprefix(self._prefix))
+
     def of_a_key(self, topic: str) -> int:
         """How many messages of one key may be handled at once."""
-        subscription = self._by_type.get(topic.removeprefix(self._prefix))
+        subscription = self._subscription_to(topic)
         return subscription.of_a_key if subscription is not None else 1
 
     def shares_transactions(self, topic: str) -> bool:
         """Whether messages of the topic may be handled together."""
-        subscription = self._by_type.get(topic.removeprefix(self._prefix))
-        return subscription is not None and subscription.together is not None
+        return getattr(self._subscription_to(topic), "together", None) is not None
 
     def process_together(self, originals: Sequence[Original]) -> list[bool]:
         """Handle messages of one such topic in one transaction; False for each that is to be processed by itself."""
         with suppress(Exception):  # whether it is paused is asked again for each
+            subscription = self._subscription_to(originals[0].topic)
             if not self.self_pause.is_paused():
-                subscription = self._by_type[originals[0].topic.removeprefix(self._prefix)]
                 return handle_together(self.service, self.database, subscription, originals)
         return [False] * len(originals)
 
@@ -140,7 +142,7 @@ class Pipeline:
         return outcome
 
     def _process(self, original: Original, failures: int) -> str:
-        subscription = self._by_type.get(original.topic.removeprefix(self._prefix))
+        subscription = self._subscription_to(original.topic)
         try:
             envelope = open_envelope(original)
         except Rejected as rejected:

@@ -31,13 +31,13 @@ class _SomeAreKnown(Exception):
 
 
 def handle_together(
-    service: str, database: Database, subscription: Subscription, originals: Sequence[Original]
+    service: str, database: Database, subscription: Subscription | None, originals: Sequence[Original]
 ) -> list[bool]:
     """Handle messages of one topic in one transaction; says of each whether it is done.
 
     Where traces are sent each is handled by itself: what a transaction for many posts belongs to no one's trace.
     """
-    if subscription.together is None or tracing.is_on():
+    if subscription is None or subscription.together is None or tracing.is_on():
         return [False] * len(originals)
     started = time.perf_counter()
     read = [_read(original, subscription) for original in originals]

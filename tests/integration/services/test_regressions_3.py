@@ -91,7 +91,8 @@ def test_a_window_that_starts_over_counts_each_order_once(start: Start) -> None:
     assert len(run.lines) == 120
 
 
-def test_a_role_that_is_missing_holds_a_history_up_and_is_said_once(start: Start) -> None:
+def in_a_history_without_the_role(start: Start) -> tuple[System, list[str]]:
+    """A history of 40 orders has begun to ask for each of them, and then the role is taken away."""
     system = start(import_from=(START - timedelta(days=100)).isoformat())
     wish: dict[str, Any] = {"status": "unshipped", "history": True}
     order_ids = system.place_orders(count=40, created_at=START - timedelta(days=60), **wish)
@@ -102,6 +103,11 @@ def test_a_role_that_is_missing_holds_a_history_up_and_is_said_once(start: Start
             break
         system.advance_to_next()
     system.amazon.change_account(ACCOUNT, roles=[])
+    return system, order_ids
+
+
+def test_a_role_that_is_missing_holds_a_history_up_and_is_said_once(start: Start) -> None:
+    system, order_ids = in_a_history_without_the_role(start)
     system.advance(6 * 3600)
     attentions = [one for one in system.events(AccountAttention) if one.trouble == "order_role_missing"]
     assert [one.ended_at for one in attentions] == [None]
@@ -118,17 +124,8 @@ def test_a_role_that_is_missing_holds_a_history_up_and_is_said_once(start: Start
 
 def test_a_history_waits_while_each_of_five_marketplaces_is_asked_alone(start: Start) -> None:
     """Without quota for the search that takes a while, and then the role is known to be missing."""
-    system = start(import_from=(START - timedelta(days=100)).isoformat())
+    system, order_ids = in_a_history_without_the_role(start)
     assert len(system.amazon_account().marketplaces) == 5
-    wish: dict[str, Any] = {"status": "unshipped", "history": True}
-    order_ids = system.place_orders(count=40, created_at=START - timedelta(days=60), **wish)
-    system.advance(180)
-    system.import_now()
-    for _ in range(200):
-        if system.calls("getOrder"):
-            break
-        system.advance_to_next()
-    system.amazon.change_account(ACCOUNT, roles=[])
     with system.database.unit_of_work() as work:
         quotas.throttled(work, ACCOUNT, "searchOrders")
     system.advance(6 * 3600)
